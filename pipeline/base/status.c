@@ -1,0 +1,52 @@
+#include "pipeline/base/status.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum status fail(struct error *e, enum status status, const char *format, ...) {
+    if (e) {
+        va_list args;
+        e->status = status;
+        va_start(args, format);
+        vsnprintf(e->text, sizeof e->text, format, args);
+        va_end(args);
+    }
+    return status;
+}
+
+void error_context(struct error *e, const char *format, ...) {
+    char old[ERROR_TEXT_MAX];
+    va_list args;
+    if (!e) return;
+    memcpy(old, e->text, sizeof old);
+    va_start(args, format);
+    int n = vsnprintf(e->text, sizeof e->text, format, args);
+    va_end(args);
+    if (n >= 0 && n < ERROR_TEXT_MAX)
+        snprintf(e->text + n, sizeof e->text - (size_t)n, ": %s", old);
+}
+
+int status_exit_code(enum status status) {
+#define STATUS_CASE(name, code, text)                                                              \
+    case STATUS_##name:                                                                            \
+        return code;
+    switch (status) { STATUS_LIST(STATUS_CASE) }
+#undef STATUS_CASE
+    return 1;
+}
+
+const char *status_text(enum status status) {
+#define STATUS_CASE(name, code, text)                                                              \
+    case STATUS_##name:                                                                            \
+        return text;
+    switch (status) { STATUS_LIST(STATUS_CASE) }
+#undef STATUS_CASE
+    return "unknown status";
+}
+
+_Noreturn void check_broken(const char *file, int line, const char *text) {
+    fprintf(stderr, "%s:%d: broken invariant: %s\n", file, line, text);
+    abort();
+}

@@ -1,0 +1,14 @@
+/* One line per sub-command: name, one-line help. The function is command_<name>(argc, argv, e),
+ * where argv[0] is the command's name; it returns a status, and main prints the error. */
+#ifndef PIPELINE_CLI_COMMAND_LIST_H
+#define PIPELINE_CLI_COMMAND_LIST_H
+#include "pipeline/base/status.h"
+
+#define COMMAND_LIST(X)
+
+#define COMMAND_DECLARE(name, help)                                                                \
+    enum status command_##name(int argc, char **argv, struct error *e);
+COMMAND_LIST(COMMAND_DECLARE)
+#undef COMMAND_DECLARE
+
+#endif
