@@ -1,0 +1,55 @@
+/* tokenizer: CLIP's byte-pair encoding, from text to ids.
+ *
+ * Vocabulary files, plain or gzip: `bpe_simple_vocab_16e6.txt` (a header line, then one merge of two
+ * symbols per line; the first 48894 are used) and Hugging Face's `merges.txt` (the same with another
+ * header). Ids: 256 byte symbols, the same 256 with `</w>`, one per merge, start, end; so the
+ * vocabulary has 512 + merges + 2 entries, start is the last but one and end the last.
+ *
+ * Text is cleaned as OpenAI and open_clip do: curly quotes, ligatures, full-width forms and control
+ * characters as ftfy treats them, NFC, HTML unescape twice, white space collapsed and trimmed, lower
+ * case. It is split into the special names, 's 't 're 've 'm 'll 'd, runs of letters, single digits
+ * and runs of other characters that are not white space. Not done: ftfy's guessing of text decoded
+ * with a wrong encoding.
+ * Source: github.com/openai/CLIP clip/simple_tokenizer.py. Agreement: equal ids.
+ *
+ * A tokenizer is read-only after tokenizer_open, so threads may share it. */
+#ifndef DATA_TOKENIZER_H
+#define DATA_TOKENIZER_H
+
+#include "pipeline/base/status.h"
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    TOKENIZER_TEXT_MAX = 64 << 10, /* bytes of one text */
+    TOKENIZER_MERGES_MAX = 48894,  /* merges used of a file; later lines are ignored, as CLIP does */
+};
+
+struct tokenizer;
+
+/* Reads a vocabulary file. Errors: NOT_FOUND, STORAGE, BAD_DATA with the line. */
+enum status tokenizer_open(struct tokenizer **out, const char *path, struct error *e);
+void tokenizer_close(struct tokenizer **tokenizer);
+
+/* Vocabulary size V; start id is V - 2, end id V - 1. */
+int tokenizer_size(const struct tokenizer *tokenizer);
+int tokenizer_start(const struct tokenizer *tokenizer);
+int tokenizer_end(const struct tokenizer *tokenizer);
+/* Hash of the merges: two tokenizers with the same hash give the same ids. */
+uint64_t tokenizer_hash(const struct tokenizer *tokenizer);
+
+/* Writes start, the text's ids, end and zeros: always `context` ids (>= 2). *length is the count up
+ * to and with end. A text that does not fit is cut and keeps end as its last id (open_clip).
+ * *n_replaced (may be NULL) counts invalid UTF-8 sequences, each read as U+FFFD.
+ * Errors: BAD_DATA for a text with a zero byte, longer than TOKENIZER_TEXT_MAX or empty after
+ * cleaning; NO_MEMORY. */
+enum status tokenizer_encode(const struct tokenizer *tokenizer, const char *text, size_t size,
+                             int32_t *ids, int context, int *length, int *n_replaced,
+                             struct error *e);
+
+/* The text of ids as far as the merges tell (specials left out; `</w>` becomes a space), with a
+ * final zero byte, cut to capacity. For messages and tests. */
+void tokenizer_decode(const struct tokenizer *tokenizer, const int32_t *ids, int n, char *out,
+                      size_t capacity);
+
+#endif
