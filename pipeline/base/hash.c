@@ -1,0 +1,84 @@
+#include "pipeline/base/hash.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <xxhash.h>
+
+#if defined(__aarch64__) && defined(__ARM_FEATURE_CRC32)
+#include <arm_acle.h>
+#endif
+
+uint64_t hash_64(const void *bytes, size_t n, uint64_t seed) {
+    return XXH3_64bits_withSeed(bytes, n, seed);
+}
+
+uint64_t hash_text(const char *s) {
+    return hash_64(s, strlen(s), 0);
+}
+
+struct hash_128 hash_128(const void *bytes, size_t n, uint64_t seed) {
+    XXH128_hash_t h = XXH3_128bits_withSeed(bytes, n, seed);
+    return (struct hash_128){.low = h.low64, .high = h.high64};
+}
+
+/* CRC of the sixteen half bytes, reflected polynomial 82F63B78: half bytes keep the table small
+ * enough to read, and this path is the exception. */
+static const uint32_t crc_table[16] = {
+    0x00000000, 0x105ec76f, 0x20bd8ede, 0x30e349b1, 0x417b1dbc, 0x5125dad3, 0x61c69362, 0x7198540d,
+    0x82f63b78, 0x92a8fc17, 0xa24bb5a6, 0xb21572c9, 0xc38d26c4, 0xd3d3e1ab, 0xe330a81a, 0xf36e6f75,
+};
+
+uint32_t hash_crc32c_table(uint32_t crc, const void *bytes, size_t n) {
+    const uint8_t *p = bytes;
+    crc = ~crc;
+    for (size_t i = 0; i < n; i++) {
+        crc ^= p[i];
+        crc = crc_table[crc & 15] ^ (crc >> 4);
+        crc = crc_table[crc & 15] ^ (crc >> 4);
+    }
+    return ~crc;
+}
+
+#if defined(__x86_64__)
+__attribute__((target("sse4.2"))) static uint32_t crc32c_fast(uint32_t start, const uint8_t *p,
+                                                              size_t n) {
+    uint64_t crc = (uint32_t)~start;
+    for (; n >= 8; n -= 8, p += 8) {
+        uint64_t word;
+        memcpy(&word, p, 8);
+        crc = __builtin_ia32_crc32di(crc, word);
+    }
+    for (; n; n--, p++) crc = __builtin_ia32_crc32qi((uint32_t)crc, *p);
+    return ~(uint32_t)crc;
+}
+
+uint32_t hash_crc32c(uint32_t crc, const void *bytes, size_t n) {
+    if (__builtin_cpu_supports("sse4.2")) return crc32c_fast(crc, bytes, n);
+    return hash_crc32c_table(crc, bytes, n);
+}
+#elif defined(__aarch64__) && defined(__ARM_FEATURE_CRC32)
+uint32_t hash_crc32c(uint32_t crc, const void *bytes, size_t n) {
+    const uint8_t *p = bytes;
+    crc = ~crc;
+    for (; n >= 8; n -= 8, p += 8) {
+        uint64_t word;
+        memcpy(&word, p, 8);
+        crc = __crc32cd(crc, word);
+    }
+    for (; n; n--, p++) crc = __crc32cb(crc, *p);
+    return ~crc;
+}
+#else
+uint32_t hash_crc32c(uint32_t crc, const void *bytes, size_t n) {
+    return hash_crc32c_table(crc, bytes, n);
+}
+#endif
+
+void hash_hex_64(char out[HASH_HEX_64], uint64_t digest) {
+    snprintf(out, HASH_HEX_64, "%016" PRIx64, digest);
+}
+
+void hash_hex_128(char out[HASH_HEX_128], struct hash_128 digest) {
+    snprintf(out, HASH_HEX_128, "%016" PRIx64 "%016" PRIx64, digest.high, digest.low);
+}

@@ -1,0 +1,181 @@
+#include "pipeline/base/file.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "pipeline/base/log.h"
+#include "tests/check.h"
+
+static char folder[] = "/tmp/sapwood_test_file_XXXXXX";
+
+static const char *in_folder(const char *name) {
+    static char path[4][FILE_PATH_MAX];
+    static int next;
+    char *out = path[next++ % 4];
+    file_join(out, folder, name, NULL);
+    return out;
+}
+
+static void check_content(const char *path, const char *expected) {
+    char *bytes = NULL;
+    size_t n = 0;
+    CHECK_EQUAL(file_read_all(&bytes, &n, path, 1000, NULL), STATUS_OK);
+    CHECK_TEXT(bytes, expected);
+    CHECK_EQUAL(n, strlen(expected));
+    free(bytes);
+}
+
+static void test_read_and_write(void) {
+    struct error e = {0};
+    struct file *f = NULL;
+    struct file_map map;
+    char *bytes = NULL, part[8] = {0};
+    size_t n = 0;
+    uint64_t size = 0;
+    CHECK_EQUAL(file_write_all(in_folder("a"), "first", 5, &e), STATUS_OK);
+    CHECK_EQUAL(file_write_all(in_folder("a"), "second", 6, &e), STATUS_OK);
+    check_content(in_folder("a"), "second");
+    CHECK_EQUAL(file_read_all(&bytes, &n, in_folder("a"), 5, &e), STATUS_BAD_DATA);
+    CHECK_TRUE(strstr(e.text, "at most 5 bytes, found 6") != NULL);
+    CHECK_EQUAL(file_read_all(&bytes, &n, in_folder("none"), 5, &e), STATUS_NOT_FOUND);
+    CHECK_EQUAL(file_read_all(&bytes, &n, folder, 5, &e), STATUS_BAD_DATA);
+    CHECK_EQUAL(mkfifo(in_folder("pipe"), 0600), 0); /* must not wait for a writer */
+    CHECK_EQUAL(file_open(&f, in_folder("pipe"), &e), STATUS_BAD_DATA);
+    CHECK_TRUE(f == NULL);
+
+    CHECK_EQUAL(file_open(&f, in_folder("a"), &e), STATUS_OK);
+    CHECK_EQUAL(file_size(f, &size, &e), STATUS_OK);
+    CHECK_EQUAL(size, 6);
+    CHECK_EQUAL(file_pread(f, part, 3, 2, &e), STATUS_OK);
+    CHECK_TEXT(part, "con");
+    CHECK_EQUAL(file_pread(f, part, 3, 4, &e), STATUS_BAD_DATA);
+    CHECK_TRUE(strstr(e.text, "expected 3 bytes at offset 4, found 2") != NULL);
+    CHECK_EQUAL(file_write(f, "x", 1, &e), STATUS_STORAGE); /* opened for reading */
+    CHECK_EQUAL(file_close(&f, &e), STATUS_OK);
+    CHECK_TRUE(f == NULL);
+
+    CHECK_EQUAL(file_create(&f, in_folder("a"), &e), STATUS_STORAGE); /* exists */
+    CHECK_EQUAL(file_create(&f, in_folder("b"), &e), STATUS_OK);
+    CHECK_EQUAL(file_reserve(f, 100, &e), STATUS_OK);
+    CHECK_EQUAL(file_write(f, "b", 1, &e), STATUS_OK);
+    CHECK_EQUAL(file_close(&f, &e), STATUS_OK);
+
+    for (int i = 0; i < 2; i++) {
+        CHECK_EQUAL(file_append_open(&f, in_folder("log"), &e), STATUS_OK);
+        CHECK_EQUAL(file_write(f, "line\n", 5, &e), STATUS_OK);
+        CHECK_EQUAL(file_close(&f, &e), STATUS_OK);
+    }
+    check_content(in_folder("log"), "line\nline\n");
+    CHECK_EQUAL(file_cut(in_folder("log"), 5, &e), STATUS_OK);
+    check_content(in_folder("log"), "line\n");
+    CHECK_EQUAL(file_cut(in_folder("log"), 6, &e), STATUS_BAD_DATA);
+
+    CHECK_EQUAL(file_map_open(&map, in_folder("log"), &e), STATUS_OK);
+    CHECK_TRUE(map.n == 5 && !memcmp(map.bytes, "line\n", 5));
+    file_map_close(&map);
+    CHECK_EQUAL(file_write_all(in_folder("empty"), NULL, 0, &e), STATUS_OK);
+    CHECK_EQUAL(file_map_open(&map, in_folder("empty"), &e), STATUS_OK);
+    CHECK_TRUE(map.n == 0 && !map.bytes);
+    file_map_close(&map);
+}
+
+static void test_folders(void) {
+    struct error e = {0};
+    struct file_list list;
+    char path[FILE_PATH_MAX];
+    CHECK_EQUAL(file_make_folders(in_folder("x/y/z"), &e), STATUS_OK);
+    CHECK_EQUAL(file_make_folders(in_folder("x/y/z"), &e), STATUS_OK);
+    CHECK_TRUE(file_is_folder(in_folder("x/y/z")));
+    CHECK_EQUAL(file_make_folder(in_folder("x"), &e), STATUS_STORAGE);
+    CHECK_EQUAL(file_write_all(in_folder("x/2"), "", 0, &e), STATUS_OK);
+    CHECK_EQUAL(file_write_all(in_folder("x/10"), "", 0, &e), STATUS_OK);
+    CHECK_EQUAL(file_make_folders(in_folder("x/2/w"), &e), STATUS_STORAGE); /* 2 is a file */
+    CHECK_EQUAL(file_list_read(&list, in_folder("x"), &e), STATUS_OK);
+    CHECK_EQUAL(list.n, 3);
+    CHECK_TEXT(list.name[0], "10");
+    CHECK_TEXT(list.name[1], "2");
+    CHECK_TEXT(list.name[2], "y");
+    file_list_release(&list);
+    CHECK_EQUAL(file_list_read(&list, in_folder("none"), &e), STATUS_NOT_FOUND);
+    /* A link out of the tree is removed, what it points to stays. */
+    CHECK_EQUAL(file_write_all(in_folder("kept"), "k", 1, &e), STATUS_OK);
+    CHECK_EQUAL(symlink(in_folder("kept"), in_folder("x/y/link")), 0);
+    CHECK_EQUAL(file_remove_tree(in_folder("x"), &e), STATUS_OK);
+    CHECK_TRUE(!file_exists(in_folder("x")) && file_exists(in_folder("kept")));
+    CHECK_EQUAL(file_remove_tree(in_folder("x"), &e), STATUS_OK);
+    CHECK_EQUAL(file_rename(in_folder("kept"), in_folder("moved"), &e), STATUS_OK);
+    CHECK_EQUAL(file_remove(in_folder("moved"), &e), STATUS_OK);
+    CHECK_EQUAL(file_remove(in_folder("moved"), &e), STATUS_OK);
+
+    CHECK_EQUAL(file_join(path, "a", "b", &e), STATUS_OK);
+    CHECK_TEXT(path, "a/b");
+    CHECK_EQUAL(file_join(path, "a/", "/b", &e), STATUS_OK);
+    CHECK_TEXT(path, "/b");
+    CHECK_EQUAL(file_parent(path, "a/b/c", &e), STATUS_OK);
+    CHECK_TEXT(path, "a/b");
+    CHECK_EQUAL(file_parent(path, "/c", &e), STATUS_OK);
+    CHECK_TEXT(path, "/");
+    CHECK_EQUAL(file_parent(path, "c", &e), STATUS_OK);
+    CHECK_TEXT(path, ".");
+    CHECK_TEXT(file_base_name("a/b.tar"), "b.tar");
+}
+
+/* A disk that takes only 4096 bytes of a file: nothing of the old content may be lost, and no
+ * temporary file may stay behind. */
+static void test_failing_writes(void) {
+    struct error e = {0};
+    struct file_list list;
+    struct rlimit old, small;
+    char big[10000] = {0};
+    CHECK_EQUAL(file_make_folders(in_folder("full"), &e), STATUS_OK);
+    CHECK_EQUAL(file_write_all(in_folder("full/f"), "old", 3, &e), STATUS_OK);
+    getrlimit(RLIMIT_FSIZE, &old);
+    small = old;
+    small.rlim_cur = 4096;
+    signal(SIGXFSZ, SIG_IGN);
+    setrlimit(RLIMIT_FSIZE, &small);
+    CHECK_EQUAL(file_write_all(in_folder("full/f"), big, sizeof big, &e), STATUS_STORAGE);
+    CHECK_TRUE(strstr(e.text, "cannot write") != NULL);
+    CHECK_EQUAL(log_file_open(in_folder("full.log"), &e), STATUS_OK);
+    log_set_level(LOG_ERROR);
+    for (int i = 0; i < 200; i++) log_info("a line of the log, number %d", i); /* survives */
+    log_file_close();
+    setrlimit(RLIMIT_FSIZE, &old);
+    check_content(in_folder("full/f"), "old");
+    CHECK_EQUAL(file_list_read(&list, in_folder("full"), &e), STATUS_OK);
+    CHECK_EQUAL(list.n, 1);
+    file_list_release(&list);
+}
+
+static void test_lock(void) {
+    struct error e = {0};
+    struct file *lock = NULL, *other = NULL;
+    CHECK_EQUAL(file_lock(&lock, in_folder("run.lock"), &e), STATUS_OK);
+    CHECK_EQUAL(file_lock(&other, in_folder("run.lock"), &e), STATUS_IN_USE);
+    CHECK_TRUE(other == NULL);
+    file_destroy(&lock);
+    pid_t child = fork();
+    if (child == 0) { /* takes the lock and is killed with it */
+        file_lock(&lock, in_folder("run.lock"), &e);
+        raise(SIGKILL);
+    }
+    waitpid(child, NULL, 0);
+    CHECK_EQUAL(file_lock(&lock, in_folder("run.lock"), &e), STATUS_OK);
+    file_destroy(&lock);
+}
+
+int main(void) {
+    CHECK_TRUE(mkdtemp(folder) != NULL);
+    test_read_and_write();
+    test_folders();
+    test_failing_writes();
+    test_lock();
+    CHECK_EQUAL(file_remove_tree(folder, NULL), STATUS_OK);
+    return check_report();
+}
