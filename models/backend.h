@@ -1,0 +1,79 @@
+/* backend: where programs run. `cpu` (OpenBLAS, threads) and `vulkan`.
+ *
+ * A call list (struct work) is prepared once and run many times. Items of one run are independent
+ * of each other: the CPU gives them to its threads, the GPU queues them in order. Between two runs
+ * everything the first wrote is visible to the second. Nothing is allocated while running. */
+#ifndef MODELS_BACKEND_H
+#define MODELS_BACKEND_H
+
+#include "models/op.h"
+
+#include <stddef.h>
+
+struct backend;
+struct work; /* calls prepared for a backend */
+
+/* Memory of a backend. Backends embed it as the first member of their own struct. */
+struct buffer {
+    struct backend *backend;
+    int64_t bytes;
+    void *data; /* CPU backend: the memory; else NULL */
+};
+
+struct backend_table {
+    enum status (*buffer_create)(struct backend *b, struct buffer **out, int64_t bytes,
+                                 struct error *e); /* zero-filled */
+    void (*buffer_destroy)(struct buffer *buffer);
+    enum status (*upload)(struct buffer *to, int64_t offset, const void *from, int64_t bytes,
+                          struct error *e);
+    enum status (*download)(void *to, struct buffer *from, int64_t offset, int64_t bytes,
+                            struct error *e); /* waits for all runs */
+    enum status (*work_create)(struct backend *b, struct work **out, const struct op_call *calls,
+                               int n_calls, struct error *e); /* copies calls */
+    void (*work_destroy)(struct work *w);
+    enum status (*run)(struct backend *b, struct work *const *items, int n_items, struct error *e);
+    enum status (*wait)(struct backend *b, struct error *e);
+    void (*destroy)(struct backend *b);
+};
+
+/* Backends embed it as the first member of their own struct. */
+struct backend {
+    const struct backend_table *table;
+    char name[64];         /* `cpu`, or the device's name */
+    char fingerprint[256]; /* what must be the same for a run to repeat bit for bit */
+};
+
+struct backend_options {
+    const char *device; /* `cpu`, `auto`, or part of a Vulkan device's name or its number */
+    int threads;        /* CPU threads; 0: all cores */
+    bool validation;    /* Vulkan: load the Khronos validation layer and count its messages */
+};
+
+/* auto: the fastest real GPU, else the CPU; a software Vulkan device only when named.
+ * NOT_FOUND names the devices there are. */
+enum status backend_create(struct backend **out, const struct backend_options *o, struct error *e);
+void backend_destroy(struct backend **b);
+
+enum status backend_cpu_create(struct backend **out, const struct backend_options *o,
+                               struct error *e);
+/* models/vk/; the stub of a build without Vulkan returns UNSUPPORTED. */
+enum status backend_vulkan_create(struct backend **out, const struct backend_options *o,
+                                  struct error *e);
+
+/* A device as `sapwood devices` lists it. */
+struct backend_device {
+    char name[256], driver[256];
+    bool is_software; /* a CPU posing as a GPU */
+    bool is_usable;   /* meets the floor of limits */
+    double score;     /* what `auto` compares */
+    char reason[256]; /* why it is or is not usable */
+    int64_t memory_bytes;
+    int64_t storage_range_bytes;
+    int shared_bytes, group_invocations, subgroup;
+};
+/* Lists Vulkan devices; *n is 0 without Vulkan, reason (of 256 bytes) then says why. */
+enum status backend_vulkan_list(struct backend_device **out, int *n, char *reason, struct error *e);
+/* Validation messages so far (backend made with validation); 0 on the CPU. */
+int backend_vulkan_messages(const struct backend *b);
+
+#endif

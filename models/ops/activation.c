@@ -1,0 +1,119 @@
+#include "models/ops/activation.h"
+
+#include "shaders/params/activation.h"
+
+#include <math.h>
+#include <string.h>
+
+static enum activation_kind kind_of(const struct op_call *c) {
+    return (enum activation_kind)((const struct activation_options *)c->options)->kind;
+}
+
+static float quick_gelu(float x) {
+    return x / (1 + expf(-1.702f * x));
+}
+
+static float quick_gelu_slope(float x) {
+    float s = 1 / (1 + expf(-1.702f * x));
+    return s * (1 + 1.702f * x * (1 - s));
+}
+
+static float gelu(float x) {
+    return 0.5f * x * (1 + erff(x * 0.70710678f));
+}
+
+static float gelu_slope(float x) {
+    const float density = 0.39894228f * expf(-0.5f * x * x);
+    return 0.5f * (1 + erff(x * 0.70710678f)) + x * density;
+}
+
+static enum status shape(struct op_call *c, struct error *e) {
+    const struct tensor *x = op_tensor(c, OP_IN);
+    if (x->type != TENSOR_F32)
+        return fail(e, STATUS_BAD_ARG, "activation: x; expected float numbers, found another type");
+    c->slot[OP_OUT].tensor = *x;
+    return STATUS_OK;
+}
+
+static uint64_t backward_reads(const struct op_call *c, uint32_t wanted) {
+    (void)c, (void)wanted;
+    return 1u << OP_IN;
+}
+
+static void forward(const struct op_call *c) {
+    const int64_t n = tensor_elements(op_tensor(c, OP_IN));
+    const float *x = op_f32(c, OP_IN);
+    float *y = op_f32(c, OP_OUT);
+    switch (kind_of(c)) {
+    case ACTIVATION_QUICK_GELU:
+        for (int64_t i = 0; i < n; i++) y[i] = quick_gelu(x[i]);
+        break;
+    case ACTIVATION_GELU:
+        for (int64_t i = 0; i < n; i++) y[i] = gelu(x[i]);
+        break;
+    case ACTIVATION_RELU:
+        for (int64_t i = 0; i < n; i++) y[i] = x[i] > 0 ? x[i] : 0;
+        break;
+    }
+}
+
+static float slope(enum activation_kind kind, float x) {
+    if (kind == ACTIVATION_QUICK_GELU) return quick_gelu_slope(x);
+    if (kind == ACTIVATION_GELU) return gelu_slope(x);
+    return x > 0 ? 1.0f : 0.0f;
+}
+
+static void backward(const struct op_call *c) {
+    const int64_t n = tensor_elements(op_tensor(c, OP_IN));
+    const float *x = op_f32(c, OP_IN), *dy = op_f32(c, OP_D_OUT);
+    float *dx = op_f32(c, OP_D_IN);
+    const enum activation_kind kind = kind_of(c);
+    const float keep = op_adds(c, 0) ? 1.0f : 0.0f;
+    if (keep == 0)
+        for (int64_t i = 0; i < n; i++) dx[i] = dy[i] * slope(kind, x[i]);
+    else
+        for (int64_t i = 0; i < n; i++) dx[i] += dy[i] * slope(kind, x[i]);
+}
+
+static int kernels(const struct op_call *c, struct kernel *k) {
+    const bool is_forward = c->direction == OP_FORWARD;
+    const struct activation_params push = {
+        .n = (uint)tensor_elements(op_tensor(c, OP_IN)),
+        .kind = (uint)kind_of(c),
+        .accumulate = op_adds(c, 0),
+    };
+    *k = is_forward ? (struct kernel){.shader = "activation_fwd",
+                                      .n_bindings = 2,
+                                      .binding = {OP_IN, OP_OUT}}
+                    : (struct kernel){.shader = "activation_bwd",
+                                      .n_bindings = 3,
+                                      .binding = {OP_IN, OP_D_OUT, OP_D_IN}};
+    kernel_groups(k, push.n, 256);
+    kernel_push(k, &push, sizeof push);
+    return 1;
+}
+
+static double flops(const struct op_call *c) {
+    return 8.0 * (double)tensor_elements(op_tensor(c, OP_IN));
+}
+
+const struct op op_activation = {
+    .name = "activation",
+    .n_inputs = 1,
+    .n_outputs = 1,
+    .differentiable = 1,
+    .shape = shape,
+    .backward_reads = backward_reads,
+    .forward = forward,
+    .backward = backward,
+    .kernels = kernels,
+    .flops = flops,
+};
+
+int activation_call(struct graph *g, int x, enum activation_kind kind) {
+    const struct activation_options options = {.kind = kind};
+    return graph_call(
+        g, OP_activation,
+        (int[OP_INPUTS]){x, GRAPH_NONE, GRAPH_NONE, GRAPH_NONE, GRAPH_NONE, GRAPH_NONE}, &options,
+        sizeof options);
+}

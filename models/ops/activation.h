@@ -1,0 +1,19 @@
+/* activation: y = f(x), elementwise
+ *   ACTIVATION_QUICK_GELU  x sigmoid(1.702 x), what OpenAI's CLIP was trained with
+ *   ACTIVATION_GELU        x (1 + erf(x / sqrt 2)) / 2
+ *   ACTIVATION_RELU        max(x, 0); its derivative at 0 is 0
+ *   in x, out y, same shape. Backward reads x: dx = dy f'(x).
+ * Source: Hendrycks and Gimpel 2016, section 2. */
+#ifndef MODELS_OPS_ACTIVATION_H
+#define MODELS_OPS_ACTIVATION_H
+
+#include "models/graph.h"
+
+enum activation_kind { ACTIVATION_QUICK_GELU, ACTIVATION_GELU, ACTIVATION_RELU };
+struct activation_options {
+    int32_t kind; /* enum activation_kind */
+};
+
+int activation_call(struct graph *g, int x, enum activation_kind kind);
+
+#endif
