@@ -1,0 +1,43 @@
+#!/bin/sh
+# Builds and runs every test: sh tests/run.sh [--sanitize] [--peers]
+#   --sanitize  with address and undefined-behaviour sanitizers
+#   --peers     also the comparisons with PyTorch (tests/peers)
+# Closes with "N passed, N failed" and how many were skipped; ends with 1 if any failed.
+set -eu
+cd "$(dirname "$0")/.."
+
+preset=release
+peers=
+without='^test_peer_'
+for option in "$@"; do
+    case $option in
+    --sanitize) preset=debug ;;
+    --peers) peers=peers without='^$' ;;
+    *)
+        echo "run.sh: option '$option'; expected --sanitize or --peers" >&2
+        exit 2
+        ;;
+    esac
+done
+
+sh tests/setup.sh build test $peers
+jobs=$(nproc)
+cmake --preset $preset >/dev/null
+cmake --build "build-$preset" -j "$jobs"
+
+results=$PWD/build-$preset/results.xml
+rm -f "$results"
+status=0
+ctest --preset $preset -j "$jobs" --no-tests=error --exclude-regex "$without" \
+    --output-junit "$results" || status=$?
+[ -s "$results" ] || { echo "run.sh: ctest wrote no results" >&2; exit 1; }
+
+count() { sed -n "s/^.*[[:space:]]$1=\"\([0-9]*\)\".*$/\1/p" "$results" | head -n 1; }
+total=$(count tests)
+failed=$(count failures)
+skipped=$(count skipped)
+disabled=$(count disabled)
+skipped=$((skipped + disabled))
+[ "$skipped" = 0 ] || echo "$skipped skipped (the list of ctest above names them)"
+echo "$((total - failed - skipped)) passed, $failed failed"
+[ "$status" = 0 ] && [ "$failed" = 0 ]

@@ -1,0 +1,74 @@
+#!/bin/sh
+# Installs what is missing for building, testing or the demo: sh tests/setup.sh GROUP...
+#   build  compiler, libraries, shader compiler
+#   test   two software Vulkan devices, the validation layer, SPIR-V tools
+#   demo   real image-text data and the tools that unpack it
+#   peers  the PyTorch programs that we are measured against
+# For Debian 12. Installs as root or through sudo; otherwise prints the one line to run and ends
+# with 1. On another system it prints what is needed and ends with 1; there, install the
+# equivalents by hand and set SAPWOOD_SETUP=skip.
+set -eu
+
+packages_of() {
+    case $1 in
+    # gcc only recommends libc6-dev, and recommended packages are not installed.
+    build) echo "gcc libc6-dev cmake ninja-build pkg-config libopenblas-dev libarchive-dev
+        libcjson-dev libstb-dev libjpeg62-turbo-dev libwebp-dev libxxhash-dev zlib1g-dev
+        libvulkan-dev glslc" ;;
+    # chromium-common carries SwiftShader, the second Vulkan implementation.
+    test) echo "mesa-vulkan-drivers chromium-common vulkan-validationlayers spirv-tools" ;;
+    demo) echo "fonts-noto-color-emoji unicode-cldr-core openclipart-png openclipart-svg
+        tuxpaint-stamps-default dataset-fashion-mnist python3-pil python3-fonttools
+        python3-numpy" ;;
+    peers) echo "python3-torch python3-pil python3-numpy" ;;
+    *)
+        echo "setup: group '$1'; expected build, test, demo or peers" >&2
+        exit 2
+        ;;
+    esac
+}
+
+[ "${SAPWOOD_SETUP:-}" != skip ] || exit 0
+wanted=
+for group in "$@"; do
+    list=$(packages_of "$group")
+    wanted="$wanted $list"
+done
+
+system=$(. /etc/os-release 2>/dev/null && echo "${ID:-unknown} ${VERSION_ID:-}") || system=unknown
+if [ "$system" != "debian 12" ]; then
+    echo "setup: this system is '$system'; the package list is for Debian 12. Needed:" >&2
+    echo $wanted | tr ' ' '\n' | sed 's/^/  /' >&2
+    echo "Install the equivalents, then run again with SAPWOOD_SETUP=skip." >&2
+    exit 1
+fi
+
+missing=
+for package in $wanted; do
+    status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) || status=
+    [ "$status" = installed ] || missing="$missing $package"
+done
+[ -n "$missing" ] || exit 0
+
+line="apt-get update && apt-get install -y --no-install-recommends$missing"
+if [ "$(id -u)" = 0 ]; then
+    as_root=
+elif command -v sudo >/dev/null && { sudo -n true 2>/dev/null || [ -t 0 ] && sudo -v; }; then
+    as_root=sudo
+else
+    echo "setup: packages are missing and this is neither root nor able to use sudo; run:" >&2
+    echo "  su -c '$line'" >&2
+    exit 1
+fi
+
+echo "setup: installing$missing"
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+if ! { $as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq &&
+    $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
+        --no-install-recommends $missing; } >"$log" 2>&1; then
+    tail -n 20 "$log" >&2
+    echo "setup: apt-get failed (its last lines are above); when it can work again, run:" >&2
+    echo "  $line" >&2
+    exit 1
+fi
