@@ -31,6 +31,7 @@ struct graph_node {
     enum op_id op;
     enum op_direction direction;
     uint32_t accumulate;
+    int forward;        /* backward: the call it is the gradient of */
     int slot[OP_SLOTS]; /* tensors, or GRAPH_NONE */
     _Alignas(8) unsigned char options[OP_OPTION_BYTES];
 };
@@ -67,6 +68,10 @@ void graph_place(struct graph *g, int tensor, struct place place);
 /* For in-place ops: appends a call whose outputs are the given existing tensors. */
 void graph_update(struct graph *g, enum op_id op, const int *inputs, const int *outputs,
                   const void *options, size_t options_bytes);
+
+/* The call of a node with types, shapes and options but without memory: what shape rules, scratch
+ * sizes and FLOP counts look at. A present operand has a buffer that must not be used. */
+void graph_describe(const struct graph *g, int node, struct op_call *call);
 
 /* Appends the gradient calls. outputs[i] has the gradient found in gradients[i] (tensors made by
  * graph_input). Forms no gradient that no parameter needs. Call once, at the end. */

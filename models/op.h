@@ -4,7 +4,9 @@
  * gets the gradients of the outputs (d_out), what op.backward_reads asked for, and writes the
  * wanted gradients of the inputs (d_in). A gradient is overwritten, or added to where
  * accumulate has its bit: the first contribution overwrites, so no buffer is cleared first.
- * Absent optional operands have no buffer.
+ * Absent optional operands have no buffer. Backward knows the types and shapes of all operands of
+ * the forward call, also of those whose memory it did not ask for. A saved tensor to which the
+ * shape rule gives 0 elements is not made.
  *
  * In-place operations (optimiser, moving averages) name the same tensor as input and output; only
  * tensors outside the activation arena may be used so. */
@@ -146,7 +148,8 @@ static inline int64_t op_columns(const struct op_call *c, int slot) {
     return t->rank ? t->shape[t->rank - 1] : 1;
 }
 static inline int64_t op_rows(const struct op_call *c, int slot) {
-    return tensor_elements(&c->slot[slot].tensor) / op_columns(c, slot);
+    const int64_t columns = op_columns(c, slot);
+    return columns ? tensor_elements(&c->slot[slot].tensor) / columns : 0;
 }
 
 /* Runs a call on the CPU: the fast path, or the plain loops. Defined in op.c. */
