@@ -1,0 +1,236 @@
+#include "data/shard_list.h"
+
+#include <ctype.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pipeline/base/file.h"
+#include "pipeline/base/text.h"
+
+enum { LIST_FILE_BYTES_MAX = 64 << 20, BRACE_DIGITS_MAX = 12 };
+
+static enum status list_add(struct shard_list *list, const char *path, struct error *e) {
+    if (list->n >= SHARD_LIST_MAX)
+        return fail(e, STATUS_BAD_ARG, "%.200s: more than %d shards; use larger shards", path,
+                    SHARD_LIST_MAX);
+    if (list->n == list->capacity) {
+        int capacity = list->capacity ? 2 * list->capacity : 16;
+        char **grown = realloc(list->path, (size_t)capacity * sizeof *grown);
+        if (!grown) return fail(e, STATUS_NO_MEMORY, "%.200s: no memory for the list", path);
+        list->path = grown;
+        list->capacity = capacity;
+    }
+    char *copy = text_copy(path);
+    if (!copy) return fail(e, STATUS_NO_MEMORY, "%.200s: no memory for the list", path);
+    list->path[list->n++] = copy;
+    return STATUS_OK;
+}
+
+void shard_list_release(struct shard_list *list) {
+    for (int i = 0; i < list->n; i++) free(list->path[i]);
+    free(list->path);
+    *list = (struct shard_list){0};
+}
+
+bool shard_list_unpack_command(char *out, size_t n, const char *path) {
+    static const struct {
+        const char *suffix, *tool;
+    } kinds[] = {{".gz", "gzip -dk"}, {".tgz", "gzip -dk"}, {".zst", "zstd -dk"},
+                 {".xz", "xz -dk"},   {".txz", "xz -dk"},   {".bz2", "bzip2 -dk"},
+                 {".lz4", "lz4 -dk"}};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        if (!text_ends_with(path, kinds[i].suffix)) continue;
+        snprintf(out, n, "%s %s", kinds[i].tool, path);
+        return true;
+    }
+    return false;
+}
+
+/* An entry whose braces are gone: a folder, a list file or a shard. */
+static enum status expand_plain(struct shard_list *list, const char *entry, bool in_list,
+                                struct error *e);
+
+static enum status expand_folder(struct shard_list *list, const char *folder, struct error *e) {
+    enum status rc = STATUS_OK;
+    struct file_list names = {0};
+    char path[FILE_PATH_MAX];
+    int before = list->n;
+    TRY(file_list_read(&names, folder, e));
+    for (int i = 0; i < names.n; i++) {
+        if (!text_ends_with(names.name[i], ".tar")) continue;
+        TRY(file_join(path, folder, names.name[i], e));
+        TRY(list_add(list, path, e));
+    }
+    if (list->n == before)
+        rc = fail(e, STATUS_NOT_FOUND, "%s: no shard in this folder; expected files named *.tar",
+                  folder);
+done:
+    file_list_release(&names);
+    return rc;
+}
+
+static enum status expand_file(struct shard_list *list, const char *file, struct error *e) {
+    enum status rc = STATUS_OK;
+    char *bytes = NULL;
+    size_t n;
+    char folder[FILE_PATH_MAX], path[FILE_PATH_MAX];
+    int before = list->n, number = 0;
+    TRY(file_read_all(&bytes, &n, file, LIST_FILE_BYTES_MAX, e));
+    TRY(file_parent(folder, file, e));
+    for (char *line = bytes, *next; line && *line; line = next) {
+        next = strchr(line, '\n');
+        if (next) *next++ = '\0';
+        number++;
+        size_t length = strlen(line);
+        while (length && isspace((unsigned char)line[length - 1])) line[--length] = '\0';
+        if (!length || *line == '#') continue;
+        TRY(file_join(path, folder, line, e));
+        rc = expand_plain(list, path, true, e);
+        if (rc != STATUS_OK) {
+            error_context(e, "%s:%d", file, number);
+            goto done;
+        }
+    }
+    if (list->n == before)
+        rc = fail(e, STATUS_NOT_FOUND, "%s: no shard in this list; expected one path per line",
+                  file);
+done:
+    free(bytes);
+    return rc;
+}
+
+static enum status expand_plain(struct shard_list *list, const char *entry, bool in_list,
+                                struct error *e) {
+    char command[FILE_PATH_MAX + 16];
+    if (shard_list_unpack_command(command, sizeof command, entry))
+        return fail(e, STATUS_BAD_ARG,
+                    "%.300s: compressed shard; samples are read at offsets, which needs a plain "
+                    "tar; run: %.400s",
+                    entry, command);
+    if (file_is_folder(entry)) return expand_folder(list, entry, e);
+    if (!in_list && text_ends_with(entry, ".txt")) return expand_file(list, entry, e);
+    return list_add(list, entry, e);
+}
+
+struct brace {
+    const char *open, *close; /* at { and } */
+    bool numeric;
+    uint64_t first, last;
+    int width; /* digits to pad to; 0: none */
+};
+
+/* {a..b} with digits only; keeps the width of a padded first number. */
+static bool brace_range(struct brace *b) {
+    const char *p = b->open + 1;
+    uint64_t value[2] = {0};
+    int digits[2] = {0};
+    const char *start[2];
+    for (int i = 0; i < 2; i++) {
+        start[i] = p;
+        while (p < b->close && isdigit((unsigned char)*p) && digits[i] < BRACE_DIGITS_MAX) {
+            value[i] = 10 * value[i] + (uint64_t)(*p++ - '0');
+            digits[i]++;
+        }
+        if (!digits[i]) return false;
+        if (i == 0) {
+            if (b->close - p < 2 || p[0] != '.' || p[1] != '.') return false;
+            p += 2;
+        }
+    }
+    if (p != b->close) return false;
+    bool padded = (digits[0] > 1 && *start[0] == '0') || (digits[1] > 1 && *start[1] == '0');
+    b->first = value[0];
+    b->last = value[1];
+    b->width = !padded ? 0 : digits[0] > digits[1] ? digits[0] : digits[1];
+    return true;
+}
+
+static enum status brace_find(struct brace *b, const char *entry, bool *found, struct error *e) {
+    *b = (struct brace){.open = strchr(entry, '{')};
+    *found = b->open != NULL;
+    if (!b->open) {
+        if (strchr(entry, '}'))
+            return fail(e, STATUS_BAD_ARG, "%.300s: } without {; expected {000..012}", entry);
+        return STATUS_OK;
+    }
+    b->close = strpbrk(b->open + 1, "{}");
+    if (!b->close || *b->close == '{')
+        return fail(e, STATUS_BAD_ARG, "%.300s: { without its own }; expected {000..012}", entry);
+    b->numeric = brace_range(b);
+    if (b->numeric && b->last < b->first)
+        return fail(e, STATUS_BAD_ARG, "%.300s: the range runs backwards; expected {low..high}",
+                    entry);
+    if (!b->numeric && !memchr(b->open, ',', (size_t)(b->close - b->open)))
+        return fail(e, STATUS_BAD_ARG,
+                    "%.300s: braces not understood; expected {000..012} or {a,b}", entry);
+    return STATUS_OK;
+}
+
+static enum status expand_braces(struct shard_list *list, const char *entry, struct error *e) {
+    enum status rc = STATUS_OK;
+    struct text name = {0};
+    struct brace b;
+    bool found;
+    TRY(brace_find(&b, entry, &found, e));
+    if (!found) {
+        rc = expand_plain(list, entry, false, e);
+        goto done;
+    }
+    const char *word = b.open + 1;
+    for (uint64_t i = b.first;; i++) {
+        text_clear(&name);
+        text_append_bytes(&name, entry, (size_t)(b.open - entry));
+        const char *end = b.close;
+        if (b.numeric) {
+            text_printf(&name, "%0*llu", b.width, (unsigned long long)i);
+        } else {
+            const char *comma = memchr(word, ',', (size_t)(b.close - word));
+            if (comma) end = comma;
+            text_append_bytes(&name, word, (size_t)(end - word));
+        }
+        text_append(&name, b.close + 1);
+        TRY(text_check(&name, e));
+        TRY(expand_braces(list, text_string(&name), e));
+        if (b.numeric ? i == b.last : end == b.close) break;
+        word = end + 1;
+    }
+done:
+    text_release(&name);
+    return rc;
+}
+
+static enum status expand_entry(struct shard_list *list, const char *entry, struct error *e) {
+    static const char *const remote[] = {"http:", "https:", "s3:", "gs:", "ftp:", "hdfs:"};
+    if (!*entry) return fail(e, STATUS_BAD_ARG, "shards: empty name; expected paths joined by ::");
+    if (text_starts_with(entry, "pipe:"))
+        return fail(e, STATUS_BAD_ARG,
+                    "%.200s: a pipe cannot be read at an offset; keep what the command writes in a "
+                    "plain tar; run: %.300s > shard.tar",
+                    entry, entry + 5);
+    for (size_t i = 0; i < sizeof remote / sizeof *remote; i++)
+        if (text_starts_with(entry, remote[i]))
+            return fail(e, STATUS_BAD_ARG,
+                        "%.300s: only local shards are read; copy it into a folder and give the "
+                        "folder",
+                        entry);
+    return expand_braces(list, entry, e);
+}
+
+enum status shard_list_expand(struct shard_list *list, const char *spec, struct error *e) {
+    enum status rc = STATUS_OK;
+    char *copy = text_copy(spec);
+    if (!copy) return fail(e, STATUS_NO_MEMORY, "shards: no memory for the list");
+    for (char *entry = copy, *next; entry; entry = next) {
+        next = strstr(entry, "::");
+        if (next) {
+            *next = '\0';
+            next += 2;
+        }
+        TRY(expand_entry(list, entry, e));
+    }
+done:
+    free(copy);
+    return rc;
+}

@@ -1,0 +1,35 @@
+/* fixture: temporary folders and tars made by the tests themselves, byte by byte and without
+ * libarchive, so that readers are tested against something they did not write. */
+#ifndef TESTS_FIXTURE_H
+#define TESTS_FIXTURE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { FIXTURE_PATH_MAX = 512 };
+
+/* A new empty folder, removed with all in it when the program ends normally. */
+const char *fixture_folder(void);
+/* folder/name in static memory; four results are valid at a time. */
+const char *fixture_path(const char *folder, const char *name);
+void fixture_write(const char *path, const void *bytes, size_t n);
+
+/* A tar in memory. Zero-initialised is empty. */
+struct fixture_tar {
+    uint8_t *bytes;
+    size_t n, capacity;
+};
+
+/* Adds a USTAR header of this type with its bytes and padding; returns the offset of the bytes. */
+size_t fixture_tar_add(struct fixture_tar *tar, const char *name, char type, const void *bytes,
+                       size_t n);
+/* Adds a regular member with a text as content. */
+size_t fixture_tar_text(struct fixture_tar *tar, const char *name, const char *text);
+/* The two zero blocks. */
+void fixture_tar_end(struct fixture_tar *tar);
+void fixture_tar_release(struct fixture_tar *tar);
+
+/* Bytes of a PNG with stored (uncompressed) pixels in one colour; the caller frees them. */
+uint8_t *fixture_png(size_t *n, int width, int height, uint8_t red, uint8_t green, uint8_t blue);
+
+#endif
