@@ -31,7 +31,8 @@ struct augment_params {
 /* Memory that is reused from call to call; one per thread. Zero-initialised it is empty. */
 struct augment_memory {
     struct resize_memory resize;
-    struct image picture; /* room for one finished picture */
+    void *block; /* of the blur */
+    size_t capacity;
 };
 
 /* Fails with BAD_ARG and names the field when a value is out of its range. */
@@ -43,10 +44,10 @@ enum status augment_view(uint8_t *out, int size, const struct image *source,
                          struct augment_memory *memory, struct error *e);
 
 /* Blurs a random share of the patches of a finished picture (size, size, 3), for the local level of
- * GLARE (methods: local view): of the (size / patch)^2 patches, round(fraction n) are chosen without
- * repeats and each is replaced by its 5 x 5 box blur, taken inside the patch (edges repeated), so
- * nothing leaks between patches. size is a multiple of patch, which is at most 64; fraction is in
- * [0, 1]. */
+ * GLARE (methods: local view): of the (size / patch)^2 patches, round(fraction n) are chosen
+ * without repeats and each is replaced by its 5 x 5 box blur, taken inside the patch (edges
+ * repeated), so nothing leaks between patches. size is a multiple of patch, which is at most 64;
+ * fraction is in [0, 1]. */
 void augment_blur_patches(uint8_t *pixels, int size, int patch, float fraction,
                           struct random *random);
 

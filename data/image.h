@@ -1,11 +1,11 @@
 /* image: encoded bytes (JPEG, PNG, WebP, BMP) to rows of RGB bytes.
  *
- * The format is taken from the first bytes, never from a file name. Before anything is allocated the
- * structure is walked (JPEG: segments and scans to the end marker; PNG: chunk lengths and CRCs, IHDR
- * first, IEND last; WebP: RIFF size; BMP: rows inside the file) and the size in the header is held
- * against the limits. What passes goes to libjpeg-turbo (strict: its warnings are errors), libwebp or
- * stb_image. Other formats are refused: the distribution's stb_image 2.27 has known memory errors in
- * its JPEG, GIF, PIC, PSD and HDR readers, so those are not even compiled in.
+ * The format is taken from the first bytes, never from a file name. Before anything is allocated
+ * the structure is walked (JPEG: segments and scans to the end marker; PNG: chunk lengths and CRCs,
+ * IHDR first, IEND last; WebP: RIFF size; BMP: rows inside the file) and the size in the header is
+ * held against the limits. What passes goes to libjpeg-turbo (strict: its warnings are errors),
+ * libwebp or stb_image. Other formats are refused: the distribution's stb_image 2.27 has known
+ * memory errors in its JPEG, GIF, PIC, PSD and HDR readers, so those are not even compiled in.
  *
  * Rules for pixels:
  *   grey is repeated into three channels; palettes are looked up;
@@ -13,8 +13,8 @@
  *   alpha (also grey + alpha, palette + alpha and a PNG colour key) is composed on white:
  *     out = (c a + 255 (255 - a)) / 255, rounded to nearest, as Pillow's paste on white does;
  *   CMYK JPEGs and animations are refused; EXIF orientation is ignored, as open_clip does.
- * Agreement: the bytes of Pillow's convert("RGB") after the composition above. Exception: Pillow clamps
- * 16-bit grey to 255, which is a picture of white; here it is the high byte.
+ * Agreement: the bytes of Pillow's convert("RGB") after the composition above. Exception: Pillow
+ * clamps 16-bit grey to 255, which is a picture of white; here it is the high byte.
  *
  * Errors: BAD_DATA for every fault of the input (skip the sample), NO_MEMORY. */
 #ifndef DATA_IMAGE_H
@@ -44,8 +44,8 @@ struct image_info {
  * memory when that is large enough. */
 struct image {
     int width, height;
-    uint8_t *pixels;   /* (height, width, 3) RGB */
-    size_t capacity;   /* bytes at pixels */
+    uint8_t *pixels; /* (height, width, 3) RGB */
+    size_t capacity; /* bytes at pixels */
 };
 
 /* Walks the structure of data and checks the limits; allocates nothing. */

@@ -1,11 +1,11 @@
 /* resize: Pillow's bicubic filter, bit for bit, and the evaluation transform of CLIP.
  *
- * For each output place i of an axis: scale = in/out; f = max(scale, 1); centre c = (i + 0.5) scale;
- * taps from trunc(c - 2f + 0.5) to trunc(c + 2f + 0.5), cut to the input; weight of tap x =
+ * For each output place i of an axis: scale = in/out; f = max(scale, 1); centre c = (i + 0.5)
+ * scale; taps from trunc(c - 2f + 0.5) to trunc(c + 2f + 0.5), cut to the input; weight of tap x =
  * cubic((x - c + 0.5) / f) with a = -0.5, normalised in double, then rounded to 22 fractional bits.
- * Sums are integers, rounded and clamped to a byte. The horizontal pass comes first and is stored as
- * bytes; a pass whose size does not change is skipped.
- * Source: Pillow, src/libImaging/Resample.c. Agreement: equal bytes. */
+ * Sums are integers, rounded and clamped to a byte. The horizontal pass comes first and is stored
+ * as bytes; a pass whose size does not change is skipped. Source: Pillow,
+ * src/libImaging/Resample.c. Agreement: equal bytes. */
 #ifndef DATA_RESIZE_H
 #define DATA_RESIZE_H
 

@@ -1,16 +1,16 @@
 /* tokenizer: CLIP's byte-pair encoding, from text to ids.
  *
- * Vocabulary files, plain or gzip: `bpe_simple_vocab_16e6.txt` (a header line, then one merge of two
- * symbols per line; the first 48894 are used) and Hugging Face's `merges.txt` (the same with another
- * header). Ids: 256 byte symbols, the same 256 with `</w>`, one per merge, start, end; so the
- * vocabulary has 512 + merges + 2 entries, start is the last but one and end the last.
+ * Vocabulary files, plain or gzip: `bpe_simple_vocab_16e6.txt` (a header line, then one merge of
+ * two symbols per line; the first 48894 are used) and Hugging Face's `merges.txt` (the same with
+ * another header). Ids: 256 byte symbols, the same 256 with `</w>`, one per merge, start, end; so
+ * the vocabulary has 512 + merges + 2 entries, start is the last but one and end the last.
  *
  * Text is cleaned as OpenAI and open_clip do: curly quotes, ligatures, full-width forms and control
- * characters as ftfy treats them, NFC, HTML unescape twice, white space collapsed and trimmed, lower
- * case. It is split into the special names, 's 't 're 've 'm 'll 'd, runs of letters, single digits
- * and runs of other characters that are not white space. Not done: ftfy's guessing of text decoded
- * with a wrong encoding.
- * Source: github.com/openai/CLIP clip/simple_tokenizer.py. Agreement: equal ids.
+ * characters as ftfy treats them, NFC, HTML unescape twice, white space collapsed and trimmed,
+ * lower case. It is split into the special names, 's 't 're 've 'm 'll 'd, runs of letters, single
+ * digits and runs of other characters that are not white space. Not done: ftfy's guessing of text
+ * decoded with a wrong encoding. Source: github.com/openai/CLIP clip/simple_tokenizer.py.
+ * Agreement: equal ids.
  *
  * A tokenizer is read-only after tokenizer_open, so threads may share it. */
 #ifndef DATA_TOKENIZER_H
@@ -22,7 +22,7 @@
 
 enum {
     TOKENIZER_TEXT_MAX = 64 << 10, /* bytes of one text */
-    TOKENIZER_MERGES_MAX = 48894,  /* merges used of a file; later lines are ignored, as CLIP does */
+    TOKENIZER_MERGES_MAX = 48894, /* merges used of a file; later lines are ignored, as CLIP does */
 };
 
 struct tokenizer;

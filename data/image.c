@@ -1,0 +1,219 @@
+#include "data/image.h"
+#include "data/image_check.h"
+
+#include <setjmp.h>
+#include <stdio.h> /* jpeglib.h needs FILE */
+#include <stdlib.h>
+#include <string.h>
+
+#include <jpeglib.h>
+#include <webp/decode.h>
+
+/* stb_image inflates as long as data comes, whatever size the header gave. This is the most that
+ * one allocation may take while this thread decodes; the macros below have no other way to reach
+ * it. */
+static _Thread_local size_t allocation_max;
+
+static void *allocate(size_t bytes) {
+    return bytes <= allocation_max ? malloc(bytes) : NULL;
+}
+
+static void *reallocate(void *old, size_t bytes) {
+    return bytes <= allocation_max ? realloc(old, bytes) : NULL;
+}
+
+#define STBI_MALLOC(bytes) allocate(bytes)
+#define STBI_REALLOC(old, bytes) reallocate(old, bytes)
+#define STBI_FREE(p) free(p)
+#define STBI_NO_JPEG
+#define STBI_NO_STDIO
+#define STBI_ONLY_PNG
+#define STBI_ONLY_BMP
+#define STBI_NO_LINEAR
+#define STB_IMAGE_IMPLEMENTATION
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wunused-function"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized" /* fields that only callbacks use */
+#include <stb_image.h>
+#pragma GCC diagnostic pop
+
+enum status image_reserve(struct image *out, int width, int height, struct error *e) {
+    size_t bytes = (size_t)width * (size_t)height * 3;
+    out->width = out->height = 0;
+    if (bytes > out->capacity) {
+        free(out->pixels);
+        out->capacity = 0;
+        out->pixels = malloc(bytes);
+        if (!out->pixels)
+            return fail(e, STATUS_NO_MEMORY, "image: no memory for %d x %d pixels", width, height);
+        out->capacity = bytes;
+    }
+    out->width = width;
+    out->height = height;
+    return STATUS_OK;
+}
+
+void image_release(struct image *image) {
+    free(image->pixels);
+    *image = (struct image){0};
+}
+
+static enum status check_webp(struct image_info *info, const uint8_t *data, size_t size,
+                              struct error *e) {
+    WebPBitstreamFeatures features;
+    size_t riff = data[4] | (size_t)data[5] << 8 | (size_t)data[6] << 16 | (size_t)data[7] << 24;
+    if (riff > size - 8)
+        return fail(e, STATUS_BAD_DATA, "webp: cut short; expected %zu bytes, found %zu", riff + 8,
+                    size);
+    if (WebPGetFeatures(data, size, &features) != VP8_STATUS_OK)
+        return fail(e, STATUS_BAD_DATA, "webp: damaged header");
+    if (features.has_animation)
+        return fail(e, STATUS_BAD_DATA, "webp: animation; expected a single picture");
+    *info = (struct image_info){
+        .format = IMAGE_WEBP, .width = features.width, .height = features.height};
+    return image_check_size("webp", features.width, features.height, e);
+}
+
+enum status image_check(struct image_info *info, const void *data, size_t size, struct error *e) {
+    const uint8_t *p = data;
+    *info = (struct image_info){0};
+    if (size > IMAGE_BYTES_MAX)
+        return fail(e, STATUS_BAD_DATA, "image: expected at most %d bytes, found %zu",
+                    IMAGE_BYTES_MAX, size);
+    if (size >= 3 && p[0] == 0xFF && p[1] == 0xD8 && p[2] == 0xFF)
+        return image_check_jpeg(info, p, size, e);
+    if (size >= 8 && !memcmp(p, "\x89PNG\r\n\x1A\n", 8)) return image_check_png(info, p, size, e);
+    if (size >= 16 && !memcmp(p, "RIFF", 4) && !memcmp(p + 8, "WEBP", 4))
+        return check_webp(info, p, size, e);
+    if (size >= 2 && p[0] == 'B' && p[1] == 'M') return image_check_bmp(info, p, size, e);
+    return fail(e, STATUS_BAD_DATA,
+                "image: unknown format in %zu bytes; expected JPEG, PNG, WebP or BMP", size);
+}
+
+struct jpeg_decoder {
+    struct jpeg_decompress_struct info;
+    struct jpeg_error_mgr manager;
+    jmp_buf failed;
+};
+
+static void jpeg_fail(j_common_ptr info) {
+    struct jpeg_decoder *d = (struct jpeg_decoder *)info;
+    longjmp(d->failed, 1);
+}
+
+/* Level -1 is a warning: damaged data that the library papered over. */
+static void jpeg_message(j_common_ptr info, int level) {
+    if (level < 0) jpeg_fail(info);
+}
+
+static enum status decode_jpeg(struct image *out, const uint8_t *data, size_t size,
+                               struct error *e) {
+    struct jpeg_decoder d;
+    enum { ROWS = 16 };
+    d.info.err = jpeg_std_error(&d.manager);
+    d.manager.error_exit = jpeg_fail;
+    d.manager.emit_message = jpeg_message;
+    if (setjmp(d.failed)) {
+        char text[JMSG_LENGTH_MAX];
+        d.manager.format_message((j_common_ptr)&d.info, text);
+        jpeg_destroy_decompress(&d.info);
+        return fail(e, STATUS_BAD_DATA, "jpeg: %s", text);
+    }
+    jpeg_create_decompress(&d.info);
+    jpeg_mem_src(&d.info, data, (unsigned long)size);
+    jpeg_read_header(&d.info, TRUE);
+    d.info.out_color_space = JCS_RGB;
+    jpeg_start_decompress(&d.info);
+    CHECK((int)d.info.output_width == out->width && (int)d.info.output_height == out->height);
+    while (d.info.output_scanline < d.info.output_height) {
+        JSAMPROW rows[ROWS];
+        JDIMENSION left = d.info.output_height - d.info.output_scanline;
+        JDIMENSION n = left < ROWS ? left : ROWS;
+        for (JDIMENSION i = 0; i < n; i++)
+            rows[i] = out->pixels + (size_t)(d.info.output_scanline + i) * (size_t)out->width * 3;
+        jpeg_read_scanlines(&d.info, rows, n);
+    }
+    jpeg_finish_decompress(&d.info);
+    jpeg_destroy_decompress(&d.info);
+    return STATUS_OK;
+}
+
+/* Composes a channel on white, rounded to nearest. */
+static uint8_t on_white(int c, int alpha) {
+    return (uint8_t)((c * alpha + 255 * (255 - alpha) + 127) / 255);
+}
+
+/* From 1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGBA) channels to RGB. */
+static void to_rgb(uint8_t *out, const uint8_t *in, int n_channels, size_t n) {
+    if (n_channels == 3) {
+        memcpy(out, in, n * 3);
+        return;
+    }
+    for (size_t i = 0; i < n; i++, in += n_channels, out += 3) {
+        bool grey = n_channels < 3, has_alpha = n_channels != 1;
+        int alpha = has_alpha ? in[n_channels - 1] : 255;
+        for (int c = 0; c < 3; c++) out[c] = on_white(in[grey ? 0 : c], alpha);
+    }
+}
+
+static enum status decode_webp(struct image *out, const uint8_t *data, size_t size,
+                               struct error *e) {
+    WebPBitstreamFeatures features;
+    size_t row_bytes = (size_t)out->width * 3, bytes = row_bytes * (size_t)out->height;
+    if (WebPGetFeatures(data, size, &features) != VP8_STATUS_OK)
+        return fail(e, STATUS_BAD_DATA, "webp: damaged header");
+    if (!features.has_alpha) {
+        if (!WebPDecodeRGBInto(data, size, out->pixels, bytes, (int)row_bytes))
+            return fail(e, STATUS_BAD_DATA, "webp: damaged picture");
+        return STATUS_OK;
+    }
+    int width, height;
+    uint8_t *pixels = WebPDecodeRGBA(data, size, &width, &height);
+    if (!pixels) return fail(e, STATUS_BAD_DATA, "webp: damaged picture");
+    CHECK(width == out->width && height == out->height);
+    to_rgb(out->pixels, pixels, 4, bytes / 3);
+    WebPFree(pixels);
+    return STATUS_OK;
+}
+
+static enum status decode_stb(struct image *out, const struct image_info *info, const uint8_t *data,
+                              size_t size, struct error *e) {
+    /* The most that a sound file needs at once: its own bytes doubled, or 16-bit RGBA and filter
+     * bytes. */
+    size_t n = (size_t)info->width * (size_t)info->height;
+    size_t sound = 8 * n + 8 * (size_t)info->height + 65536;
+    allocation_max = sound > 2 * size + 8192 ? sound : 2 * size + 8192;
+    int width, height, n_channels;
+    /* Alpha of a BMP is padding more often than not: Pillow ignores it, so do we. */
+    int wanted = info->format == IMAGE_BMP ? 3 : 0;
+    uint8_t *pixels = stbi_load_from_memory(data, (int)size, &width, &height, &n_channels, wanted);
+    const char *name = info->format == IMAGE_BMP ? "bmp" : "png";
+    if (!pixels) return fail(e, STATUS_BAD_DATA, "%s: %s", name, stbi_failure_reason());
+    CHECK(width == out->width && height == out->height);
+    to_rgb(out->pixels, pixels, wanted ? wanted : n_channels, n);
+    stbi_image_free(pixels);
+    return STATUS_OK;
+}
+
+enum status image_decode(struct image *out, const void *data, size_t size, struct error *e) {
+    struct image_info info;
+    enum status rc;
+    out->width = out->height = 0;
+    TRY(image_check(&info, data, size, e));
+    TRY(image_reserve(out, info.width, info.height, e));
+    switch (info.format) {
+    case IMAGE_JPEG:
+        TRY(decode_jpeg(out, data, size, e));
+        break;
+    case IMAGE_WEBP:
+        TRY(decode_webp(out, data, size, e));
+        break;
+    case IMAGE_PNG:
+    case IMAGE_BMP:
+        TRY(decode_stb(out, &info, data, size, e));
+        break;
+    }
+done:
+    if (rc != STATUS_OK) out->width = out->height = 0;
+    return rc;
+}
