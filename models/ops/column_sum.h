@@ -1,5 +1,5 @@
 /* column_sum: y[j] = sum_i weight[i] x[i][j], i rising
- *   in x (N, J), weight (N)   out y (J). No gradient. */
+ *   in x (N, J), weight (N)   out y (J). No gradient. Rows of weight 0 are left out. */
 #ifndef MODELS_OPS_COLUMN_SUM_H
 #define MODELS_OPS_COLUMN_SUM_H
 

@@ -5,7 +5,7 @@
  *   Targets: q[i][j] = 1 / count where caption_id[i] == caption_id[j], among usable samples;
  *   without duplicates the identity.
  *   loss = 1/(2n) (sum_i CE(softmax(S[i][:]), q[i][:]) + sum_j CE(softmax(S[:][j]), q[:][j]));
- *   0 with no usable sample.
+ *   0 with no usable sample. u and v must be finite, those of unusable samples too.
  * Backward, with dloss (): E = dloss (P_rows + P_columns - 2 q) / (2 n);
  *   du = s E v;  dv = s E' u;  dlogit_scale = sum E S. Rows of unusable samples get 0.
  * Source: Radford et al. 2021; open_clip loss.py (ClipLoss). Shared targets for equal captions:

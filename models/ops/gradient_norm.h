@@ -2,7 +2,9 @@
  *   in gradients (n), step (STEP_COUNT, shaders/params/step.h)
  *   out result (2): norm = sqrt(sum g^2), factor = min(1, clip / (norm + 1e-6)), or 1 with clip 0;
  *   factor 0 when the norm is not finite: adamw then leaves everything as it was.
- *   Summed in blocks of 1024 in rising order, blocks in rising order, on every backend.
+ *   Summed in blocks of 1024 numbers in rising order, the block sums again in blocks of 1024, and
+ *   so on until one number is left, on every backend: fixed, and exact enough for 10^9 numbers.
+ * Agreement: 1e-5 of the norm with a sum in double precision.
  * Source: torch.nn.utils.clip_grad_norm_. */
 #ifndef MODELS_OPS_GRADIENT_NORM_H
 #define MODELS_OPS_GRADIENT_NORM_H

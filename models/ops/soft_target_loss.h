@@ -6,7 +6,7 @@
  *   rows:    loss = factor sum_i weight[i] sum_j -q[i][j] log p[i][j]
  *   columns: softmax over the rows with weight > 0 only;
  *            loss = factor / J sum_j sum_i -q[i][j] log p[i][j]
- *   In columns mode 0 when no row has weight.
+ *   In columns mode 0 when no row has weight. Rows of weight 0 are not read.
  * Backward: dstudent = dloss factor w (p - q) s / student_temperature, with w the row's weight or
  *   1 / J; the teacher, logit_scale and center get none.
  * Used as: ZSCL distillation (both temperatures T, factor T^2, logits are cosines, both axes);

@@ -1,0 +1,113 @@
+#include "models/ops/gradient_norm.h"
+
+#include "shaders/params/step.h"
+
+#include <math.h>
+
+enum { BLOCK = 1024, LEVELS_MAX = 5 /* 1024^5 numbers */ };
+
+static enum status shape(struct op_call *c, struct error *e) {
+    const struct tensor *gradients = op_tensor(c, OP_IN), *step = op_tensor(c, OP_IN + 1);
+    const int64_t two = 2;
+    if (gradients->type != TENSOR_F32)
+        return fail(e, STATUS_BAD_ARG,
+                    "gradient_norm: gradients; expected float numbers, found another type");
+    if (step->type != TENSOR_F32 || tensor_elements(step) != STEP_COUNT)
+        return fail(e, STATUS_BAD_ARG,
+                    "gradient_norm: step; expected %d float numbers, found %lld of type %d",
+                    STEP_COUNT, (long long)tensor_elements(step), (int)step->type);
+    c->slot[OP_OUT].tensor = tensor_make(TENSOR_F32, 1, &two);
+    return STATUS_OK;
+}
+
+static float sum_of_squares(const float *x, int64_t n) {
+    float sum = 0;
+    for (int64_t i = 0; i < n; i++) sum += x[i] * x[i];
+    return sum;
+}
+
+/* The same sums of four whole blocks side by side: one sum alone waits for each addition. */
+static void sums_of_squares_4(float *out, const float *x) {
+    const float *a = x, *b = x + BLOCK, *c = x + 2 * BLOCK, *d = x + 3 * BLOCK;
+    float sum_a = 0, sum_b = 0, sum_c = 0, sum_d = 0;
+    for (int i = 0; i < BLOCK; i++) {
+        sum_a += a[i] * a[i];
+        sum_b += b[i] * b[i];
+        sum_c += c[i] * c[i];
+        sum_d += d[i] * d[i];
+    }
+    out[0] = sum_a, out[1] = sum_b, out[2] = sum_c, out[3] = sum_d;
+}
+
+/* Block sums arrive in order; each level adds up to BLOCK sums of the level below. */
+struct ladder {
+    float sum[LEVELS_MAX];
+    int count[LEVELS_MAX];
+};
+
+static void ladder_add(struct ladder *l, float value) {
+    for (int level = 0; level < LEVELS_MAX; level++) {
+        l->sum[level] = l->count[level] ? l->sum[level] + value : value;
+        if (++l->count[level] < BLOCK) return;
+        value = l->sum[level];
+        l->count[level] = 0;
+        l->sum[level] = 0;
+    }
+}
+
+static float ladder_total(const struct ladder *l) {
+    float total = 0;
+    for (int level = 0; level < LEVELS_MAX; level++)
+        if (l->count[level]) total = l->sum[level] + total;
+    return total;
+}
+
+static void finish(const struct op_call *c, float squares) {
+    const float clip = op_f32(c, OP_IN + 1)[STEP_CLIP_NORM];
+    float *result = op_f32(c, OP_OUT);
+    const float norm = sqrtf(squares), factor = clip / (norm + 1e-6f);
+    result[0] = norm;
+    result[1] = !isfinite(norm) ? 0 : clip == 0 || factor > 1 ? 1 : factor;
+}
+
+static void forward(const struct op_call *c) {
+    const int64_t n = tensor_elements(op_tensor(c, OP_IN));
+    const float *x = op_f32(c, OP_IN);
+    struct ladder l = {0};
+    int64_t i = 0;
+    for (; i + 4 * BLOCK <= n; i += 4 * BLOCK) {
+        float sums[4];
+        sums_of_squares_4(sums, x + i);
+        for (int k = 0; k < 4; k++) ladder_add(&l, sums[k]);
+    }
+    for (; i < n; i += BLOCK) ladder_add(&l, sum_of_squares(x + i, n - i < BLOCK ? n - i : BLOCK));
+    finish(c, ladder_total(&l));
+}
+
+static void forward_reference(const struct op_call *c) {
+    const int64_t n = tensor_elements(op_tensor(c, OP_IN));
+    const float *x = op_f32(c, OP_IN);
+    double squares = 0;
+    for (int64_t i = 0; i < n; i++) squares += (double)x[i] * x[i];
+    finish(c, (float)squares);
+}
+
+static double flops(const struct op_call *c) {
+    return 2.0 * (double)tensor_elements(op_tensor(c, OP_IN));
+}
+
+const struct op op_gradient_norm = {
+    .name = "gradient_norm",
+    .n_inputs = 2,
+    .n_outputs = 1,
+    .shape = shape,
+    .forward = forward,
+    .forward_reference = forward_reference,
+    .flops = flops,
+};
+
+void gradient_norm_update(struct graph *g, int gradients, int step, int result) {
+    graph_update(g, OP_gradient_norm,
+                 (int[OP_INPUTS]){gradients, step, GRAPH_NONE, GRAPH_NONE, GRAPH_NONE, GRAPH_NONE},
+                 (int[OP_OUTPUTS]){result, GRAPH_NONE, GRAPH_NONE}, NULL, 0);
+}
