@@ -1,0 +1,105 @@
+/* json: strict reading of JSON with the place of every value,.
+ *
+ * The only file that knows cJSON. cJSON 1.7 takes repeated names, trailing text, invalid UTF-8,
+ * \u0000, 1e999 and 01, and loses bits of integers above 2^53; so the text is first checked by our
+ * own scan against RFC 8259, and numbers are read from the text. Also refused: nesting deeper than
+ * 32, repeated names in an object, a byte order mark.
+ *
+ * Errors carry the place: `recipe.json:12:5: losses[1].weight: ...`. */
+#ifndef PIPELINE_BASE_JSON_H
+#define PIPELINE_BASE_JSON_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pipeline/base/status.h"
+#include "pipeline/base/text.h"
+
+#define JSON_KIND_LIST(X)                                                                          \
+    X(NULL, "null")                                                                                \
+    X(BOOL, "true or false")                                                                       \
+    X(NUMBER, "a number")                                                                          \
+    X(TEXT, "a text")                                                                              \
+    X(LIST, "a list")                                                                              \
+    X(OBJECT, "an object")
+
+#define JSON_KIND_ENUM(name, text) JSON_##name,
+enum json_kind { JSON_KIND_LIST(JSON_KIND_ENUM) };
+#undef JSON_KIND_ENUM
+
+struct json_document;
+
+/* One value. All fields are for reading; everything lives as long as the document. */
+struct json {
+    enum json_kind kind;
+    bool boolean;    /* BOOL */
+    bool is_integer; /* NUMBER: whole and within int64_t, so integer holds it exactly */
+    int64_t integer;
+    double number;
+    const char *text; /* TEXT: UTF-8 without NUL inside */
+    const char *name; /* as a member of an object, else NULL */
+    int index;        /* place among the children of parent */
+    int n;            /* LIST, OBJECT: children */
+    const struct json *parent;
+    const struct json *first; /* first child, or NULL */
+    const struct json *next;  /* next child of the same parent, or NULL */
+    const struct json_document *document;
+    size_t offset; /* where it starts in the source */
+};
+
+/* Parses n bytes. source names them in messages. BAD_DATA with line and column. */
+enum status json_parse(struct json_document **out, const char *bytes, size_t n, const char *source,
+                       struct error *e);
+/* Parses a file of at most limit bytes; 0: 1 MiB. Errors of file_read_all too. */
+enum status json_read(struct json_document **out, const char *path, size_t limit, struct error *e);
+void json_destroy(struct json_document **d);
+const struct json *json_root(const struct json_document *d);
+
+/* Puts a value in the place that path names ("a.b", "losses.0.weight" or "losses[0].weight"),
+ * replacing what is there; missing objects on the way are made, list items are not, except that the
+ * index after the last one appends. value is JSON; what is not valid JSON is taken as a text, so
+ * that device=cpu needs no quotes. Later errors at that value name `origin` as their place.
+ * BAD_ARG when the path leads through something that is no object or list. */
+enum status json_set(struct json_document *d, const char *path, const char *value,
+                     const char *origin, struct error *e);
+
+/* --- Lookup: linear in the number of members, so walk big objects by first and next. --- */
+
+/* NULL when there is no such member or object is NULL or no object. */
+const struct json *json_find(const struct json *object, const char *name);
+/* BAD_DATA when it is missing, naming the members that are there. */
+enum status json_member(const struct json *object, const char *name, const struct json **out,
+                        struct error *e);
+/* BAD_DATA when a member of object is none of names, with the nearest of them. */
+enum status json_check_names(const struct json *object, const char *const *names, int n_names,
+                             struct error *e);
+
+/* --- Values; BAD_DATA for another kind or out of [min, max]. *out stays as it was then. --- */
+
+enum status json_expect(const struct json *value, enum json_kind kind, struct error *e);
+/* Also takes 1e6 and 3.0. */
+enum status json_as_int(const struct json *value, int64_t min, int64_t max, int64_t *out,
+                        struct error *e);
+enum status json_as_double(const struct json *value, double min, double max, double *out,
+                           struct error *e);
+enum status json_as_bool(const struct json *value, bool *out, struct error *e);
+enum status json_as_text(const struct json *value, const char **out, struct error *e);
+
+/* The same for a member that must be there. */
+enum status json_int(const struct json *object, const char *name, int64_t min, int64_t max,
+                     int64_t *out, struct error *e);
+enum status json_double(const struct json *object, const char *name, double min, double max,
+                        double *out, struct error *e);
+enum status json_bool(const struct json *object, const char *name, bool *out, struct error *e);
+enum status json_text(const struct json *object, const char *name, const char **out,
+                      struct error *e);
+
+/* Fails with the place of value in front: "recipe.json:3:5: a.b[2]: " and the text. */
+enum status json_fail(const struct json *value, struct error *e, enum status status,
+                      const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* Appends "a.b[2].c"; nothing for the root. */
+void json_path(const struct json *value, struct text *out);
+const char *json_kind_name(enum json_kind kind);
+
+#endif
