@@ -1,0 +1,53 @@
+# Compiles every shaders/*.comp with glslc, checks it with spirv-val where there is one, and embeds
+# the SPIR-V in sapwood_models under its file name (models/vk/vk_shader.h).
+find_program(GLSLC glslc REQUIRED)
+find_program(SPIRV_VAL spirv-val)
+if(NOT SPIRV_VAL)
+  message(STATUS "spirv-val not found: shaders are not checked (Debian: spirv-tools)")
+endif()
+
+set(shader_folder ${PROJECT_BINARY_DIR}/shaders)
+file(MAKE_DIRECTORY ${shader_folder})
+file(GLOB shader_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/shaders/*.comp)
+list(SORT shader_sources)
+
+set(shader_outputs "")
+set(shader_arrays "")
+set(shader_entries "")
+foreach(source IN LISTS shader_sources)
+  get_filename_component(name ${source} NAME_WE)
+  set(binary ${shader_folder}/${name}.spv)
+  set(numbers ${shader_folder}/${name}.inc)
+  set(compile ${GLSLC} -O --target-env=vulkan1.2 -Werror -I${PROJECT_SOURCE_DIR})
+  set(check "")
+  if(SPIRV_VAL)
+    set(check COMMAND ${SPIRV_VAL} --target-env vulkan1.2 ${binary})
+  endif()
+  add_custom_command(
+    OUTPUT ${numbers} ${binary}
+    COMMAND ${compile} -o ${binary} ${source}
+    ${check}
+    COMMAND ${compile} -MD -MF ${numbers}.d -mfmt=num -o ${numbers} ${source}
+    DEPENDS ${source}
+    DEPFILE ${numbers}.d
+    COMMENT "shader ${name}"
+    VERBATIM)
+  list(APPEND shader_outputs ${numbers})
+  string(APPEND shader_arrays
+         "static const uint32_t ${name}[] = {\n#include \"${name}.inc\"\n};\n")
+  string(APPEND shader_entries "    {\"${name}\", ${name}, sizeof ${name}},\n")
+endforeach()
+
+set(shader_table ${shader_folder}/vk_shader_table.c)
+file(CONFIGURE OUTPUT ${shader_table} CONTENT
+"/* Made by cmake/shaders.cmake. */
+#include \"models/vk/vk_shader.h\"
+
+${shader_arrays}
+const struct vk_shader vk_shader_table[] = {
+${shader_entries}    {0, 0, 0},
+};
+")
+set_source_files_properties(${shader_table} PROPERTIES OBJECT_DEPENDS "${shader_outputs}"
+                            INCLUDE_DIRECTORIES ${shader_folder})
+target_sources(sapwood_models PRIVATE ${shader_table})

@@ -1,0 +1,30 @@
+#include "models/backend.h"
+
+#include "pipeline/base/log.h"
+
+#include <stddef.h>
+#include <string.h>
+#include <strings.h>
+
+enum status backend_create(struct backend **out, const struct backend_options *o, struct error *e) {
+    const char *device = o->device ? o->device : "auto";
+    struct backend_options options = *o;
+    options.device = device;
+    if (!strcasecmp(device, "cpu")) return backend_cpu_create(out, &options, e);
+    if (strcasecmp(device, "auto")) return backend_vulkan_create(out, &options, e);
+
+    /* Without a real GPU the CPU backend is the fastest there is: software Vulkan devices run on
+     * the same processor, many times slower. */
+    struct error why;
+    options.device = "auto";
+    const enum status rc = backend_vulkan_create(out, &options, &why);
+    if (rc == STATUS_OK) return rc;
+    if (rc != STATUS_NOT_FOUND && rc != STATUS_UNSUPPORTED)
+        log_warning("%s; taking the CPU", why.text);
+    return backend_cpu_create(out, &options, e);
+}
+
+void backend_destroy(struct backend **b) {
+    if (*b) (*b)->table->destroy(*b);
+    *b = NULL;
+}

@@ -1,0 +1,26 @@
+/* gemm_kernel: a matrix product on the GPU, one dispatch of shaders/gemm_{nt,nn,tn}.comp.
+ * C = alpha A B (+ bias + residual) (+ C); A (m, k), B (k, n), C (m, n).
+ * Used by linear, attention and the contrastive loss. */
+#ifndef MODELS_OPS_GEMM_KERNEL_H
+#define MODELS_OPS_GEMM_KERNEL_H
+
+#include "models/op.h"
+#include "shaders/params/gemm.h"
+
+enum gemm_layout {
+    GEMM_NT, /* B stored (n, k) */
+    GEMM_NN,
+    GEMM_TN /* A stored (k, m) */
+};
+
+struct gemm_kernel {
+    enum gemm_layout layout;
+    int a, b, c;               /* slots */
+    int bias, residual;        /* slots, read with GEMM_BIAS and GEMM_RESIDUAL */
+    uint n_products;           /* of the batch; 0 means 1 */
+    struct gemm_params params; /* zeros: inner_n 1, lines as long as the matrices are wide */
+};
+
+void gemm_kernel_fill(struct kernel *k, const struct gemm_kernel *g);
+
+#endif

@@ -1,0 +1,200 @@
+#include "models/vk/vk_backend.h"
+
+#include "pipeline/base/log.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { STALL_SECONDS = 120 };
+
+enum status vk_backend_fail(struct vk_backend *b, VkResult result, const char *what,
+                            struct error *e) {
+    if (result == VK_ERROR_OUT_OF_HOST_MEMORY || result == VK_ERROR_OUT_OF_DEVICE_MEMORY ||
+        result == VK_ERROR_OUT_OF_POOL_MEMORY)
+        return fail(e, STATUS_NO_MEMORY,
+                    "%s: out of memory; take smaller slices or another device (%.200s: %s)",
+                    b->backend.name, what, vk_loader_result(result));
+    if (result == VK_ERROR_DEVICE_LOST) b->is_lost = true;
+    return fail(e, STATUS_GPU,
+                "%s: the device failed; expected success of %.200s, found %s; start again from "
+                "the last checkpoint",
+                b->backend.name, what, vk_loader_result(result));
+}
+
+enum status vk_backend_submit(struct vk_backend *b, VkCommandBuffer commands, struct error *e) {
+    enum status rc = STATUS_OK;
+    if (b->is_lost) return vk_backend_fail(b, VK_ERROR_DEVICE_LOST, "an earlier call", e);
+    const uint64_t before = b->submitted, after = before + 1;
+    const VkPipelineStageFlags stage = VK_PIPELINE_STAGE_ALL_COMMANDS_BIT;
+    const VkTimelineSemaphoreSubmitInfo values = {
+        .sType = VK_STRUCTURE_TYPE_TIMELINE_SEMAPHORE_SUBMIT_INFO,
+        .waitSemaphoreValueCount = 1,
+        .pWaitSemaphoreValues = &before,
+        .signalSemaphoreValueCount = 1,
+        .pSignalSemaphoreValues = &after,
+    };
+    const VkSubmitInfo info = {
+        .sType = VK_STRUCTURE_TYPE_SUBMIT_INFO,
+        .pNext = &values,
+        .waitSemaphoreCount = 1,
+        .pWaitSemaphores = &b->timeline,
+        .pWaitDstStageMask = &stage,
+        .commandBufferCount = 1,
+        .pCommandBuffers = &commands,
+        .signalSemaphoreCount = 1,
+        .pSignalSemaphores = &b->timeline,
+    };
+    VK_TRY(b, b->f.QueueSubmit(b->queue, 1, &info, VK_NULL_HANDLE));
+    b->submitted = after;
+done:
+    return rc;
+}
+
+enum status vk_backend_wait(struct vk_backend *b, uint64_t value, struct error *e) {
+    enum status rc = STATUS_OK;
+    if (b->is_lost) return vk_backend_fail(b, VK_ERROR_DEVICE_LOST, "an earlier call", e);
+    const VkSemaphoreWaitInfo info = {
+        .sType = VK_STRUCTURE_TYPE_SEMAPHORE_WAIT_INFO,
+        .semaphoreCount = 1,
+        .pSemaphores = &b->timeline,
+        .pValues = &value,
+    };
+    uint64_t reached = 0;
+    for (int quiet = 0; quiet < STALL_SECONDS; quiet++) {
+        const VkResult result = b->f.WaitSemaphores(b->handle, &info, UINT64_C(1000000000));
+        if (result == VK_SUCCESS) return STATUS_OK;
+        if (result != VK_TIMEOUT) return vk_backend_fail(b, result, "vkWaitSemaphores", e);
+        uint64_t now = 0;
+        VK_TRY(b, b->f.GetSemaphoreCounterValue(b->handle, b->timeline, &now));
+        if (now > reached) quiet = 0;
+        reached = now;
+    }
+    b->is_lost = true; /* what it still does is not known */
+    rc = fail(e, STATUS_STALLED,
+              "%s: no work finished for %d s (%" PRIu64 " of %" PRIu64 " submissions); restart "
+              "from the last checkpoint, with smaller slices if it happens again",
+              b->backend.name, STALL_SECONDS, reached, b->submitted);
+done:
+    return rc;
+}
+
+static enum status wait(struct backend *backend, struct error *e) {
+    struct vk_backend *b = (struct vk_backend *)backend;
+    return vk_backend_wait(b, b->submitted, e);
+}
+
+static void destroy(struct backend *backend) {
+    struct vk_backend *b = (struct vk_backend *)backend;
+    if (!b) return;
+    if (b->handle) {
+        if (b->f.DeviceWaitIdle) b->f.DeviceWaitIdle(b->handle);
+        vk_pipeline_release(b);
+        vk_buffer_release(b, &b->staging);
+        b->f.DestroyCommandPool(b->handle, b->pool, NULL);
+        b->f.DestroySemaphore(b->handle, b->timeline, NULL);
+        b->f.DestroyDevice(b->handle, NULL);
+    }
+    vk_loader_close(&b->instance);
+    free(b);
+}
+
+static const struct backend_table table = {
+    .buffer_create = vk_buffer_create,
+    .buffer_destroy = vk_buffer_destroy,
+    .upload = vk_buffer_upload,
+    .download = vk_buffer_download,
+    .work_create = vk_run_work_create,
+    .work_destroy = vk_run_work_destroy,
+    .run = vk_run_items,
+    .wait = wait,
+    .destroy = destroy,
+};
+
+static enum status device_create(struct vk_backend *b, struct error *e) {
+    enum status rc = STATUS_OK;
+    const float priority = 1;
+    const VkDeviceQueueCreateInfo queue = {
+        .sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
+        .queueFamilyIndex = b->device.queue_family,
+        .queueCount = 1,
+        .pQueuePriorities = &priority,
+    };
+    const VkPhysicalDeviceTimelineSemaphoreFeatures features = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_TIMELINE_SEMAPHORE_FEATURES,
+        .timelineSemaphore = VK_TRUE,
+    };
+    const VkDeviceCreateInfo info = {
+        .sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
+        .pNext = &features,
+        .queueCreateInfoCount = 1,
+        .pQueueCreateInfos = &queue,
+    };
+    const VkSemaphoreTypeCreateInfo timeline = {
+        .sType = VK_STRUCTURE_TYPE_SEMAPHORE_TYPE_CREATE_INFO,
+        .semaphoreType = VK_SEMAPHORE_TYPE_TIMELINE,
+    };
+    const VkSemaphoreCreateInfo semaphore = {
+        .sType = VK_STRUCTURE_TYPE_SEMAPHORE_CREATE_INFO,
+        .pNext = &timeline,
+    };
+    const VkCommandPoolCreateInfo pool = {
+        .sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO,
+        .flags = VK_COMMAND_POOL_CREATE_RESET_COMMAND_BUFFER_BIT,
+        .queueFamilyIndex = b->device.queue_family,
+    };
+    VK_TRY(b, b->instance.CreateDevice(b->device.handle, &info, NULL, &b->handle));
+    vk_loader_device(&b->instance, b->handle, &b->f);
+    b->f.GetDeviceQueue(b->handle, b->device.queue_family, 0, &b->queue);
+    VK_TRY(b, b->f.CreateSemaphore(b->handle, &semaphore, NULL, &b->timeline));
+    VK_TRY(b, b->f.CreateCommandPool(b->handle, &pool, NULL, &b->pool));
+    const VkCommandBufferAllocateInfo commands = {
+        .sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO,
+        .commandPool = b->pool,
+        .level = VK_COMMAND_BUFFER_LEVEL_PRIMARY,
+        .commandBufferCount = 1,
+    };
+    VK_TRY(b, b->f.AllocateCommandBuffers(b->handle, &commands, &b->copy));
+done:
+    return rc;
+}
+
+enum status vk_backend_create(struct backend **out, const struct vk_options *o, struct error *e) {
+    enum status rc = STATUS_OK;
+    struct vk_device *devices = NULL;
+    struct vk_backend *b = calloc(1, sizeof *b);
+    int n = 0, chosen = 0;
+    *out = NULL;
+    if (!b) return fail(e, STATUS_NO_MEMORY, "Vulkan: no memory for the backend");
+    b->backend.table = &table;
+    TRY(vk_loader_open(&b->instance, o->common.validation, e));
+    TRY(vk_device_list(&devices, &n, &b->instance, e));
+    TRY(vk_device_choose(&chosen, devices, n, o->common.device ? o->common.device : "auto", e));
+    b->device = devices[chosen];
+    snprintf(b->backend.name, sizeof b->backend.name, "%.63s", b->device.listed.name);
+    snprintf(b->backend.fingerprint, sizeof b->backend.fingerprint, "%s", b->device.fingerprint);
+    /* Where CPU and device share memory, a mapped buffer saves the copy. */
+    b->is_mapped = !o->staging && (b->device.type == VK_PHYSICAL_DEVICE_TYPE_CPU ||
+                                   b->device.type == VK_PHYSICAL_DEVICE_TYPE_INTEGRATED_GPU);
+    TRY(device_create(b, e));
+    TRY(vk_buffer_staging_create(b, e));
+    log_debug("Vulkan device: %s, %s", b->device.listed.name, b->device.listed.driver);
+done:
+    free(devices);
+    if (rc != STATUS_OK)
+        destroy(&b->backend);
+    else
+        *out = &b->backend;
+    return rc;
+}
+
+enum status backend_vulkan_create(struct backend **out, const struct backend_options *o,
+                                  struct error *e) {
+    const struct vk_options options = {.common = *o};
+    return vk_backend_create(out, &options, e);
+}
+
+int backend_vulkan_messages(const struct backend *b) {
+    return b->table == &table ? *((const struct vk_backend *)b)->instance.messages : 0;
+}

@@ -1,0 +1,101 @@
+/* vk_backend: the Vulkan backend's own struct, shared by the files of models/vk/.
+ *
+ * One queue. Everything submitted waits for what was submitted before and signals the next value of
+ * one timeline semaphore, so "finished" is a comparison of two numbers. One thread at a time may
+ * use a backend. */
+#ifndef MODELS_VK_VK_BACKEND_H
+#define MODELS_VK_VK_BACKEND_H
+
+#include "models/backend.h"
+#include "models/vk/vk_device.h"
+#include "models/vk/vk_shader.h"
+
+struct vk_pipeline;
+
+enum { VK_STAGING_BYTES = 8 * 1024 * 1024 };
+
+struct vk_buffer {
+    struct buffer buffer;
+    VkBuffer handle;
+    VkDeviceMemory memory;
+    unsigned char *mapped; /* NULL: reached through the staging buffer */
+};
+
+struct vk_backend {
+    struct backend backend;
+    struct vk_instance instance;
+    struct vk_device device;
+    struct vk_functions f;
+    VkDevice handle;
+    VkQueue queue;
+    VkSemaphore timeline;
+    uint64_t submitted; /* the last value that a submission will signal */
+    bool is_lost;       /* the device failed; everything returns STATUS_GPU from now on */
+    bool is_mapped;     /* buffers are mapped rather than staged */
+
+    VkCommandPool pool; /* for copies */
+    VkCommandBuffer copy;
+    struct vk_buffer staging;
+
+    VkDescriptorSetLayout set_layout[KERNEL_BINDINGS_MAX + 1]; /* by number of bindings */
+    VkPipelineLayout layout[KERNEL_BINDINGS_MAX + 1];
+    struct vk_pipeline *pipelines;
+    int n_pipelines;
+};
+
+/* What tests choose besides the options of every backend. */
+struct vk_options {
+    struct backend_options common;
+    bool staging; /* stage all copies, also where memory can be mapped */
+};
+enum status vk_backend_create(struct backend **out, const struct vk_options *o, struct error *e);
+
+/* Turns a failed call into a status: DEVICE_LOST makes the backend unusable (GPU), out of memory
+ * is NO_MEMORY. what: the call and its place. */
+enum status vk_backend_fail(struct vk_backend *b, VkResult result, const char *what,
+                            struct error *e);
+#define VK_TRY(b, call)                                                                            \
+    do {                                                                                           \
+        const VkResult vk_result = (call);                                                         \
+        if (vk_result != VK_SUCCESS) {                                                             \
+            rc = vk_backend_fail((b), vk_result, #call, e);                                        \
+            goto done;                                                                             \
+        }                                                                                          \
+    } while (0)
+
+/* Submits a recorded command buffer after all before it. GPU when the device was lost earlier. */
+enum status vk_backend_submit(struct vk_backend *b, VkCommandBuffer commands, struct error *e);
+/* Waits until the timeline has reached value. STALLED when nothing finished for two minutes. */
+enum status vk_backend_wait(struct vk_backend *b, uint64_t value, struct error *e);
+
+/* vk_buffer.c */
+enum status vk_buffer_create(struct backend *b, struct buffer **out, int64_t bytes,
+                             struct error *e);
+void vk_buffer_destroy(struct buffer *buffer);
+enum status vk_buffer_upload(struct buffer *to, int64_t offset, const void *from, int64_t bytes,
+                             struct error *e);
+enum status vk_buffer_download(void *to, struct buffer *from, int64_t offset, int64_t bytes,
+                               struct error *e);
+enum status vk_buffer_staging_create(struct vk_backend *b, struct error *e);
+void vk_buffer_release(struct vk_backend *b, struct vk_buffer *buffer);
+
+/* vk_pipeline.c: the pipeline of a shader, made when first asked for. UNSUPPORTED for a shader that
+ * was not built. */
+struct vk_pipeline {
+    const char *shader;
+    VkPipeline handle;
+};
+enum status vk_pipeline_get(struct vk_backend *b, VkPipeline *out, const char *shader,
+                            int n_bindings, struct error *e);
+/* How many buffers a shader declares, read from its code. */
+int vk_pipeline_bindings(const struct vk_shader *shader);
+void vk_pipeline_release(struct vk_backend *b);
+
+/* vk_run.c */
+enum status vk_run_work_create(struct backend *b, struct work **out, const struct op_call *calls,
+                               int n_calls, struct error *e);
+void vk_run_work_destroy(struct work *w);
+enum status vk_run_items(struct backend *b, struct work *const *items, int n_items,
+                         struct error *e);
+
+#endif

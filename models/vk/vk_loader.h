@@ -1,0 +1,93 @@
+/* vk_loader: the Vulkan loader, opened while the program runs, and its functions.
+ *
+ * Nothing links to Vulkan: a machine without it runs the CPU backend. The functions of a device
+ * are fetched from the device, so that calls skip the loader's dispatch. */
+#ifndef MODELS_VK_VK_LOADER_H
+#define MODELS_VK_VK_LOADER_H
+
+#ifndef VK_NO_PROTOTYPES
+#define VK_NO_PROTOTYPES
+#endif
+#include <vulkan/vulkan_core.h>
+
+#include "pipeline/base/status.h"
+
+#define VK_LOADER_INSTANCE_LIST(X)                                                                 \
+    X(DestroyInstance)                                                                             \
+    X(EnumeratePhysicalDevices)                                                                    \
+    X(GetPhysicalDeviceProperties2)                                                                \
+    X(GetPhysicalDeviceFeatures2)                                                                  \
+    X(GetPhysicalDeviceMemoryProperties)                                                           \
+    X(GetPhysicalDeviceQueueFamilyProperties)                                                      \
+    X(CreateDevice)                                                                                \
+    X(GetDeviceProcAddr)
+
+#define VK_LOADER_DEVICE_LIST(X)                                                                   \
+    X(DestroyDevice)                                                                               \
+    X(GetDeviceQueue)                                                                              \
+    X(DeviceWaitIdle)                                                                              \
+    X(CreateBuffer)                                                                                \
+    X(DestroyBuffer)                                                                               \
+    X(GetBufferMemoryRequirements)                                                                 \
+    X(AllocateMemory)                                                                              \
+    X(FreeMemory)                                                                                  \
+    X(BindBufferMemory)                                                                            \
+    X(MapMemory)                                                                                   \
+    X(CreateShaderModule)                                                                          \
+    X(DestroyShaderModule)                                                                         \
+    X(CreateDescriptorSetLayout)                                                                   \
+    X(DestroyDescriptorSetLayout)                                                                  \
+    X(CreatePipelineLayout)                                                                        \
+    X(DestroyPipelineLayout)                                                                       \
+    X(CreateComputePipelines)                                                                      \
+    X(DestroyPipeline)                                                                             \
+    X(CreateDescriptorPool)                                                                        \
+    X(DestroyDescriptorPool)                                                                       \
+    X(AllocateDescriptorSets)                                                                      \
+    X(UpdateDescriptorSets)                                                                        \
+    X(CreateCommandPool)                                                                           \
+    X(DestroyCommandPool)                                                                          \
+    X(AllocateCommandBuffers)                                                                      \
+    X(BeginCommandBuffer)                                                                          \
+    X(EndCommandBuffer)                                                                            \
+    X(CmdBindPipeline)                                                                             \
+    X(CmdBindDescriptorSets)                                                                       \
+    X(CmdPushConstants)                                                                            \
+    X(CmdDispatch)                                                                                 \
+    X(CmdPipelineBarrier)                                                                          \
+    X(CmdCopyBuffer)                                                                               \
+    X(CmdFillBuffer)                                                                               \
+    X(CreateSemaphore)                                                                             \
+    X(DestroySemaphore)                                                                            \
+    X(GetSemaphoreCounterValue)                                                                    \
+    X(WaitSemaphores)                                                                              \
+    X(QueueSubmit)
+
+#define VK_LOADER_MEMBER(name) PFN_vk##name name;
+
+/* An instance and its functions. Zero-initialised is closed. */
+struct vk_instance {
+    void *library;
+    VkInstance handle;
+    VkDebugUtilsMessengerEXT messenger; /* with validation */
+    int *messages;                      /* where the messenger counts, the address stays */
+    PFN_vkDestroyDebugUtilsMessengerEXT DestroyDebugUtilsMessengerEXT;
+    VK_LOADER_INSTANCE_LIST(VK_LOADER_MEMBER)
+};
+
+struct vk_functions {
+    VK_LOADER_DEVICE_LIST(VK_LOADER_MEMBER)
+};
+
+/* Opens libvulkan.so.1 and makes an instance of Vulkan 1.2. With validation the Khronos layer and
+ * its synchronisation checks are loaded, and its warnings and errors are counted and logged.
+ * Errors: UNSUPPORTED without a loader, without a driver, or without the layer. */
+enum status vk_loader_open(struct vk_instance *v, bool validation, struct error *e);
+void vk_loader_close(struct vk_instance *v);
+
+void vk_loader_device(const struct vk_instance *v, VkDevice device, struct vk_functions *f);
+
+/* The name of a result code, `VK_ERROR_DEVICE_LOST`. */
+const char *vk_loader_result(VkResult result);
+
+#endif

@@ -1,0 +1,124 @@
+#include "models/vk/vk_backend.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* All kernels with the same number of bindings share a layout: storage buffers and one block of
+ * push constants. */
+static enum status layout_get(struct vk_backend *b, int n, struct error *e) {
+    enum status rc = STATUS_OK;
+    VkDescriptorSetLayoutBinding bindings[KERNEL_BINDINGS_MAX];
+    if (b->layout[n]) return STATUS_OK;
+    for (int i = 0; i < n; i++)
+        bindings[i] = (VkDescriptorSetLayoutBinding){
+            .binding = (uint32_t)i,
+            .descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
+            .descriptorCount = 1,
+            .stageFlags = VK_SHADER_STAGE_COMPUTE_BIT,
+        };
+    const VkDescriptorSetLayoutCreateInfo set = {
+        .sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_LAYOUT_CREATE_INFO,
+        .bindingCount = (uint32_t)n,
+        .pBindings = bindings,
+    };
+    const VkPushConstantRange push = {.stageFlags = VK_SHADER_STAGE_COMPUTE_BIT,
+                                      .size = KERNEL_PUSH_BYTES};
+    VK_TRY(b, b->f.CreateDescriptorSetLayout(b->handle, &set, NULL, &b->set_layout[n]));
+    const VkPipelineLayoutCreateInfo layout = {
+        .sType = VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO,
+        .setLayoutCount = 1,
+        .pSetLayouts = &b->set_layout[n],
+        .pushConstantRangeCount = 1,
+        .pPushConstantRanges = &push,
+    };
+    VK_TRY(b, b->f.CreatePipelineLayout(b->handle, &layout, NULL, &b->layout[n]));
+done:
+    return rc;
+}
+
+static enum status pipeline_create(struct vk_backend *b, VkPipeline *out,
+                                   const struct vk_shader *shader, int n_bindings,
+                                   struct error *e) {
+    enum status rc = STATUS_OK;
+    VkShaderModule module = VK_NULL_HANDLE;
+    const uint32_t group_size = VK_FLOOR_INVOCATIONS;
+    const VkSpecializationMapEntry entry = {.constantID = 0, .size = sizeof group_size};
+    const VkSpecializationInfo constants = {
+        .mapEntryCount = 1,
+        .pMapEntries = &entry,
+        .dataSize = sizeof group_size,
+        .pData = &group_size,
+    };
+    const VkShaderModuleCreateInfo code = {
+        .sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO,
+        .codeSize = shader->bytes,
+        .pCode = shader->code,
+    };
+    TRY(layout_get(b, n_bindings, e));
+    VK_TRY(b, b->f.CreateShaderModule(b->handle, &code, NULL, &module));
+    const VkComputePipelineCreateInfo info = {
+        .sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
+        .stage = {.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
+                  .stage = VK_SHADER_STAGE_COMPUTE_BIT,
+                  .module = module,
+                  .pName = "main",
+                  .pSpecializationInfo = &constants},
+        .layout = b->layout[n_bindings],
+    };
+    VK_TRY(b, b->f.CreateComputePipelines(b->handle, VK_NULL_HANDLE, 1, &info, NULL, out));
+done:
+    if (rc != STATUS_OK) error_context(e, "shader %s", shader->name);
+    b->f.DestroyShaderModule(b->handle, module, NULL);
+    return rc;
+}
+
+int vk_pipeline_bindings(const struct vk_shader *shader) {
+    enum { HEADER_WORDS = 5, OP_DECORATE = 71, DECORATION_BINDING = 33 };
+    const size_t n = shader->bytes / sizeof *shader->code;
+    uint32_t bindings = 0;
+    for (size_t i = HEADER_WORDS; i < n;) {
+        const uint32_t *word = shader->code + i, words = word[0] >> 16;
+        if ((word[0] & 0xffff) == OP_DECORATE && word[2] == DECORATION_BINDING &&
+            word[3] + 1 > bindings)
+            bindings = word[3] + 1;
+        i += words;
+        CHECK(words > 0);
+    }
+    return (int)bindings;
+}
+
+enum status vk_pipeline_get(struct vk_backend *b, VkPipeline *out, const char *shader,
+                            int n_bindings, struct error *e) {
+    enum status rc = STATUS_OK;
+    CHECK(n_bindings >= 0 && n_bindings <= KERNEL_BINDINGS_MAX);
+    for (int i = 0; i < b->n_pipelines; i++)
+        if (!strcmp(b->pipelines[i].shader, shader)) {
+            *out = b->pipelines[i].handle;
+            return STATUS_OK;
+        }
+    const struct vk_shader *s = vk_shader_table;
+    while (s->name && strcmp(s->name, shader)) s++;
+    if (!s->name)
+        return fail(e, STATUS_UNSUPPORTED, "Vulkan: shaders/%s.comp was not built", shader);
+    CHECK(vk_pipeline_bindings(s) == n_bindings);
+    if (b->n_pipelines % 32 == 0) {
+        struct vk_pipeline *more =
+            realloc(b->pipelines, sizeof *more * (size_t)(b->n_pipelines + 32));
+        if (!more) return fail(e, STATUS_NO_MEMORY, "Vulkan: no memory for a pipeline");
+        b->pipelines = more;
+    }
+    TRY(pipeline_create(b, out, s, n_bindings, e));
+    b->pipelines[b->n_pipelines++] = (struct vk_pipeline){.shader = s->name, .handle = *out};
+done:
+    return rc;
+}
+
+void vk_pipeline_release(struct vk_backend *b) {
+    for (int i = 0; i < b->n_pipelines; i++)
+        b->f.DestroyPipeline(b->handle, b->pipelines[i].handle, NULL);
+    free(b->pipelines);
+    for (int i = 0; i <= KERNEL_BINDINGS_MAX; i++) {
+        b->f.DestroyPipelineLayout(b->handle, b->layout[i], NULL);
+        b->f.DestroyDescriptorSetLayout(b->handle, b->set_layout[i], NULL);
+    }
+}

@@ -1,0 +1,22 @@
+#include "shaders/common/math.glsl"
+
+/* enum activation_kind, models/ops/activation.h */
+const uint QUICK_GELU = 0, GELU = 1;
+
+float activation(uint kind, float x) {
+    if (kind == QUICK_GELU) return x / (1.0 + math_exp(-1.702 * x));
+    if (kind == GELU) return 0.5 * x * (1.0 + math_erf(x * 0.70710678));
+    return x > 0.0 ? x : 0.0;
+}
+
+float activation_slope(uint kind, float x) {
+    if (kind == QUICK_GELU) {
+        const float s = 1.0 / (1.0 + math_exp(-1.702 * x));
+        return s * (1.0 + 1.702 * x * (1.0 - s));
+    }
+    if (kind == GELU) {
+        const float density = 0.39894228 * math_exp(-0.5 * x * x);
+        return 0.5 * (1.0 + math_erf(x * 0.70710678)) + x * density;
+    }
+    return x > 0.0 ? 1.0 : 0.0;
+}

@@ -1,0 +1,10 @@
+/* Kernels that give each row of a matrix to a team of 64 threads, four rows per group of 256. */
+#include "shaders/common/grid.glsl"
+#include "shaders/common/reduce.glsl"
+
+const uint ROW_LANES = 64, ROW_TEAMS = 4;
+
+uint row_number() { return grid_group() * ROW_TEAMS + gl_LocalInvocationIndex / ROW_LANES; }
+uint row_lane() { return gl_LocalInvocationIndex % ROW_LANES; }
+float row_sum(float value) { return reduce_sum(value, ROW_LANES); }
+float row_max(float value) { return reduce_max(value, ROW_LANES); }
