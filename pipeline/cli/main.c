@@ -1,13 +1,78 @@
-#include "pipeline/cli/command_list.h"
-
+/* main: finds the command, prints what went wrong, and turns it into the exit code. */
+#include <locale.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
-int main(int argc, char **argv) {
-    (void)argv;
-    if (argc < 2) {
-        fprintf(stderr, "sapwood: no command\n");
-        return 2;
+#include "pipeline/base/text.h"
+#include "pipeline/cli/command_list.h"
+#include "pipeline/cli/options.h"
+
+#define COMMAND_ENTRY(name, help) {#name, help, command_##name},
+static const struct {
+    const char *name, *help;
+    enum status (*run)(int argc, char **argv, struct error *e);
+} command_table[] = {COMMAND_LIST(COMMAND_ENTRY){NULL, NULL, NULL}};
+#undef COMMAND_ENTRY
+
+enum { N_COMMANDS = (int)(sizeof command_table / sizeof command_table[0]) - 1 };
+
+static void print_usage(void) {
+    printf("usage: sapwood COMMAND [options]\n\n");
+    options_print_folded("Keeps a CLIP model learning from a stream of image-text shards without "
+                         "forgetting what it knew.",
+                         0, 0);
+    printf("\n");
+    for (int i = 0; i < N_COMMANDS; i++) {
+        printf("  %-12s  ", command_table[i].name);
+        options_print_folded(command_table[i].help, 16, 16);
     }
-    return 2;
+    printf("\n`sapwood COMMAND --help` tells more about a command; `sapwood --version` prints the "
+           "version.\n\nExit codes:\n");
+    int before = -1;
+#define STATUS_LINE(name, code, text)                                                              \
+    if (code != before)                                                                            \
+        printf("%s  %3d  %s", before < 0 ? "" : "\n", code, text);                                 \
+    else                                                                                           \
+        printf("; %s", text);                                                                      \
+    before = code;
+    STATUS_LIST(STATUS_LINE)
+#undef STATUS_LINE
+    printf("\n");
+}
+
+static enum status run_command(int argc, char **argv, struct error *e) {
+    const char *names[N_COMMANDS + 1];
+    for (int i = 0; i < N_COMMANDS; i++) names[i] = command_table[i].name;
+    if (argc < 2 || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") ||
+        (!strcmp(argv[1], "help") && argc == 2)) {
+        print_usage();
+        return argc < 2 ? fail(e, STATUS_BAD_ARG, "no command") : STATUS_OK;
+    }
+    if (!strcmp(argv[1], "--version")) {
+        printf("sapwood %s\n", SAPWOOD_VERSION);
+        return STATUS_OK;
+    }
+    for (int i = 0; i < N_COMMANDS; i++)
+        if (!strcmp(argv[1], names[i])) return command_table[i].run(argc - 1, argv + 1, e);
+    int nearest = text_nearest(argv[1], names, N_COMMANDS);
+    if (nearest >= 0)
+        return fail(e, STATUS_BAD_ARG, "unknown command '%s'; did you mean '%s'?", argv[1],
+                    names[nearest]);
+    return fail(e, STATUS_BAD_ARG, "unknown command '%s'; `sapwood --help` lists them", argv[1]);
+}
+
+int main(int argc, char **argv) {
+    struct error e = {0};
+    /* Names outside ASCII in archives need it; numbers stay as in C, so not LC_ALL. */
+    setlocale(LC_CTYPE, "C.UTF-8");
+    /* A closed pipe and a file size limit are then errors of write, like a full disk. */
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
+    enum status rc = run_command(argc, argv, &e);
+    if (rc == STATUS_END) rc = STATUS_OK; /* the help was printed */
+    if ((fflush(stdout) || ferror(stdout)) && rc == STATUS_OK)
+        rc = fail(&e, STATUS_STORAGE, "cannot write to the standard output");
+    if (rc != STATUS_OK) fprintf(stderr, "sapwood: %s\n", e.text[0] ? e.text : status_text(rc));
+    return status_exit_code(rc);
 }
