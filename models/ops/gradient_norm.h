@@ -4,7 +4,8 @@
  *   factor 0 when the norm is not finite: adamw then leaves everything as it was.
  *   Summed in blocks of 1024 numbers in rising order, the block sums again in blocks of 1024, and
  *   so on until one number is left, on every backend: fixed, and exact enough for 10^9 numbers.
- * Agreement: 1e-5 of the norm with a sum in double precision.
+ * Agreement with a sum in double precision: 6e-5 of the norm (1023 roundings at each of two
+ * levels, all to one side), with random numbers 1e-6.
  * Source: torch.nn.utils.clip_grad_norm_. */
 #ifndef MODELS_OPS_GRADIENT_NORM_H
 #define MODELS_OPS_GRADIENT_NORM_H
