@@ -1,0 +1,57 @@
+/* towers: CLIP's image and text towers as graphs, over the parameters of a registry.
+ *
+ * Image: conv1 as a product over patches, class token and positions, ln_pre, pre-LN blocks,
+ *   ln_post of chosen tokens; features = ln_post(class token) @ proj.
+ * Text: token table and positions, causal pre-LN blocks, ln_final of the end token, @
+ *   text_projection.
+ * Block: x1 = x + out(attention(qkv(ln_1 x)));  y = x1 + fc2(gelu(fc1(ln_2 x1))), with the
+ *   adapters that the registry holds for it.
+ * Source: Radford et al. 2021; open_clip model.py and transformer.py; names as in its state_dict.
+ */
+#ifndef MODELS_TOWERS_H
+#define MODELS_TOWERS_H
+
+#include "models/adapters.h"
+#include "models/graph.h"
+
+/* "transformer.resblocks.3." or "visual.transformer.resblocks.3." */
+void tower_block_name(char *out, size_t bytes, int tower, int layer);
+
+/* Declares every base weight with open_clip's random start, frozen. */
+enum status towers_declare(struct parameters *p, const struct architecture *a, struct error *e);
+
+/* One reading of a registry: which memory a graph takes its weights from, and what gets gradients.
+ */
+struct weights_view {
+    const struct parameters *parameters;
+    const struct architecture *architecture;
+    struct buffer *frozen;
+    struct buffer *trainable; /* a slot: the student's, or a moving average */
+    struct place gradients;   /* start of the gradient block; buffer NULL: no gradients */
+    const struct adapter_config
+        *adapters; /* NULL: adapters are bypassed, which is the base model */
+};
+
+/* Graph tensors of parameters, made on first use; one per graph and view. */
+struct tower_builder {
+    struct graph *graph;
+    struct weights_view view;
+    int *tensor; /* per parameter, GRAPH_NONE: not used yet */
+};
+
+enum status tower_builder_init(struct tower_builder *b, struct graph *g,
+                               const struct weights_view *view, struct error *e);
+void tower_builder_release(struct tower_builder *b);
+/* The tensor of the parameter of that name; GRAPH_NONE when the registry has none. */
+int tower_parameter(struct tower_builder *b, const char *name);
+
+/* pixels (B, S, S, 3) bytes -> tokens (B, P + 1, C) after the last block, before ln_post. */
+int tower_image_tokens(struct tower_builder *b, int pixels);
+/* ids (B, T) int32 -> tokens (B, T, C) after the last block, before ln_final. */
+int tower_text_tokens(struct tower_builder *b, int ids);
+/* The final norm of chosen tokens: index (R) int32 into the B T rows -> (R, C). */
+int tower_pool(struct tower_builder *b, int tower, int tokens, int index);
+/* pooled (R, C) -> features (R, joint), not normalised. */
+int tower_project(struct tower_builder *b, int tower, int pooled);
+
+#endif
