@@ -1,0 +1,57 @@
+/* model: an architecture with its parameters in the memory of a backend.
+ *
+ * Life: model_declare makes the registry; losses may then add parameters of their own
+ * (model.parameters); model_allocate lays everything out and fills it with starting values;
+ * model_load replaces them from a file. */
+#ifndef MODELS_MODEL_H
+#define MODELS_MODEL_H
+
+#include "models/backend.h"
+#include "models/towers.h"
+
+enum model_training { MODEL_TRAIN_ADAPTERS, MODEL_TRAIN_ALL };
+
+struct model {
+    struct architecture architecture;
+    struct adapter_config adapters;
+    struct parameters parameters;
+    enum model_training training;
+    struct backend *backend;
+    struct buffer *frozen, *student; /* at least 256 bytes each */
+};
+
+struct model_config {
+    struct architecture architecture;
+    struct adapter_config adapters;
+    enum model_training training; /* with ALL no adapters are declared */
+    bool train_logit_scale;       /* with ADAPTERS; ALL always trains it */
+};
+
+enum status model_declare(struct model *m, const struct model_config *c, struct error *e);
+enum status model_allocate(struct model *m, struct backend *b, uint64_t seed, struct error *e);
+void model_release(struct model *m);
+
+/* Weights the student's eyes see, without gradients; teacher: the base model, adapters bypassed. */
+struct weights_view model_view(const struct model *m);
+struct weights_view model_base_view(const struct model *m);
+
+/* Reads base weights (open_clip names). One BAD_DATA error lists what is missing, extra or
+ * misshaped (the first of each and their number). Adapter tensors in the file are read where the
+ * registry has them; a file that has adapters this model lacks is refused. */
+enum status model_load(struct model *m, const char *path, struct error *e);
+
+/* Writes every base weight, adapters left aside (or all that is trainable: adapters and heads). */
+enum model_part { MODEL_BASE, MODEL_TRAINABLE, MODEL_EVERYTHING };
+enum status model_save(const struct model *m, enum model_part part, const char *path,
+                       struct error *e);
+
+/* Digest of the base weights as they are on the device, name by name: 32 hex digits and a zero. */
+enum status model_base_digest(const struct model *m, char out[33], struct error *e);
+
+/* Parameter i between device and host. slot: m->student or a copy with its layout; ignored for
+ * frozen parameters. */
+enum status model_read(const struct model *m, int i, const struct buffer *slot, float *values,
+                       struct error *e);
+enum status model_write(struct model *m, int i, const float *values, struct error *e);
+
+#endif
