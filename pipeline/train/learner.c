@@ -74,8 +74,7 @@ enum status learner_encoder(struct learner *l, const struct learner_encoder_requ
 }
 
 void learner_want_teacher(struct learner *l) {
-    /* Marked by any address until learner_allocate makes the memory. */
-    if (!l->teacher) l->teacher = (struct buffer *)l;
+    l->has_teacher = true;
 }
 
 enum status learner_buffer(struct learner *l, struct buffer **out, int64_t bytes, struct error *e) {
@@ -135,10 +134,8 @@ done:
 enum status learner_allocate(struct learner *l, struct error *e) {
     enum status rc = STATUS_OK;
     const int64_t bytes = at_least(l->model->parameters.trainable_bytes);
-    const bool has_teacher = l->teacher != NULL;
     int block = 0, n_items = 1;
     l->backend = l->model->backend;
-    l->teacher = NULL;
     for (int i = 0; i < l->n_encoders; i++) {
         const struct learner_encoder_request *r = &l->request[i];
         const int n_slices = r->n_samples * r->n_views / l->slice_samples;
@@ -156,7 +153,7 @@ enum status learner_allocate(struct learner *l, struct error *e) {
     TRY(learner_buffer(l, &l->result, (STEP_LOSSES_MAX + 1) * RESULT_STRIDE, e));
     TRY(learner_state_add(l, "adamw.first", l->first, e));
     TRY(learner_state_add(l, "adamw.second", l->second, e));
-    if (has_teacher) {
+    if (l->has_teacher) {
         TRY(learner_buffer(l, &l->teacher, bytes, e));
         TRY(learner_state_add(l, "teacher", l->teacher, e));
     }
