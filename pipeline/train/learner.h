@@ -51,9 +51,10 @@ struct learner {
     int n_blocks; /* gradient blocks: student slices, then the loss program */
     struct buffer *gradients, *gradient; /* blocks, and their sum */
     struct buffer *first, *second;       /* AdamW moments */
-    struct buffer *teacher;              /* NULL: no term wants one */
-    struct buffer *step;                 /* STEP_COUNT numbers */
-    struct buffer *result;               /* losses, then norm and clip factor, 256 bytes apart */
+    bool has_teacher;
+    struct buffer *teacher; /* NULL without has_teacher */
+    struct buffer *step;    /* STEP_COUNT numbers */
+    struct buffer *result;  /* losses, then norm and clip factor, 256 bytes apart */
     struct graph loss_graph, update_graph;
     struct tower_builder student, averaged; /* parameters for the loss graph */
     int step_tensor_loss, step_tensor_update;
