@@ -1,0 +1,207 @@
+/* zscl: distillation of the frozen base model over a reference set.
+ *
+ *   Zt = s ubar vbar',  Zs = s u v';  s = exp(logit_scale) of the base model
+ *   image term T^2 mean over images of CE(softmax_rows(Zt / T), softmax_rows(Zs / T))
+ *   text term  T^2 mean over texts of CE(softmax_columns(Zt / T), softmax_columns(Zs / T))
+ * ubar and vbar are the base model's features, made once before the run. v = vbar, a fixed set of
+ * texts, as in the published code; with student_texts v are the student's features of the texts of
+ * the step, so that the text tower is held too.
+ * Source: Zheng et al. 2023 (ZSCL), mtil/src/models/finetune.py. */
+#include "models/ops/linear.h"
+#include "models/ops/soft_target_loss.h"
+#include "pipeline/continual/loss_term.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct zscl_term {
+    struct loss_term base;
+    int image, text; /* encoders */
+    int image_number, text_number;
+    int n_images, n_texts, width;
+    const struct loss_reference *images, *texts;
+    struct buffer *teacher_images, *teacher_texts, *row_weight, *scale;
+    float *rows; /* teacher rows of a step, on their way to the device */
+    float *weight;
+};
+
+static enum status create(struct loss_term **out, const struct loss_config *c,
+                          const struct loss_preparation *p, struct error *e) {
+    struct zscl_term *t = calloc(1, sizeof *t);
+    *out = t ? &t->base : NULL;
+    if (!t) return fail(e, STATUS_NO_MEMORY, "zscl: no memory");
+    t->n_images = p->n_samples[BATCH_ROLE_REF_IMAGE];
+    t->n_texts = c->student_texts ? p->n_samples[BATCH_ROLE_REF_TEXT] : c->reference_texts;
+    return STATUS_OK;
+}
+
+static void destroy(struct loss_term *base) {
+    struct zscl_term *t = (struct zscl_term *)base;
+    loss_buffers_destroy(
+        (struct buffer *[]){t->teacher_images, t->teacher_texts, t->row_weight, t->scale}, 4);
+    free(t->rows);
+    free(t->weight);
+    free(t);
+}
+
+static enum status declare(struct loss_term *base, struct learner *l, struct error *e) {
+    enum status rc = STATUS_OK;
+    struct zscl_term *t = (struct zscl_term *)base;
+    struct learner_encoder_request r = {
+        .name = "reference images",
+        .role = BATCH_ROLE_REF_IMAGE,
+        .tower = TOWER_IMAGE,
+        .n_views = 1,
+        .n_samples = t->n_images,
+    };
+    TRY(loss_needs(base, BATCH_ROLE_REF_IMAGE, e));
+    TRY(loss_needs(base, BATCH_ROLE_REF_TEXT, e));
+    TRY(learner_encoder(l, &r, &t->image, e));
+    if (!base->config.student_texts) return rc;
+    r.name = "reference texts";
+    r.role = BATCH_ROLE_REF_TEXT;
+    r.tower = TOWER_TEXT;
+    r.n_samples = t->n_texts;
+    TRY(learner_encoder(l, &r, &t->text, e));
+done:
+    return rc;
+}
+
+static enum status prepare(struct loss_term *base, struct learner *l, struct error *e) {
+    enum status rc = STATUS_OK;
+    struct zscl_term *t = (struct zscl_term *)base;
+    const struct loss_preparation *p = &base->preparation;
+    const bool fixed_texts = !base->config.student_texts;
+    const int64_t limit = fixed_texts ? t->n_texts : 0;
+    (void)l;
+    TRY(p->reference(p->context, BATCH_ROLE_REF_IMAGE, TOWER_IMAGE, 0, &t->images, e));
+    TRY(p->reference(p->context, BATCH_ROLE_REF_TEXT, TOWER_TEXT, limit, &t->texts, e));
+    t->width = t->images->width;
+    /* A source with fewer texts than asked for spans fewer classes. */
+    if (fixed_texts && t->texts->n < t->n_texts) t->n_texts = (int)t->texts->n;
+    const size_t rows = (size_t)(t->n_images > t->n_texts ? t->n_images : t->n_texts);
+    t->rows = malloc(rows * (size_t)t->width * sizeof *t->rows);
+    t->weight = malloc((size_t)t->n_images * sizeof *t->weight);
+    if (!t->rows || !t->weight) rc = fail(e, STATUS_NO_MEMORY, "zscl: no memory for references");
+done:
+    return rc;
+}
+
+/* rows of x times the rows of y. */
+static int product(struct graph *g, int x, int y) {
+    const struct linear_inputs in = {.x = x,
+                                     .weight = y,
+                                     .bias = GRAPH_NONE,
+                                     .lora_a = GRAPH_NONE,
+                                     .lora_b = GRAPH_NONE,
+                                     .residual = GRAPH_NONE};
+    return linear_call(g, in, (struct linear_options){0});
+}
+
+/* Inputs of the loss graph that do not change: the base model's scale and, without student_texts,
+ * the teacher's texts. */
+static enum status fill_constants(struct zscl_term *t, struct learner *l, struct error *e) {
+    enum status rc = STATUS_OK;
+    const struct backend_table *table = l->backend->table;
+    const int parameter = parameters_find(&l->model->parameters, "logit_scale");
+    float scale;
+    TRY(model_read(l->model, parameter, l->model->student, &scale, e));
+    TRY(table->upload(t->scale, 0, &scale, 4, e));
+    if (!t->base.config.student_texts)
+        TRY(table->upload(t->teacher_texts, 0, t->texts->features,
+                          (int64_t)t->n_texts * t->width * 4, e));
+done:
+    return rc;
+}
+
+static enum status build(struct loss_term *base, struct learner *l, struct error *e) {
+    enum status rc = STATUS_OK;
+    struct zscl_term *t = (struct zscl_term *)base;
+    struct graph *g = &l->loss_graph;
+    const double temperature = base->config.temperature;
+    struct soft_target_loss_options options = {
+        .student_temperature = (float)temperature,
+        .teacher_temperature = (float)temperature,
+        .factor = (float)(temperature * temperature),
+    };
+    struct soft_target_loss_inputs in = {.center = GRAPH_NONE};
+    int teacher_images, teacher_texts;
+    TRY(loss_input(l, "teacher images", TENSOR_F32, t->n_images, t->width, &t->teacher_images,
+                   &teacher_images, e));
+    TRY(loss_input(l, "teacher texts", TENSOR_F32, t->n_texts, t->width, &t->teacher_texts,
+                   &teacher_texts, e));
+    TRY(loss_input(l, "reference weights", TENSOR_F32, t->n_images, 0, &t->row_weight, &in.weight,
+                   e));
+    TRY(learner_buffer(l, &t->scale, 4, e));
+    TRY(fill_constants(t, l, e));
+    in.logit_scale = graph_input(g, "base logit_scale", tensor_make(TENSOR_F32, 0, NULL),
+                                 (struct place){.buffer = t->scale});
+    in.teacher = product(g, teacher_images, teacher_texts);
+    in.student = product(g, learner_rows(l, t->image),
+                         base->config.student_texts ? learner_rows(l, t->text) : teacher_texts);
+    TRY(learner_add_loss(l, "zscl_image", soft_target_loss_call(g, in, options), &t->image_number,
+                         e));
+    options.columns = 1;
+    TRY(learner_add_loss(l, "zscl_text", soft_target_loss_call(g, in, options), &t->text_number,
+                         e));
+done:
+    return rc;
+}
+
+static int by_id(const void *key, const void *element) {
+    const uint64_t a = *(const uint64_t *)key, b = *(const uint64_t *)element;
+    return a < b ? -1 : a > b;
+}
+
+/* Copies the teacher's rows of the part's samples; zeros for holes. */
+static enum status look_up(const struct zscl_term *t, const struct loss_reference *r,
+                           const struct batch_part *part, struct error *e) {
+    for (int i = 0; i < part->n; i++) {
+        float *row = t->rows + (int64_t)i * t->width;
+        memset(row, 0, (size_t)t->width * sizeof *row);
+        if (!part->usable[i]) continue;
+        const uint64_t *found = bsearch(&part->sample_id[i], r->sample_id, (size_t)r->n,
+                                        sizeof *r->sample_id, by_id);
+        if (!found)
+            return fail(e, STATUS_MISMATCH,
+                        "zscl: sample %016llx of role %s has no teacher features; expected all "
+                        "reference samples to be there; were the shards changed during the run?",
+                        (unsigned long long)part->sample_id[i], batch_role_name(part->role));
+        memcpy(row, r->features + (found - r->sample_id) * t->width,
+               (size_t)t->width * sizeof *row);
+    }
+    return STATUS_OK;
+}
+
+static enum status begin_step(struct loss_term *base, struct learner *l, const struct batch *batch,
+                              struct error *e) {
+    enum status rc = STATUS_OK;
+    struct zscl_term *t = (struct zscl_term *)base;
+    const struct backend_table *table = l->backend->table;
+    const struct batch_part *part = loss_part(batch, BATCH_ROLE_REF_IMAGE);
+    int n_usable = 0;
+    for (int i = 0; i < part->n; i++) n_usable += part->usable[i];
+    for (int i = 0; i < part->n; i++)
+        t->weight[i] = part->usable[i] ? 1.0f / (float)n_usable : 0.0f;
+    TRY(table->upload(t->row_weight, 0, t->weight, (int64_t)part->n * 4, e));
+    TRY(look_up(t, t->images, part, e));
+    TRY(table->upload(t->teacher_images, 0, t->rows, (int64_t)t->n_images * t->width * 4, e));
+    if (base->config.student_texts) {
+        TRY(look_up(t, t->texts, loss_part(batch, BATCH_ROLE_REF_TEXT), e));
+        TRY(table->upload(t->teacher_texts, 0, t->rows, (int64_t)t->n_texts * t->width * 4, e));
+    }
+    loss_set_weight(base, l, t->image_number, 1, batch->step);
+    loss_set_weight(base, l, t->text_number, 1, batch->step);
+done:
+    return rc;
+}
+
+const struct loss_term_class loss_class_zscl = {
+    .name = "zscl",
+    .create = create,
+    .declare = declare,
+    .prepare = prepare,
+    .build = build,
+    .begin_step = begin_step,
+    .destroy = destroy,
+};
