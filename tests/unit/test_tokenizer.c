@@ -1,0 +1,178 @@
+/* Ids of CLIP's vocabulary. Expected values: "openai" rows come from OpenAI's tokenizer,
+ * "open_clip" rows from open_clip 2.24 with ftfy 6.3 (its guess at wrong encodings switched off).
+ * The fixture is the real vocabulary, made by tests/golden/make_vocabulary.py. */
+#include "data/tokenizer.h"
+#include "pipeline/base/file.h"
+#include "tests/check.h"
+#include "tests/fixture.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define VOCABULARY SAPWOOD_SOURCE_DIR "/tests/fixtures/bpe_simple_vocab_16e6.txt.gz"
+
+enum { CONTEXT = 77 };
+
+struct golden {
+    const char *text;
+    int32_t ids[24]; /* without start and end; zeros follow */
+};
+
+static const struct golden openai[] = {
+    {"a diagram", {320, 22697}},
+    {"a dog", {320, 1929}},
+    {"a cat", {320, 2368}},
+    {"a photo of a cat.", {320, 1125, 539, 320, 2368, 269}},
+    {"itap of a pekingese", {529, 2728, 539, 320, 661, 1442, 619, 611}},
+    {"Hello World!  It's 2024 &amp;lt;test&gt;",
+     {3306, 1002, 256, 585, 568, 273, 271, 273, 275, 283, 1628, 285}},
+    {"the number 1234567 -- wow!!!",
+     {518, 2842, 272, 273, 274, 275, 276, 277, 278, 2432, 2781, 995}},
+    {"a photo of a cat", {320, 1125, 539, 320, 2368}},
+    {"Hello, World!", {3306, 267, 1002, 256}},
+    {"don't stop -- it's 2024 &amp; fine",
+     {847, 713, 1691, 2432, 585, 568, 273, 271, 273, 275, 261, 3797}},
+    {"supercalifragilisticexpialidocious", {1642, 2857, 13093, 2076, 5868, 26850, 835, 639, 38466}},
+    {"caf\xc3\xa9", {15304}},
+    {"\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e \xf0\x9f\x90\xb1", {39121, 44353, 34002, 508, 22979}},
+    {"na\xc3\xafve fa\xc3\xa7"
+     "ade",
+     {1097, 35689, 563, 778, 10067, 1928}},
+    {"\xf0\x9f\x90\xb6\xf0\x9f\x90\xb1", {14466, 22979}},
+};
+
+static const struct golden open_clip[] = {
+    {"P&eacute;rez &amp;amp; &notit; &#233;&#x1F431; &#128;",
+     {43167, 15192, 261, 126, 361, 585, 282, 4166, 22979, 6309}},
+    {"\xe2\x80\x9cit\xe2\x80\x99s\xe2\x80\x9d a\xcc\x81 \xef\xac\x81ne "
+     "\xef\xbc\xa1\xef\xbc\xa2\xe3\x80\x80\xef\xbd\xb6\xef\xbe\x9e",
+     {257, 585, 568, 257, 22229, 3797, 3937, 3909, 361}},
+    {"\xce\x9f\xce\x94\xce\x9f\xce\xa3 \xce\xa3\xce\x91\xce\xa3. \xc4\xb0stanbul \xc7\x85",
+     {138, 123, 138, 112, 138, 123,   139,   480, 139, 225, 138,
+      109, 139, 480, 269, 328, 16384, 11231, 67,  129, 378}},
+    {"x\xc2\xb2\xc2\xbd\xe2\x85\xa7 1234", {343, 41175, 33613, 158, 227, 371, 272, 273, 274, 275}},
+    {"<start_of_text>a<end_of_text>b", {49406, 320, 49407, 321}},
+    {"a\x1b[31mred\x1b[0m\x07 b\x09"
+     "c\x0d\x0a"
+     "d\xc2\x85",
+     {5369, 321, 322, 323, 959}},
+    {"\xe1\x84\x80\xe1\x85\xa1\xe1\x86\xa8 \xed\x95\x9c\xea\xb5\xad a\xcc\xa3\xcc\x87",
+     {21122, 479, 15197, 250, 31871, 511, 157, 118, 350, 16384}},
+    {"'\xc5\xbf 'll'LL don't", {6, 129, 379, 1342, 1342, 847, 713}},
+    {"\xf0\x9f\x91\xa8\xe2\x80\x8d\xf0\x9f\x91\xa9\xef\xbb\xbf ok", {25023, 964, 358, 2481}},
+    {"<b>&lt;</b> &amp;lt;", {283, 321, 29, 24588, 270, 321, 285, 283}},
+};
+
+static void test_golden(const struct tokenizer *t, const struct golden *rows, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        int32_t ids[CONTEXT], expected[CONTEXT] = {49406};
+        int length = 0, n_expected = 1;
+        struct error e = {0};
+        for (int k = 0; rows[i].ids[k]; k++) expected[n_expected++] = rows[i].ids[k];
+        expected[n_expected++] = 49407;
+        if (!CHECK_EQUAL(tokenizer_encode(t, rows[i].text, strlen(rows[i].text), ids, CONTEXT,
+                                          &length, NULL, &e),
+                         STATUS_OK)) {
+            printf("    %s\n", e.text);
+            continue;
+        }
+        if (!CHECK_TRUE(!memcmp(ids, expected, sizeof ids))) {
+            printf("    text \"%s\", found", rows[i].text);
+            for (int k = 0; k < length; k++) printf(" %d", ids[k]);
+            printf("\n");
+        }
+    }
+}
+
+static void test_context(const struct tokenizer *t) {
+    int32_t ids[8];
+    int length = 0, n_replaced = 0;
+    struct error e;
+    const char *cats = "cat cat cat cat cat cat cat cat";
+    CHECK_EQUAL(tokenizer_encode(t, cats, strlen(cats), ids, 8, &length, NULL, &e), STATUS_OK);
+    CHECK_EQUAL(length, 8);
+    CHECK_EQUAL(ids[0], 49406);
+    for (int i = 1; i < 7; i++) CHECK_EQUAL(ids[i], 2368);
+    CHECK_EQUAL(ids[7], 49407); /* cut: the end id is last */
+    CHECK_EQUAL(tokenizer_encode(t, cats, 23, ids, 8, &length, NULL, &e), STATUS_OK);
+    CHECK_EQUAL(length, 8); /* six words fit exactly */
+    CHECK_EQUAL(ids[6], 2368);
+    CHECK_EQUAL(tokenizer_encode(t, cats, 3, ids, 8, &length, NULL, &e), STATUS_OK);
+    CHECK_EQUAL(length, 3);
+    CHECK_EQUAL(ids[2], 49407);
+    for (int i = 3; i < 8; i++) CHECK_EQUAL(ids[i], 0);
+    /* The features of CLIP are read at the first end id. */
+    CHECK_EQUAL(tokenizer_encode(t, "a <end_of_text> b", 17, ids, 8, &length, NULL, &e), STATUS_OK);
+    CHECK_EQUAL(length, 3);
+    /* C3 cannot be followed by a blank; FF is never valid. */
+    CHECK_EQUAL(tokenizer_encode(t, "a \xC3 cat \xFF", 9, ids, 8, &length, &n_replaced, &e),
+                STATUS_OK);
+    CHECK_EQUAL(n_replaced, 2);
+    CHECK_EQUAL(tokenizer_encode(t, "cat\0dog", 7, ids, 8, &length, NULL, &e), STATUS_BAD_DATA);
+    CHECK_EQUAL(tokenizer_encode(t, "", 0, ids, 8, &length, NULL, &e), STATUS_BAD_DATA);
+    CHECK_EQUAL(tokenizer_encode(t, " \n ", 3, ids, 8, &length, NULL, &e), STATUS_BAD_DATA);
+    char *large = malloc(TOKENIZER_TEXT_MAX + 1);
+    memset(large, 'x', TOKENIZER_TEXT_MAX + 1);
+    CHECK_EQUAL(tokenizer_encode(t, large, TOKENIZER_TEXT_MAX + 1, ids, 8, &length, NULL, &e),
+                STATUS_BAD_DATA);
+    CHECK_EQUAL(tokenizer_encode(t, large, TOKENIZER_TEXT_MAX, ids, 8, &length, NULL, &e),
+                STATUS_OK);
+    free(large);
+}
+
+static void test_decode(const struct tokenizer *t) {
+    char text[64];
+    int32_t ids[] = {49406, 320, 1125, 539, 320, 2368, 269, 49407, 0};
+    tokenizer_decode(t, ids, 8, text, sizeof text);
+    CHECK_TEXT(text, "a photo of a cat . ");
+    tokenizer_decode(t, ids, 8, text, 8);
+    CHECK_TEXT(text, "a photo");
+}
+
+static enum status open_text(const char *text, struct error *e) {
+    const char *path = fixture_path(fixture_folder(), "merges.txt");
+    struct tokenizer *t = NULL;
+    enum status rc = file_write_all(path, text, strlen(text), e);
+    if (rc == STATUS_OK) rc = tokenizer_open(&t, path, e);
+    if (rc == STATUS_OK) CHECK_EQUAL(tokenizer_size(t), 512 + 2 + 2);
+    tokenizer_close(&t);
+    file_remove_tree(path, NULL);
+    return rc;
+}
+
+static void test_files(void) {
+    struct error e = {0};
+    struct tokenizer *t = NULL;
+    CHECK_EQUAL(open_text("#version: 0.2\nc a\nca t</w>", &e), STATUS_OK);
+    CHECK_EQUAL(open_text("#version: 0.2\r\nc a\r\nca t</w>\r\n", &e), STATUS_OK);
+    CHECK_EQUAL(open_text("#version: 0.2\nc a\nca\n", &e), STATUS_BAD_DATA);
+    CHECK_TRUE(strstr(e.text, "merges.txt: line 3:") != NULL);
+    CHECK_EQUAL(open_text("#version: 0.2\nc a\nc o w\n", &e), STATUS_BAD_DATA);
+    CHECK_EQUAL(open_text("#version: 0.2\nc a\nca ts\n", &e), STATUS_BAD_DATA);
+    CHECK_EQUAL(open_text("#version: 0.2\nc a\n\nc o\n", &e), STATUS_BAD_DATA);
+    CHECK_EQUAL(open_text("#version: 0.2\na b\nb c\na bc\nab c\n", &e), STATUS_BAD_DATA);
+    CHECK_TRUE(strstr(e.text, "line 5: makes abc a second time") != NULL);
+    CHECK_EQUAL(tokenizer_open(&t, fixture_path(fixture_folder(), "absent.txt"), &e),
+                STATUS_NOT_FOUND);
+    CHECK_TRUE(t == NULL);
+}
+
+int main(void) {
+    struct tokenizer *t = NULL;
+    struct error e = {0};
+    if (!CHECK_EQUAL(tokenizer_open(&t, VOCABULARY, &e), STATUS_OK)) {
+        printf("%s\n", e.text);
+        return check_report();
+    }
+    CHECK_EQUAL(tokenizer_size(t), 49408);
+    CHECK_EQUAL(tokenizer_start(t), 49406);
+    CHECK_EQUAL(tokenizer_end(t), 49407);
+    test_golden(t, openai, sizeof openai / sizeof *openai);
+    test_golden(t, open_clip, sizeof open_clip / sizeof *open_clip);
+    test_context(t);
+    test_decode(t);
+    test_files();
+    tokenizer_close(&t);
+    return check_report();
+}
