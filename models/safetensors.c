@@ -1,0 +1,492 @@
+#include "models/safetensors.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pipeline/base/file.h"
+#include "pipeline/base/hash.h"
+#include "pipeline/base/json.h"
+#include "pipeline/base/json_write.h"
+
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "safetensors.c copies numbers as they are in memory: little-endian machines only"
+#endif
+
+enum { HEADER_BYTES_MAX = 16 << 20, TENSORS_MAX = 65536, NAME_MAX_BYTES = 1024 };
+
+static const struct {
+    const char *name;
+    int bytes;
+} types[] = {
+#define SAFETENSORS_TYPE_ENTRY(name, bytes) {#name, bytes},
+    SAFETENSORS_TYPE_LIST(SAFETENSORS_TYPE_ENTRY)
+#undef SAFETENSORS_TYPE_ENTRY
+};
+
+struct safetensors {
+    char *path;
+    struct file_map map;
+    struct json_document *header;      /* owns names and metadata */
+    struct safetensors_tensor *tensor; /* in the order of the data */
+    int *by_name;                      /* indices into tensor */
+    int n;
+};
+
+const char *safetensors_type_name(enum safetensors_type type) {
+    return types[type].name;
+}
+
+int safetensors_type_bytes(enum safetensors_type type) {
+    return types[type].bytes;
+}
+
+/* Elements times their size; false when it does not fit. */
+static bool bytes_of_shape(const struct safetensors_tensor *t, int64_t *n_bytes) {
+    int64_t n = types[t->type].bytes;
+    for (int i = 0; i < t->rank; i++)
+        if (t->shape[i] < 0 || __builtin_mul_overflow(n, t->shape[i], &n)) return false;
+    *n_bytes = n;
+    return true;
+}
+
+int64_t safetensors_elements(const struct safetensors_tensor *t) {
+    int64_t n = 1;
+    for (int i = 0; i < t->rank; i++) n *= t->shape[i];
+    return n;
+}
+
+/* --- Reading --- */
+
+static enum status read_type(const struct json *value, enum safetensors_type *type,
+                             struct error *e) {
+    const char *name = NULL;
+    enum status rc = json_text(value, "dtype", &name, e);
+    if (rc != STATUS_OK) return rc;
+    for (int i = 0; i < SAFETENSORS_TYPE_COUNT; i++) {
+        if (strcmp(types[i].name, name)) continue;
+        *type = (enum safetensors_type)i;
+        return STATUS_OK;
+    }
+    return json_fail(value, e, STATUS_BAD_DATA,
+                     "unknown dtype '%s'; expected F32, F16, BF16, I64 or the like", name);
+}
+
+/* One entry of the header; begin and end are checked against the whole later. */
+static enum status read_entry(const struct json *value, const uint8_t *data, int64_t data_bytes,
+                              struct safetensors_tensor *t, struct error *e) {
+    static const char *const names[] = {"dtype", "shape", "data_offsets"};
+    enum status rc = STATUS_OK;
+    const struct json *shape = NULL, *offsets = NULL;
+    int64_t begin = 0, end = 0;
+    t->name = value->name;
+    if (strlen(value->name) > NAME_MAX_BYTES)
+        return fail(e, STATUS_BAD_DATA, "tensor name too long; expected at most %d bytes",
+                    NAME_MAX_BYTES);
+    TRY(json_check_names(value, names, 3, e));
+    TRY(read_type(value, &t->type, e));
+    TRY(json_member(value, "shape", &shape, e));
+    TRY(json_expect(shape, JSON_LIST, e));
+    if (shape->n > SAFETENSORS_RANK_MAX) {
+        rc = json_fail(shape, e, STATUS_BAD_DATA, "too many dimensions; expected at most %d",
+                       SAFETENSORS_RANK_MAX);
+        goto done;
+    }
+    t->rank = shape->n;
+    for (int i = 0; i < SAFETENSORS_RANK_MAX; i++) t->shape[i] = 1;
+    for (const struct json *c = shape->first; c; c = c->next)
+        TRY(json_as_int(c, 0, INT64_MAX, &t->shape[c->index], e));
+    TRY(json_member(value, "data_offsets", &offsets, e));
+    TRY(json_expect(offsets, JSON_LIST, e));
+    if (offsets->n != 2) {
+        rc = json_fail(offsets, e, STATUS_BAD_DATA, "expected two numbers, found %d", offsets->n);
+        goto done;
+    }
+    TRY(json_as_int(offsets->first, 0, data_bytes, &begin, e));
+    TRY(json_as_int(offsets->first->next, begin, data_bytes, &end, e));
+    if (!bytes_of_shape(t, &t->n_bytes)) {
+        rc = json_fail(shape, e, STATUS_BAD_DATA, "too many elements");
+        goto done;
+    }
+    if (t->n_bytes != end - begin) {
+        rc = json_fail(value, e, STATUS_BAD_DATA,
+                       "size does not fit dtype and shape; expected %" PRId64
+                       " bytes, found %" PRId64,
+                       t->n_bytes, end - begin);
+        goto done;
+    }
+    t->bytes = data ? data + begin : NULL;
+done:
+    return rc;
+}
+
+static enum status check_metadata(const struct json *value, struct error *e) {
+    enum status rc = STATUS_OK;
+    TRY(json_expect(value, JSON_OBJECT, e));
+    for (const struct json *c = value->first; c; c = c->next) TRY(json_expect(c, JSON_TEXT, e));
+done:
+    return rc;
+}
+
+/* The tensors are in the order of the data; empty ones come before what starts at their place. */
+static int compare_places(const void *a, const void *b) {
+    const struct safetensors_tensor *x = a, *y = b;
+    if (x->bytes != y->bytes) return x->bytes < y->bytes ? -1 : 1;
+    if (x->n_bytes != y->n_bytes) return x->n_bytes < y->n_bytes ? -1 : 1;
+    return strcmp(x->name, y->name);
+}
+
+static enum status check_cover(const struct safetensors *s, const uint8_t *data, int64_t data_bytes,
+                               struct error *e) {
+    int64_t at = 0;
+    for (int i = 0; i < s->n; i++) {
+        const struct safetensors_tensor *t = &s->tensor[i];
+        int64_t begin = data ? (const uint8_t *)t->bytes - data : 0;
+        if (begin != at)
+            return fail(e, STATUS_BAD_DATA,
+                        "%s: %s: %s in the data; expected offset %" PRId64 ", found %" PRId64,
+                        s->path, t->name, begin > at ? "hole" : "overlap", at, begin);
+        at += t->n_bytes;
+    }
+    if (at != data_bytes)
+        return fail(e, STATUS_BAD_DATA,
+                    "%s: wrong size; expected %" PRId64 " bytes of data, found %" PRId64
+                    "; copy or download it again",
+                    s->path, at, data_bytes);
+    return STATUS_OK;
+}
+
+/* Finds the header in the mapped file and parses it. */
+static enum status read_header(struct safetensors *s, const uint8_t **data, int64_t *data_bytes,
+                               struct error *e) {
+    uint64_t n = 0;
+    if (s->map.n < 8)
+        return fail(e, STATUS_BAD_DATA, "%s: too short; expected at least 8 bytes, found %zu",
+                    s->path, s->map.n);
+    memcpy(&n, s->map.bytes, 8);
+    if (n > HEADER_BYTES_MAX)
+        return fail(e, STATUS_BAD_DATA,
+                    "%s: not safetensors; expected a header of at most %d bytes, found %" PRIu64,
+                    s->path, HEADER_BYTES_MAX, n);
+    if (n > s->map.n - 8)
+        return fail(e, STATUS_BAD_DATA,
+                    "%s: cut off; expected a header of %" PRIu64 " bytes, found %zu", s->path, n,
+                    s->map.n - 8);
+    const char *text = (const char *)s->map.bytes + 8;
+    size_t end = (size_t)n;
+    while (end && text[end - 1] == ' ') end--;
+    if (!n || text[0] != '{' || text[end - 1] != '}')
+        return fail(e, STATUS_BAD_DATA,
+                    "%s: not safetensors; expected a header from '{' to '}', padded with spaces",
+                    s->path);
+    *data = s->map.n - 8 > n ? s->map.bytes + 8 + n : NULL;
+    *data_bytes = (int64_t)(s->map.n - 8 - n);
+    return json_parse(&s->header, text, end, s->path, e);
+}
+
+/* qsort has no context argument, so names and indices are sorted as pairs. */
+struct name_index {
+    const char *name;
+    int index;
+};
+
+static int compare_names(const void *a, const void *b) {
+    return strcmp(((const struct name_index *)a)->name, ((const struct name_index *)b)->name);
+}
+
+static enum status sort_names(struct safetensors *s, struct error *e) {
+    struct name_index *sorted = calloc((size_t)s->n + 1, sizeof *sorted);
+    s->by_name = calloc((size_t)s->n + 1, sizeof *s->by_name);
+    if (!sorted || !s->by_name) {
+        free(sorted);
+        return fail(e, STATUS_NO_MEMORY, "%s: no memory for %d names", s->path, s->n);
+    }
+    for (int i = 0; i < s->n; i++) sorted[i] = (struct name_index){s->tensor[i].name, i};
+    qsort(sorted, (size_t)s->n, sizeof *sorted, compare_names);
+    for (int i = 0; i < s->n; i++) s->by_name[i] = sorted[i].index;
+    free(sorted);
+    return STATUS_OK;
+}
+
+enum status safetensors_open(struct safetensors **out, const char *path, struct error *e) {
+    enum status rc = STATUS_OK;
+    const uint8_t *data = NULL;
+    int64_t data_bytes = 0;
+    struct safetensors *s = calloc(1, sizeof *s);
+    *out = NULL;
+    if (!s || !(s->path = text_copy(path))) {
+        rc = fail(e, STATUS_NO_MEMORY, "%s: no memory", path);
+        goto done;
+    }
+    TRY(file_map_open(&s->map, path, e));
+    TRY(read_header(s, &data, &data_bytes, e));
+    const struct json *root = json_root(s->header);
+    if (root->n > TENSORS_MAX) {
+        rc = fail(e, STATUS_BAD_DATA, "%s: too many tensors; expected at most %d, found %d", path,
+                  TENSORS_MAX, root->n);
+        goto done;
+    }
+    s->tensor = calloc((size_t)root->n + 1, sizeof *s->tensor);
+    if (!s->tensor) {
+        rc = fail(e, STATUS_NO_MEMORY, "%s: no memory for %d tensors", path, root->n);
+        goto done;
+    }
+    for (const struct json *c = root->first; c; c = c->next) {
+        if (!strcmp(c->name, "__metadata__"))
+            TRY(check_metadata(c, e));
+        else
+            TRY(read_entry(c, data, data_bytes, &s->tensor[s->n++], e));
+    }
+    qsort(s->tensor, (size_t)s->n, sizeof *s->tensor, compare_places);
+    TRY(check_cover(s, data, data_bytes, e));
+    TRY(sort_names(s, e));
+done:
+    if (rc != STATUS_OK) safetensors_destroy(&s);
+    *out = s;
+    return rc;
+}
+
+void safetensors_destroy(struct safetensors **safetensors) {
+    struct safetensors *s = *safetensors;
+    if (!s) return;
+    json_destroy(&s->header);
+    file_map_close(&s->map);
+    free(s->by_name);
+    free(s->tensor);
+    free(s->path);
+    free(s);
+    *safetensors = NULL;
+}
+
+const char *safetensors_path(const struct safetensors *s) {
+    return s->path;
+}
+
+int safetensors_count(const struct safetensors *s) {
+    return s->n;
+}
+
+const struct safetensors_tensor *safetensors_at(const struct safetensors *s, int i) {
+    CHECK(i >= 0 && i < s->n);
+    return &s->tensor[i];
+}
+
+const struct safetensors_tensor *safetensors_find(const struct safetensors *s, const char *name) {
+    int low = 0, high = s->n;
+    while (low < high) {
+        int middle = low + (high - low) / 2;
+        const struct safetensors_tensor *t = &s->tensor[s->by_name[middle]];
+        int order = strcmp(name, t->name);
+        if (!order) return t;
+        if (order < 0)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return NULL;
+}
+
+enum status safetensors_get(const struct safetensors *s, const char *name,
+                            const struct safetensors_tensor **out, struct error *e) {
+    *out = safetensors_find(s, name);
+    if (*out) return STATUS_OK;
+    int best = -1, best_distance = 1000;
+    for (int i = 0; i < s->n; i++) {
+        int distance = text_distance(name, s->tensor[i].name);
+        if (distance >= best_distance) continue;
+        best_distance = distance;
+        best = i;
+    }
+    if (best >= 0)
+        return fail(e, STATUS_BAD_DATA, "%s: no tensor '%s'; the nearest name is '%s'", s->path,
+                    name, s->tensor[best].name);
+    return fail(e, STATUS_BAD_DATA, "%s: no tensor '%s'", s->path, name);
+}
+
+const char *safetensors_metadata(const struct safetensors *s, const char *name) {
+    const struct json *value = json_find(json_find(json_root(s->header), "__metadata__"), name);
+    return value ? value->text : NULL;
+}
+
+uint64_t safetensors_digest(const struct safetensors *s) {
+    uint64_t digest = 0;
+    for (int i = 0; i < s->n; i++) {
+        const struct safetensors_tensor *t = &s->tensor[s->by_name[i]];
+        const char *type = types[t->type].name;
+        digest = hash_64(t->name, strlen(t->name) + 1, digest);
+        digest = hash_64(type, strlen(type) + 1, digest);
+        digest = hash_64(t->shape, (size_t)t->rank * sizeof t->shape[0], digest);
+        digest = hash_64(t->bytes ? t->bytes : "", (size_t)t->n_bytes, digest);
+    }
+    return digest;
+}
+
+static void append_shape(struct text *out, int rank, const int64_t *shape) {
+    text_append_char(out, '[');
+    for (int i = 0; i < rank; i++) text_printf(out, "%s%" PRId64, i ? "," : "", shape[i]);
+    text_append_char(out, ']');
+}
+
+enum status safetensors_check_shape(const struct safetensors_tensor *t, int rank,
+                                    const int64_t *shape, struct error *e) {
+    if (t->rank == rank && !memcmp(t->shape, shape, (size_t)rank * sizeof *shape)) return STATUS_OK;
+    struct text message = {0};
+    text_append(&message, "expected ");
+    append_shape(&message, rank, shape);
+    text_append(&message, ", found ");
+    append_shape(&message, t->rank, t->shape);
+    fail(e, STATUS_BAD_DATA, "%s: wrong shape; %s", t->name, text_string(&message));
+    text_release(&message);
+    return STATUS_BAD_DATA;
+}
+
+static float f16_to_f32(uint16_t half) {
+    uint32_t sign = (uint32_t)(half & 0x8000) << 16, exponent = (half >> 10) & 31;
+    uint32_t fraction = half & 1023, bits;
+    if (exponent == 31) { /* infinite or not a number */
+        bits = sign | 0x7f800000 | fraction << 13;
+    } else if (exponent) {
+        bits = sign | (exponent + 112) << 23 | fraction << 13;
+    } else { /* fraction * 2^-24 is exact in a float */
+        float value = (float)fraction * 0x1p-24f;
+        return sign ? -value : value;
+    }
+    float value;
+    memcpy(&value, &bits, 4);
+    return value;
+}
+
+enum status safetensors_read_f32(const struct safetensors_tensor *t, float *to, struct error *e) {
+    const uint8_t *from = t->bytes;
+    int64_t n = safetensors_elements(t);
+    switch (t->type) {
+    case SAFETENSORS_F32:
+        if (n) memcpy(to, from, (size_t)t->n_bytes);
+        return STATUS_OK;
+    case SAFETENSORS_F16:
+        for (int64_t i = 0; i < n; i++) {
+            uint16_t half;
+            memcpy(&half, from + 2 * i, 2);
+            to[i] = f16_to_f32(half);
+        }
+        return STATUS_OK;
+    case SAFETENSORS_BF16:
+        for (int64_t i = 0; i < n; i++) {
+            uint16_t high;
+            memcpy(&high, from + 2 * i, 2);
+            uint32_t bits = (uint32_t)high << 16;
+            memcpy(&to[i], &bits, 4);
+        }
+        return STATUS_OK;
+    case SAFETENSORS_F64:
+        for (int64_t i = 0; i < n; i++) {
+            double value;
+            memcpy(&value, from + 8 * i, 8);
+            to[i] = (float)value;
+        }
+        return STATUS_OK;
+    default:
+        return fail(e, STATUS_BAD_DATA, "%s: wrong dtype; expected F32, F16, BF16 or F64, found %s",
+                    t->name, types[t->type].name);
+    }
+}
+
+enum status safetensors_read_i64(const struct safetensors_tensor *t, int64_t *to, struct error *e) {
+    const uint8_t *from = t->bytes;
+    int64_t n = safetensors_elements(t);
+    bool is_signed = t->type == SAFETENSORS_I64 || t->type == SAFETENSORS_I32 ||
+                     t->type == SAFETENSORS_I16 || t->type == SAFETENSORS_I8;
+    bool is_unsigned = t->type == SAFETENSORS_U32 || t->type == SAFETENSORS_U16 ||
+                       t->type == SAFETENSORS_U8 || t->type == SAFETENSORS_BOOL;
+    if (!is_signed && !is_unsigned)
+        return fail(e, STATUS_BAD_DATA, "%s: wrong dtype; expected whole numbers, found %s",
+                    t->name, types[t->type].name);
+    int bytes = types[t->type].bytes;
+    for (int64_t i = 0; i < n; i++) {
+        uint64_t value = 0;
+        memcpy(&value, from + i * bytes, (size_t)bytes);
+        int unused = 64 - 8 * bytes; /* high bits, filled with the sign below */
+        to[i] = is_signed ? (int64_t)(value << unused) >> unused : (int64_t)value;
+    }
+    return STATUS_OK;
+}
+
+/* --- Writing --- */
+
+static int compare_entries(const void *a, const void *b) {
+    const struct safetensors_tensor *x = a, *y = b;
+    int difference = types[y->type].bytes - types[x->type].bytes;
+    return difference ? difference : strcmp(x->name, y->name);
+}
+
+enum status safetensors_header(struct safetensors_content *content, struct text *out,
+                               struct error *e) {
+    enum status rc = STATUS_OK;
+    struct json_writer w = {0};
+    int64_t at = 0;
+    if (content->n)
+        qsort(content->tensor, (size_t)content->n, sizeof *content->tensor, compare_entries);
+    json_write_object_begin(&w);
+    if (content->n_metadata) {
+        json_write_name(&w, "__metadata__");
+        json_write_object_begin(&w);
+        for (int i = 0; i < content->n_metadata; i++) {
+            json_write_name(&w, content->metadata[i].name);
+            json_write_text(&w, content->metadata[i].value);
+        }
+        json_write_object_end(&w);
+    }
+    for (int i = 0; i < content->n; i++) {
+        struct safetensors_tensor *t = &content->tensor[i];
+        bool named = t->name && *t->name && strlen(t->name) <= NAME_MAX_BYTES &&
+                     strcmp(t->name, "__metadata__");
+        if (!named || (i && !strcmp(t->name, content->tensor[i - 1].name)) || t->rank < 0 ||
+            t->rank > SAFETENSORS_RANK_MAX || !bytes_of_shape(t, &t->n_bytes) ||
+            (t->n_bytes && !t->bytes) || __builtin_add_overflow(at, t->n_bytes, &at)) {
+            rc = fail(e, STATUS_BAD_ARG, "tensor '%s' cannot be written: name, shape or size",
+                      t->name ? t->name : "");
+            goto done;
+        }
+        json_write_name(&w, t->name);
+        json_write_object_begin(&w);
+        json_write_name(&w, "dtype");
+        json_write_text(&w, types[t->type].name);
+        json_write_name(&w, "shape");
+        json_write_list_begin(&w);
+        for (int k = 0; k < t->rank; k++) json_write_int(&w, t->shape[k]);
+        json_write_list_end(&w);
+        json_write_name(&w, "data_offsets");
+        json_write_list_begin(&w);
+        json_write_int(&w, at - t->n_bytes);
+        json_write_int(&w, at);
+        json_write_list_end(&w);
+        json_write_object_end(&w);
+    }
+    json_write_object_end(&w);
+    while (w.text.n % 8 && !w.text.failed) text_append_char(&w.text, ' ');
+    uint64_t n = w.text.n;
+    text_append_bytes(out, &n, 8);
+    text_append_bytes(out, text_string(&w.text), w.text.n);
+    TRY(text_check(&w.text, e));
+    TRY(text_check(out, e));
+done:
+    text_release(&w.text);
+    return rc;
+}
+
+enum status safetensors_write(const char *path, struct safetensors_content *content,
+                              struct error *e) {
+    enum status rc = STATUS_OK;
+    struct text header = {0};
+    struct file *f = NULL;
+    TRY(safetensors_header(content, &header, e));
+    TRY(file_replace_begin(&f, path, e));
+    TRY(file_write(f, header.bytes, header.n, e));
+    for (int i = 0; i < content->n; i++)
+        TRY(file_write(f, content->tensor[i].bytes, (size_t)content->tensor[i].n_bytes, e));
+    TRY(file_replace_commit(&f, e));
+done:
+    file_destroy(&f);
+    text_release(&header);
+    return rc;
+}

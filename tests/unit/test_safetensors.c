@@ -1,0 +1,240 @@
+/* The format is that of huggingface/safetensors (its README, section "Format"); the files that must
+ * be refused are written here byte by byte, and the golden files come from Python. */
+#include "models/safetensors.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pipeline/base/file.h"
+#include "pipeline/base/random.h"
+#include "tests/check.h"
+#include "tests/fixture.h"
+
+static const char *folder;
+
+/* Unlike fixture_write without a sync, because there are thousands. */
+static void put(const char *path, const void *bytes, size_t n) {
+    struct file *f = NULL;
+    CHECK(file_remove(path, NULL) == STATUS_OK);
+    CHECK(file_create(&f, path, NULL) == STATUS_OK);
+    CHECK(file_write(f, bytes, n, NULL) == STATUS_OK);
+    CHECK(file_close(&f, NULL) == STATUS_OK);
+}
+
+/* header, as it is, in front of n bytes of data */
+static const char *write_file(const char *header, size_t header_bytes, const void *data, size_t n) {
+    const char *path = fixture_path(folder, "t.safetensors");
+    uint64_t length = header_bytes;
+    char *bytes = malloc(8 + header_bytes + n + 1);
+    memcpy(bytes, &length, 8);
+    memcpy(bytes + 8, header, header_bytes);
+    if (n) memcpy(bytes + 8 + header_bytes, data, n);
+    put(path, bytes, 8 + header_bytes + n);
+    free(bytes);
+    return path;
+}
+
+static void refused(const char *header, size_t n_data, const char *expected) {
+    static const char zeros[64];
+    struct safetensors *s = NULL;
+    struct error e = {0};
+    const char *path = write_file(header, strlen(header), zeros, n_data);
+    CHECK_EQUAL(safetensors_open(&s, path, &e), STATUS_BAD_DATA);
+    CHECK_TRUE(s == NULL);
+    if (!CHECK_TRUE(strstr(e.text, expected) != NULL)) printf("    %s: %s\n", header, e.text);
+    safetensors_destroy(&s);
+}
+
+#define A(shape, begin, end)                                                                       \
+    "\"a\":{\"dtype\":\"F32\",\"shape\":" shape ",\"data_offsets\":[" begin "," end "]}"
+#define B(begin, end) "\"b\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[" begin "," end "]}"
+
+static void test_refused(void) {
+    refused("", 0, "from '{' to '}'");
+    refused(" {}", 0, "from '{' to '}'");
+    refused("{}x", 0, "from '{' to '}'");
+    refused("{}\n", 0, "from '{' to '}'");
+    refused("{" A("[2]", "0", "8") "}", 7, "out of range");
+    refused("{" A("[2]", "0", "8") "}", 9, "expected 8 bytes of data, found 9");
+    refused("{" A("[2]", "4", "12") "}", 12, "hole");
+    refused("{" A("[2]", "0", "8") "," B("8", "12") "}", 16, "wrong size");
+    refused("{" A("[2]", "0", "8") "," B("9", "13") "}", 13, "hole");
+    refused("{" A("[2]", "0", "8") "," B("4", "8") "}", 8, "overlap");
+    refused("{" A("[2]", "0", "8") "," B("0", "4") "}", 8, "overlap");
+    refused("{" A("[2]", "0", "4") "}", 4, "does not fit dtype and shape");
+    refused("{" A("[3]", "0", "8") "}", 8, "does not fit dtype and shape");
+    refused("{" A("[2]", "8", "0") "}", 8, "out of range");
+    refused("{" A("[-2]", "0", "8") "}", 8, "out of range");
+    refused("{" A("[2.5]", "0", "8") "}", 8, "whole number");
+    refused("{" A("[4611686018427387904,4]", "0", "0") "}", 0, "too many elements");
+    refused("{" A("[4294967296,4294967296]", "0", "0") "}", 0, "too many elements");
+    refused("{" A("[1,1,1,1,1,1,1,1,1]", "0", "4") "}", 4, "too many dimensions");
+    refused("{" A("2", "0", "8") "}", 8, "expected a list");
+    refused("{" A("[2]", "0", "8") "," A("[2]", "0", "8") "}", 8, "name used twice");
+    refused("{\"a\":{\"dtype\":\"F33\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4, "F33");
+    refused("{\"a\":{\"dtype\":4,\"shape\":[1],\"data_offsets\":[0,4]}}", 4, "expected a text");
+    refused("{\"a\":{\"shape\":[1],\"data_offsets\":[0,4]}}", 4, "'dtype' is missing");
+    refused("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0]}}", 4, "two numbers");
+    refused("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offset\":[0,4]}}", 4, "unknown key");
+    refused("{\"__metadata__\":{\"a\":1}}", 0, "expected a text");
+    refused("{\"__metadata__\":[]}", 0, "expected an object");
+    refused("{\"a\":1}", 0, "expected an object");
+
+    struct safetensors *s = NULL;
+    struct error e;
+    const char *path = fixture_path(folder, "short");
+    put(path, "\1\0\0\0\0\0\0", 7);
+    CHECK_EQUAL(safetensors_open(&s, path, &e), STATUS_BAD_DATA);
+    put(path, "\377\377\377\377\377\377\377\377{}", 10);
+    CHECK_EQUAL(safetensors_open(&s, path, &e), STATUS_BAD_DATA);
+    CHECK_TRUE(strstr(e.text, "at most 16777216 bytes"));
+    put(path, "\3\0\0\0\0\0\0\0{}", 10);
+    CHECK_EQUAL(safetensors_open(&s, path, &e), STATUS_BAD_DATA);
+    CHECK_TRUE(strstr(e.text, "cut off"));
+    put(path, "", 0);
+    CHECK_EQUAL(safetensors_open(&s, path, &e), STATUS_BAD_DATA);
+    CHECK_EQUAL(safetensors_open(&s, "/nonexistent/file", &e), STATUS_NOT_FOUND);
+}
+
+static void test_values(void) {
+    struct safetensors *s = NULL;
+    struct error e = {0};
+    /* Half and brain floats by their bits, IEEE 754: 1, -2, the smallest subnormal, infinity. */
+    static const uint16_t half[] = {0x3c00, 0xc000, 0x0001, 0x7c00, 0x83ff, 0x7bff};
+    static const double half_value[] = {1, -2, 0x1p-24, INFINITY, -0x3ffp-24, 65504};
+    static const uint16_t brain[] = {0x3f80, 0xc000, 0x4049};
+    static const double brain_value[] = {1, -2, 3.140625};
+    uint8_t data[12 + 6 + 3];
+    float f[6];
+    int64_t n[3];
+    memcpy(data, half, 12);
+    memcpy(data + 12, brain, 6);
+    memcpy(data + 18, "\xff\x00\x7f", 3);
+    const char *header = "{\"__metadata__\":{\"format\":\"pt\"},"
+                         "\"h\":{\"dtype\":\"F16\",\"shape\":[2,3],\"data_offsets\":[0,12]},"
+                         "\"s\":{\"dtype\":\"I8\",\"shape\":[3],\"data_offsets\":[18,21]},"
+                         "\"none\":{\"dtype\":\"F32\",\"shape\":[0,5],\"data_offsets\":[18,18]},"
+                         "\"b\":{\"dtype\":\"BF16\",\"shape\":[3],\"data_offsets\":[12,18]}} ";
+    const char *path = write_file(header, strlen(header), data, sizeof data); /* unaligned data */
+    CHECK_EQUAL(safetensors_open(&s, path, &e), STATUS_OK);
+    CHECK_EQUAL(safetensors_count(s), 4);
+    CHECK_TEXT(safetensors_metadata(s, "format"), "pt");
+    CHECK_TRUE(!safetensors_metadata(s, "other"));
+    CHECK_EQUAL(safetensors_read_f32(safetensors_find(s, "h"), f, &e), STATUS_OK);
+    for (int i = 0; i < 6; i++) CHECK_TRUE((double)f[i] == half_value[i]);
+    CHECK_EQUAL(safetensors_read_f32(safetensors_find(s, "b"), f, &e), STATUS_OK);
+    for (int i = 0; i < 3; i++) CHECK_TRUE((double)f[i] == brain_value[i]);
+    CHECK_EQUAL(safetensors_read_f32(safetensors_find(s, "none"), f, &e), STATUS_OK);
+    CHECK_EQUAL(safetensors_read_i64(safetensors_find(s, "s"), n, &e), STATUS_OK);
+    CHECK_TRUE(n[0] == -1 && n[1] == 0 && n[2] == 127);
+    CHECK_EQUAL(safetensors_read_f32(safetensors_find(s, "s"), f, &e), STATUS_BAD_DATA);
+    CHECK_EQUAL(safetensors_read_i64(safetensors_find(s, "h"), n, &e), STATUS_BAD_DATA);
+    int64_t shape[] = {3, 2};
+    CHECK_EQUAL(safetensors_check_shape(safetensors_find(s, "h"), 2, shape, &e), STATUS_BAD_DATA);
+    CHECK_TEXT(e.text, "h: wrong shape; expected [3,2], found [2,3]");
+    const struct safetensors_tensor *t = NULL;
+    CHECK_EQUAL(safetensors_get(s, "nome", &t, &e), STATUS_BAD_DATA);
+    CHECK_TRUE(strstr(e.text, "no tensor 'nome'; the nearest name is 'none'"));
+    CHECK_TRUE(!safetensors_find(s, "__metadata__"));
+    safetensors_destroy(&s);
+}
+
+static void test_writing(void) {
+    struct safetensors *s = NULL;
+    struct error e = {0};
+    float x[] = {1, 2, 3}, back[3];
+    uint8_t u[] = {9};
+    struct safetensors_pair about[] = {{"format", "pt"}};
+    struct safetensors_tensor tensor[] = {
+        {.name = "u", .type = SAFETENSORS_U8, .rank = 0, .bytes = u},
+        {.name = "x\"", .type = SAFETENSORS_F32, .rank = 1, .shape = {3}, .bytes = x},
+        {.name = "a", .type = SAFETENSORS_F32, .rank = 2, .shape = {3, 0}},
+    };
+    struct safetensors_content content = {tensor, 3, about, 1};
+    const char *path = fixture_path(folder, "w.safetensors");
+    CHECK_EQUAL(safetensors_write(path, &content, &e), STATUS_OK);
+    /* Order: large elements first, then names. */
+    char *bytes = NULL;
+    size_t n = 0;
+    uint64_t header = 0;
+    CHECK_EQUAL(file_read_all(&bytes, &n, path, 10000, &e), STATUS_OK);
+    memcpy(&header, bytes, 8);
+    CHECK_EQUAL(header % 8, 0);
+    CHECK_EQUAL(n, 8 + header + 13);
+    const char *expected =
+        "{\"__metadata__\": {\"format\": \"pt\"}, "
+        "\"a\": {\"dtype\": \"F32\", \"shape\": [3, 0], \"data_offsets\": [0, 0]}, "
+        "\"x\\\"\": {\"dtype\": \"F32\", \"shape\": [3], \"data_offsets\": [0, 12]}, "
+        "\"u\": {\"dtype\": \"U8\", \"shape\": [], \"data_offsets\": [12, 13]}}";
+    CHECK_TRUE(!strncmp(bytes + 8, expected, strlen(expected)));
+    free(bytes);
+    CHECK_EQUAL(safetensors_open(&s, path, &e), STATUS_OK);
+    CHECK_EQUAL(safetensors_read_f32(safetensors_find(s, "x\""), back, &e), STATUS_OK);
+    CHECK_TRUE(!memcmp(x, back, sizeof x));
+    uint64_t digest = safetensors_digest(s);
+    safetensors_destroy(&s);
+    about[0].value = "another";
+    CHECK_EQUAL(safetensors_write(path, &content, &e), STATUS_OK);
+    CHECK_EQUAL(safetensors_open(&s, path, &e), STATUS_OK);
+    CHECK_TRUE(safetensors_digest(s) == digest);
+    safetensors_destroy(&s);
+    x[1] = 7;
+    CHECK_EQUAL(safetensors_write(path, &content, &e), STATUS_OK);
+    CHECK_EQUAL(safetensors_open(&s, path, &e), STATUS_OK);
+    CHECK_TRUE(safetensors_digest(s) != digest);
+    safetensors_destroy(&s);
+    tensor[0].name = tensor[1].name;
+    CHECK_EQUAL(safetensors_write(path, &content, &e), STATUS_BAD_ARG);
+}
+
+/* Every cut and random flips of a file from another writer: cuts are all found; a flipped file is
+ * refused or safe to read (the address sanitizer watches). */
+static void test_damage(uint64_t seed) {
+    const char *golden = SAPWOOD_SOURCE_DIR "/tests/golden/layernorm.safetensors";
+    const char *path = fixture_path(folder, "damaged");
+    struct random random = random_begin(seed, RANDOM_TEST, 0, 0);
+    struct safetensors *s = NULL;
+    struct error e = {0};
+    char *bytes = NULL;
+    size_t n = 0;
+    uint64_t header = 0;
+    int n_taken_cuts = 0, n_opened = 0, n_refused = 0;
+    CHECK_EQUAL(safetensors_open(&s, golden, &e), STATUS_OK);
+    CHECK_TRUE(safetensors_count(s) > 0);
+    safetensors_destroy(&s);
+    CHECK_EQUAL(file_read_all(&bytes, &n, golden, 1 << 20, &e), STATUS_OK);
+    memcpy(&header, bytes, 8);
+    for (size_t cut = 0; cut < n; cut += cut < header + 8 ? 1 : 61) {
+        put(path, bytes, cut);
+        n_taken_cuts += safetensors_open(&s, path, &e) == STATUS_OK;
+        safetensors_destroy(&s);
+    }
+    CHECK_EQUAL(n_taken_cuts, 0);
+    for (int i = 0; i < 2000; i++) {
+        size_t at = random_below(&random, header + 8);
+        char kept = bytes[at];
+        bytes[at] = (char)(kept ^ (1 << random_below(&random, 8)));
+        put(path, bytes, n);
+        if (safetensors_open(&s, path, &e) == STATUS_OK) {
+            safetensors_digest(s); /* reads every byte */
+            n_opened++;
+        } else {
+            n_refused++;
+        }
+        safetensors_destroy(&s);
+        bytes[at] = kept;
+    }
+    CHECK_TRUE(n_refused > 1000 && n_opened < 1000);
+    free(bytes);
+}
+
+int main(int argc, char **argv) {
+    folder = fixture_folder();
+    test_refused();
+    test_values();
+    test_writing();
+    test_damage(argc > 1 ? strtoull(argv[1], NULL, 10) : 1);
+    return check_report();
+}
