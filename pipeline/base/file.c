@@ -155,6 +155,14 @@ enum status file_size(const struct file *f, uint64_t *size, struct error *e) {
     return STATUS_OK;
 }
 
+enum status file_time(const struct file *f, int64_t *ns, struct error *e) {
+    struct stat info;
+    *ns = 0;
+    if (fstat(f->fd, &info) < 0) return system_error(e, f->path, "cannot stat");
+    *ns = (int64_t)info.st_mtim.tv_sec * 1000000000 + info.st_mtim.tv_nsec;
+    return STATUS_OK;
+}
+
 enum status file_reserve(struct file *f, uint64_t n, struct error *e) {
     int code = 0;
     if (!n) return STATUS_OK;

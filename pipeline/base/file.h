@@ -36,6 +36,8 @@ enum status file_replace_commit(struct file **f, struct error *e);
 enum status file_pread(const struct file *f, void *to, size_t n, uint64_t offset, struct error *e);
 enum status file_write(struct file *f, const void *bytes, size_t n, struct error *e);
 enum status file_size(const struct file *f, uint64_t *size, struct error *e);
+/* When the content last changed, nanoseconds since 1970. */
+enum status file_time(const struct file *f, int64_t *ns, struct error *e);
 /* Disk space for n bytes from the start, taken now rather than missing in the middle. The size of
  * the file becomes at least n. */
 enum status file_reserve(struct file *f, uint64_t n, struct error *e);

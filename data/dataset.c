@@ -1,0 +1,425 @@
+#include "data/dataset.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "data/shard_list.h"
+#include "pipeline/base/file.h"
+#include "pipeline/base/hash.h"
+#include "pipeline/base/json.h"
+#include "pipeline/base/log.h"
+
+enum {
+    OPEN_SHARDS_MAX = 128, /* more shards than this are opened for each read */
+    READ_TRIES = 5,
+    MEMBER_BYTES_MAX = 64 << 20,
+};
+
+static const char *const picture_extensions[] = {"jpg", "jpeg", "png", "webp"};
+enum { PICTURE_EXTENSIONS = 4 };
+
+struct dataset_shard {
+    char *path;
+    uint64_t id_seed; /* hash of source and shard, the start of every sample's id */
+    struct index index;
+    struct file *file; /* NULL: opened for each read */
+};
+
+struct dataset {
+    char *name, *caption_field, *label_field;
+    enum caption_use captions;
+    struct dataset_shard *shard;
+    int64_t *first; /* (n_shards + 1) number of the first sample of each shard */
+    int n_shards;
+    struct dataset_counts counts;
+    uint64_t digest;
+};
+
+void dataset_memory_release(struct dataset_memory *memory) {
+    text_release(&memory->bytes);
+    image_release(&memory->picture);
+    resize_release(&memory->resize);
+}
+
+void dataset_captions_release(struct dataset_captions *captions) {
+    text_release(&captions->bytes);
+    captions->n = 0;
+}
+
+static enum status copy_text(char **out, const char *s, struct error *e) {
+    if (!s) return STATUS_OK;
+    *out = text_copy(s);
+    if (!*out) return fail(e, STATUS_NO_MEMORY, "no memory for the source %.200s", s);
+    return STATUS_OK;
+}
+
+static enum status check_present(const struct shard_list *list, struct error *e) {
+    int missing = 0;
+    const char *first = NULL;
+    for (int i = 0; i < list->n; i++) {
+        if (file_exists(list->path[i])) continue;
+        if (!missing++) first = list->path[i];
+    }
+    if (!missing) return STATUS_OK;
+    return fail(e, STATUS_NOT_FOUND,
+                "%.300s: no such shard (%d of %d are missing); check the path and the braces",
+                first, missing, list->n);
+}
+
+static const struct index_member *find_picture(const struct index *index, uint64_t sample,
+                                               const char **extension) {
+    for (int i = 0; i < PICTURE_EXTENSIONS; i++) {
+        const struct index_member *m = index_find(index, sample, picture_extensions[i]);
+        if (!m) continue;
+        *extension = picture_extensions[i];
+        return m;
+    }
+    return NULL;
+}
+
+static void count_shard(struct dataset *d, const struct index *index) {
+    struct dataset_counts *c = &d->counts;
+    const char *extension;
+    c->samples += (int64_t)index->n_samples;
+    for (uint64_t i = 0; i < index->n_samples; i++) {
+        c->damaged += index->sample[i].damage != INDEX_DAMAGE_NONE;
+        c->pictures += find_picture(index, i, &extension) != NULL;
+        c->captions += index_find(index, i, d->caption_field ? "json" : "txt") != NULL;
+        c->labels += index_find(index, i, d->label_field ? "json" : "cls") != NULL;
+    }
+}
+
+static enum status open_shards(struct dataset *d, const struct shard_list *list,
+                               const struct dataset_source *source, struct error *e) {
+    enum status rc = STATUS_OK;
+    CHECK(list->n > 0);
+    d->n_shards = list->n;
+    d->shard = calloc((size_t)list->n, sizeof *d->shard);
+    d->first = calloc((size_t)list->n + 1, sizeof *d->first);
+    if (!d->shard || !d->first)
+        return fail(e, STATUS_NO_MEMORY, "no memory for %d shards", list->n);
+    for (int i = 0; i < list->n; i++) {
+        struct dataset_shard *s = &d->shard[i];
+        TRY(copy_text(&s->path, list->path[i], e));
+        const char *base = file_base_name(s->path);
+        s->id_seed = hash_64(base, strlen(base), hash_text(d->name));
+        TRY(index_open(&s->index, s->path, source->cache, e));
+        if (s->index.built)
+            log_info("%s: indexed %s (%d of %d): %lld samples", d->name, s->path, i + 1, list->n,
+                     (long long)s->index.n_samples);
+        if (list->n <= OPEN_SHARDS_MAX) TRY(file_open(&s->file, s->path, e));
+        count_shard(d, &s->index);
+        d->first[i + 1] = d->counts.samples;
+        d->digest = hash_64(&s->index.digest, sizeof s->index.digest, d->digest);
+    }
+    d->counts.shards = list->n;
+done:
+    return rc;
+}
+
+enum status dataset_open(struct dataset **out, const struct dataset_source *source,
+                         struct error *e) {
+    enum status rc = STATUS_OK;
+    struct shard_list list = {0};
+    struct dataset *d = calloc(1, sizeof *d);
+    *out = NULL;
+    if (!d) return fail(e, STATUS_NO_MEMORY, "no memory for the source %.200s", source->name);
+    d->captions = source->captions;
+    TRY(copy_text(&d->name, source->name, e));
+    TRY(copy_text(&d->caption_field, source->caption_field, e));
+    TRY(copy_text(&d->label_field, source->label_field, e));
+    TRY(shard_list_expand(&list, source->shards, e));
+    TRY(check_present(&list, e));
+    TRY(open_shards(d, &list, source, e));
+done:
+    shard_list_release(&list);
+    if (rc != STATUS_OK) {
+        error_context(e, "source %s", source->name);
+        dataset_close(&d);
+    }
+    *out = d;
+    return rc;
+}
+
+void dataset_close(struct dataset **out) {
+    struct dataset *d = *out;
+    if (!d) return;
+    for (int i = 0; d->shard && i < d->n_shards; i++) {
+        free(d->shard[i].path);
+        index_release(&d->shard[i].index);
+        file_destroy(&d->shard[i].file);
+    }
+    free(d->shard);
+    free(d->first);
+    free(d->name);
+    free(d->caption_field);
+    free(d->label_field);
+    free(d);
+    *out = NULL;
+}
+
+struct dataset_counts dataset_counts(const struct dataset *d) {
+    return d->counts;
+}
+
+const char *dataset_name(const struct dataset *d) {
+    return d->name;
+}
+
+uint64_t dataset_digest(const struct dataset *d) {
+    return d->digest;
+}
+
+void dataset_extensions(const struct dataset *d, struct text *out) {
+    const struct index *x = &d->shard[0].index;
+    for (uint64_t i = 0; i < x->n_members && i < 8; i++) {
+        const char *extension = x->strings + x->member[i].extension;
+        bool seen = false;
+        for (uint64_t j = 0; j < i && !seen; j++)
+            seen = x->member[j].extension == x->member[i].extension;
+        if (seen) continue;
+        if (i) text_append_char(out, ' ');
+        text_append(out, extension);
+    }
+}
+
+int64_t dataset_shard_size(const struct dataset *d, int shard) {
+    CHECK(shard >= 0 && shard < d->n_shards);
+    return d->first[shard + 1] - d->first[shard];
+}
+
+const struct index *dataset_index(const struct dataset *d, int shard) {
+    CHECK(shard >= 0 && shard < d->n_shards);
+    return &d->shard[shard].index;
+}
+
+static int shard_of(const struct dataset *d, int64_t i) {
+    CHECK(i >= 0 && i < d->counts.samples);
+    int low = 0, high = d->n_shards - 1;
+    while (low < high) {
+        int middle = low + (high - low) / 2;
+        if (i < d->first[middle + 1])
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return low;
+}
+
+struct dataset_sample dataset_sample(const struct dataset *d, int64_t i) {
+    int shard = shard_of(d, i);
+    const struct dataset_shard *s = &d->shard[shard];
+    uint64_t sample = (uint64_t)(i - d->first[shard]);
+    const char *key = index_key(&s->index, sample);
+    return (struct dataset_sample){
+        .id = hash_64(key, strlen(key), s->id_seed),
+        .key = key,
+        .shard = s->path,
+        .shard_index = shard,
+        .damage = (enum index_damage)s->index.sample[sample].damage,
+    };
+}
+
+static enum status read_once(const struct dataset_shard *s, const struct index_member *m, void *to,
+                             struct error *e) {
+    enum status rc = STATUS_OK;
+    struct file *opened = NULL;
+    if (!s->file) TRY(file_open(&opened, s->path, e));
+    TRY(file_pread(s->file ? s->file : opened, to, m->size, m->offset, e));
+done:
+    file_destroy(&opened);
+    return rc;
+}
+
+/* Makes t hold n bytes whose values are to be written. */
+static enum status text_room(struct text *t, size_t n, struct error *e) {
+    static const char zeros[4096];
+    text_clear(t);
+    while (t->n < n && !t->failed)
+        text_append_bytes(t, zeros, n - t->n < sizeof zeros ? n - t->n : sizeof zeros);
+    if (!n) text_append(t, "");
+    return text_check(t, e);
+}
+
+static enum status read_member(const struct dataset_shard *s, const struct index_member *m,
+                               struct text *bytes, struct error *e) {
+    enum status rc;
+    if (m->size > MEMBER_BYTES_MAX)
+        return fail(e, STATUS_BAD_DATA, "too large: %llu bytes; the limit is %d",
+                    (unsigned long long)m->size, MEMBER_BYTES_MAX);
+    rc = text_room(bytes, m->size, e);
+    if (rc != STATUS_OK) return rc;
+    for (int i = 0; i < READ_TRIES; i++) {
+        struct timespec rest = {.tv_nsec = 10000000L << i};
+        rc = m->size ? read_once(s, m, bytes->bytes, e) : STATUS_OK;
+        if (rc != STATUS_STORAGE) break;
+        nanosleep(&rest, NULL);
+    }
+    if (rc != STATUS_OK) return rc;
+    uint32_t crc = hash_crc32c(0, bytes->bytes, m->size);
+    if (crc != m->crc)
+        return fail(e, STATUS_BAD_DATA,
+                    "changed since it was indexed: crc %08x, expected %08x; run: sapwood shards "
+                    "check %s",
+                    (unsigned)crc, (unsigned)m->crc, s->path);
+    return STATUS_OK;
+}
+
+/* Where sample i is, for the functions below. */
+struct place {
+    const struct dataset_shard *shard;
+    uint64_t sample;
+};
+
+static enum status find_place(struct place *p, const struct dataset *d, int64_t i,
+                              struct error *e) {
+    int shard = shard_of(d, i);
+    p->shard = &d->shard[shard];
+    p->sample = (uint64_t)(i - d->first[shard]);
+    uint32_t damage = p->shard->index.sample[p->sample].damage;
+    if (damage == INDEX_DAMAGE_NONE) return STATUS_OK;
+    return fail(e, STATUS_BAD_DATA, "%s", index_damage_text((enum index_damage)damage));
+}
+
+static enum status place_failed(const struct place *p, const char *extension, enum status rc,
+                                struct error *e) {
+    if (rc == STATUS_OK) return rc;
+    if (extension) error_context(e, "%s", extension);
+    error_context(e, "%s: %s", file_base_name(p->shard->path),
+                  index_key(&p->shard->index, p->sample));
+    return rc;
+}
+
+static enum status read_extension(const struct place *p, const char *extension,
+                                  struct dataset_memory *memory, struct error *e) {
+    const struct index_member *m = index_find(&p->shard->index, p->sample, extension);
+    if (!m) return fail(e, STATUS_BAD_DATA, "missing");
+    return read_member(p->shard, m, &memory->bytes, e);
+}
+
+enum status dataset_member(const struct dataset *d, int64_t i, const char *extension,
+                           struct dataset_memory *memory, struct error *e) {
+    enum status rc = STATUS_OK;
+    struct place p;
+    TRY(find_place(&p, d, i, e));
+    TRY(read_extension(&p, extension, memory, e));
+done:
+    return place_failed(&p, extension, rc, e);
+}
+
+enum status dataset_picture(const struct dataset *d, int64_t i, struct dataset_memory *memory,
+                            struct error *e) {
+    enum status rc = STATUS_OK;
+    struct place p;
+    const char *extension = NULL;
+    TRY(find_place(&p, d, i, e));
+    const struct index_member *m = find_picture(&p.shard->index, p.sample, &extension);
+    if (!m) {
+        rc = fail(e, STATUS_BAD_DATA, "no picture; expected a member jpg, jpeg, png or webp");
+        goto done;
+    }
+    TRY(read_member(p.shard, m, &memory->bytes, e));
+    TRY(image_decode(&memory->picture, memory->bytes.bytes, memory->bytes.n, e));
+done:
+    return place_failed(&p, extension, rc, e);
+}
+
+enum status dataset_pixels(uint8_t *out, int size, const struct dataset *d, int64_t i,
+                           struct dataset_memory *memory, struct error *e) {
+    enum status rc = dataset_picture(d, i, memory, e);
+    if (rc != STATUS_OK) return rc;
+    return resize_center_crop(out, size, &memory->picture, &memory->resize, e);
+}
+
+/* The value of a field of the sample's json member; *document owns it. */
+static enum status read_field(const struct json **out, struct json_document **document,
+                              const struct place *p, const char *field,
+                              struct dataset_memory *memory, struct error *e) {
+    enum status rc = read_extension(p, "json", memory, e);
+    if (rc != STATUS_OK) return rc;
+    rc = json_parse(document, memory->bytes.bytes, memory->bytes.n, "", e);
+    if (rc != STATUS_OK) return rc;
+    return json_member(json_root(*document), field, out, e);
+}
+
+enum status dataset_label(int64_t *out, const struct dataset *d, int64_t i,
+                          struct dataset_memory *memory, struct error *e) {
+    enum status rc = STATUS_OK;
+    struct place p;
+    struct json_document *document = NULL;
+    const struct json *value;
+    TRY(find_place(&p, d, i, e));
+    if (d->label_field) {
+        TRY(read_field(&value, &document, &p, d->label_field, memory, e));
+        TRY(json_as_int(value, 0, INT32_MAX, out, e));
+        goto done;
+    }
+    TRY(read_extension(&p, "cls", memory, e));
+    const char *s = memory->bytes.bytes;
+    char *end;
+    long long label = strtoll(s, &end, 10);
+    if (end == s || label < 0 || label > INT32_MAX || strspn(end, " \r\n") != strlen(end))
+        rc = fail(e, STATUS_BAD_DATA, "not a class number; expected an integer from 0, found %.20s",
+                  s);
+    *out = label;
+done:
+    json_destroy(&document);
+    return place_failed(&p, d->label_field ? "json" : "cls", rc, e);
+}
+
+/* Splits a text into captions and appends them. */
+static enum status add_captions(struct dataset_captions *out, const char *s, size_t n,
+                                enum caption_use use, struct error *e) {
+    const char *from = s, *end = s + n, *caption;
+    size_t length;
+    if (memchr(s, '\0', n)) return fail(e, STATUS_BAD_DATA, "a zero byte inside the caption");
+    while (out->n < DATASET_CAPTIONS_MAX && caption_next(&from, end, use, &caption, &length)) {
+        if (length > CAPTION_BYTES_MAX)
+            return fail(e, STATUS_BAD_DATA, "caption of %zu bytes; the limit is %d", length,
+                        CAPTION_BYTES_MAX);
+        out->caption[out->n].start = out->bytes.n;
+        out->caption[out->n++].n = length;
+        text_append_bytes(&out->bytes, caption, length);
+    }
+    return text_check(&out->bytes, e);
+}
+
+static enum status add_field_captions(struct dataset_captions *out, const struct json *value,
+                                      struct error *e) {
+    enum status rc = STATUS_OK;
+    const char *s;
+    if (value->kind != JSON_LIST) {
+        TRY(json_as_text(value, &s, e));
+        TRY(add_captions(out, s, strlen(s), CAPTION_WHOLE, e));
+        goto done;
+    }
+    for (const struct json *item = value->first; item; item = item->next) {
+        TRY(json_as_text(item, &s, e));
+        TRY(add_captions(out, s, strlen(s), CAPTION_WHOLE, e));
+    }
+done:
+    return rc;
+}
+
+enum status dataset_captions(struct dataset_captions *out, const struct dataset *d, int64_t i,
+                             struct dataset_memory *memory, struct error *e) {
+    enum status rc = STATUS_OK;
+    struct place p;
+    struct json_document *document = NULL;
+    const struct json *value;
+    text_clear(&out->bytes);
+    out->n = 0;
+    TRY(find_place(&p, d, i, e));
+    if (d->caption_field) {
+        TRY(read_field(&value, &document, &p, d->caption_field, memory, e));
+        TRY(add_field_captions(out, value, e));
+    } else {
+        TRY(read_extension(&p, "txt", memory, e));
+        TRY(add_captions(out, text_string(&memory->bytes), memory->bytes.n, d->captions, e));
+    }
+    if (!out->n) rc = fail(e, STATUS_BAD_DATA, "empty caption");
+done:
+    json_destroy(&document);
+    return place_failed(&p, d->caption_field ? "json" : "txt", rc, e);
+}

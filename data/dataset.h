@@ -1,0 +1,101 @@
+/* dataset: one named source of samples: shards, their indices, and reads of single samples.
+ *
+ * Sample i is the i-th of all shards in the order of the list. Its id is a hash of (source name,
+ * base name of the shard, key): stable when shards are added or moved, and different for shards
+ * that count their keys from zero each. A dataset is read-only after dataset_open, so threads may
+ * share it; each brings its own dataset_memory.
+ *
+ * Errors of reads: BAD_DATA is about content (missing member, wrong CRC, no picture) and costs the
+ * sample; STORAGE comes after five tries and must stop the run, never the sample. */
+#ifndef DATA_DATASET_H
+#define DATA_DATASET_H
+
+#include <stdint.h>
+
+#include "data/caption.h"
+#include "data/image.h"
+#include "data/index.h"
+#include "data/resize.h"
+#include "pipeline/base/status.h"
+#include "pipeline/base/text.h"
+
+enum { DATASET_CAPTIONS_MAX = 64 };
+
+/* What a recipe says of a source. Texts are copied. */
+struct dataset_source {
+    const char *name;
+    const char *shards;        /* as shard_list_expand reads it */
+    const char *cache;         /* folder for indices; NULL: beside the shards or not at all */
+    enum caption_use captions; /* of the .txt member */
+    const char *caption_field; /* of the .json member, a text or list of texts; NULL: use .txt */
+    const char *label_field;   /* of the .json member, an integer; NULL: use .cls */
+};
+
+struct dataset;
+
+/* Opens, indexing what is not indexed. Errors: those of shard_list_expand and index_open; NOT_FOUND
+ * counts the missing shards and names the first. */
+enum status dataset_open(struct dataset **out, const struct dataset_source *source,
+                         struct error *e);
+void dataset_close(struct dataset **d);
+
+struct dataset_counts {
+    int64_t samples;  /* all, damaged ones too */
+    int64_t pictures; /* samples with a member jpg, jpeg, png or webp */
+    int64_t captions; /* samples with a member txt, or json with a caption_field */
+    int64_t labels;   /* samples with a member cls, or json with a label_field */
+    int64_t damaged;  /* samples that the index marks */
+    int shards;
+};
+struct dataset_counts dataset_counts(const struct dataset *d);
+const char *dataset_name(const struct dataset *d);
+/* Hash of the content of all shards in order: equal digests, equal data. */
+uint64_t dataset_digest(const struct dataset *d);
+/* For messages: the extensions of the first samples, "png txt json". */
+void dataset_extensions(const struct dataset *d, struct text *out);
+
+struct dataset_sample {
+    uint64_t id;
+    const char *key, *shard; /* valid while d is open; shard is its path */
+    int shard_index;
+    enum index_damage damage;
+};
+struct dataset_sample dataset_sample(const struct dataset *d, int64_t i);
+int64_t dataset_shard_size(const struct dataset *d, int shard);
+const struct index *dataset_index(const struct dataset *d, int shard);
+
+/* Memory of one thread, reused from call to call. Zero-initialised is empty. */
+struct dataset_memory {
+    struct text bytes;
+    struct image picture;
+    struct resize_memory resize;
+};
+void dataset_memory_release(struct dataset_memory *memory);
+
+/* The bytes of a member into memory->bytes, checked against the index. */
+enum status dataset_member(const struct dataset *d, int64_t i, const char *extension,
+                           struct dataset_memory *memory, struct error *e);
+/* The decoded picture into memory->picture. */
+enum status dataset_picture(const struct dataset *d, int64_t i, struct dataset_memory *memory,
+                            struct error *e);
+/* The evaluation transform: out (size, size, 3). */
+enum status dataset_pixels(uint8_t *out, int size, const struct dataset *d, int64_t i,
+                           struct dataset_memory *memory, struct error *e);
+enum status dataset_label(int64_t *out, const struct dataset *d, int64_t i,
+                          struct dataset_memory *memory, struct error *e);
+
+/* Captions of a sample, at least one after success; more than DATASET_CAPTIONS_MAX are left out.
+ * They live in bytes. Zero-initialised is empty. */
+struct dataset_captions {
+    struct text bytes;
+    int n;
+    struct {
+        size_t start, n;
+    } caption[DATASET_CAPTIONS_MAX];
+};
+/* BAD_DATA: no text, only white space, a zero byte inside, more than CAPTION_BYTES_MAX. */
+enum status dataset_captions(struct dataset_captions *out, const struct dataset *d, int64_t i,
+                             struct dataset_memory *memory, struct error *e);
+void dataset_captions_release(struct dataset_captions *captions);
+
+#endif

@@ -1,0 +1,50 @@
+/* retention: what a stream of stages taught a model and what it cost.
+ *
+ * A table of scores (accuracy or recall, higher is better) with a row per moment and a column per
+ * domain. Two readings: gains and losses per domain, and the published measures of the MTIL
+ * protocol. */
+#ifndef PIPELINE_EVAL_RETENTION_H
+#define PIPELINE_EVAL_RETENTION_H
+
+#include <stdint.h>
+
+/* Row 0: before the first stage; row s: after stage s. */
+struct retention_table {
+    const double *score;  /* (n_stages + 1, n_domains) */
+    const int *taught_in; /* (n_domains) the stage that trains on it, 1 to n_stages; 0: none does */
+    int n_stages, n_domains;
+};
+
+/* Of one domain, or the mean of several. */
+struct retention {
+    /* Score after its stage minus the score before it; 0 when no stage trains on the domain. */
+    double gained;
+    /* Score after its stage (before the first stage, when none trains on it) minus the score at the
+     * end. Negative: later stages helped. */
+    double forgotten;
+    /* Score at the end as a share of that score; 1 when there was nothing to lose. */
+    double retained;
+};
+
+struct retention retention_domain(const struct retention_table *t, int domain);
+
+/* Means: gained over the domains that a stage trains on; forgotten and retained over those that
+ * had a later stage to forget in (all but the last stage's). Without such domains 0, 0 and 1. */
+struct retention retention_mean(const struct retention_table *t);
+
+/* accuracy (n, n): row t after training on task t, column i measured on task i, both from 0.
+ *   transfer    mean over i >= 1 of the mean over t < i of accuracy[t][i]; the untrained model's
+ *               row is no part of the matrix
+ *   average     mean of all entries
+ *   last        mean of the last row
+ *   backward    mean over i < n - 1 of accuracy[n-1][i] - accuracy[i][i] (BWT)
+ *   forgetting  mean over i < n - 1 of max over t < n - 1 of accuracy[t][i], - accuracy[n-1][i]
+ * With one task transfer, backward and forgetting are 0.
+ * Source: Zheng et al. 2023 (ZSCL), mtil/results.ipynb; Lopez-Paz and Ranzato 2017; Chaudhry et
+ * al. 2018. */
+struct retention_mtil {
+    double transfer, average, last, backward, forgetting;
+};
+struct retention_mtil retention_mtil(const double *accuracy, int n);
+
+#endif

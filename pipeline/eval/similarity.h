@@ -1,0 +1,14 @@
+/* similarity: the dot product of two features, added in one fixed order, so that equal features
+ * give equal scores to the last bit wherever they stand. A BLAS product does not promise that, and
+ * ties would be decided by the position in the matrix. */
+#ifndef PIPELINE_EVAL_SIMILARITY_H
+#define PIPELINE_EVAL_SIMILARITY_H
+
+#include <stdint.h>
+
+float similarity(const float *a, const float *b, int64_t width);
+
+/* Scales n rows to length 1; a row of zeros stays zero. */
+void similarity_normalize(float *rows, int64_t n, int64_t width);
+
+#endif

@@ -1,0 +1,99 @@
+#include "pipeline/eval/zero_shot.h"
+
+#include "pipeline/eval/similarity.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum status zero_shot_prompt(struct text *out, const char *template, const char *class_name,
+                             struct error *e) {
+    bool is_filled = false;
+    text_clear(out);
+    for (const char *c = template; *c;) {
+        const size_t placeholder = !strncmp(c, "{}", 2) ? 2 : !strncmp(c, "{c}", 3) ? 3 : 0;
+        if (placeholder) {
+            text_append(out, class_name);
+            is_filled = true;
+            c += placeholder;
+        } else {
+            text_append_char(out, *c++);
+        }
+    }
+    if (!is_filled)
+        return fail(e, STATUS_BAD_ARG,
+                    "template \"%s\": no place for the class name; expected {} or {c}", template);
+    return text_check(out, e);
+}
+
+void zero_shot_classifier(float *classifier, float *features, int64_t n_classes,
+                          int64_t n_templates, int64_t width) {
+    similarity_normalize(features, n_classes * n_templates, width);
+    for (int64_t c = 0; c < n_classes; c++) {
+        const float *of_class = features + c * n_templates * width;
+        for (int64_t i = 0; i < width; i++) {
+            double sum = 0;
+            for (int64_t t = 0; t < n_templates; t++) sum += of_class[t * width + i];
+            classifier[c * width + i] = (float)(sum / (double)n_templates);
+        }
+    }
+    similarity_normalize(classifier, n_classes, width);
+}
+
+/* Number of wrong classes that score at least as high as the right one. */
+static int64_t rank_of(const struct zero_shot_set *s, int64_t image) {
+    const float *feature = s->images + image * s->width;
+    const int32_t label = s->labels[image];
+    const float own = similarity(feature, s->classifier + label * s->width, s->width);
+    int64_t rank = 0;
+    if (isnan(own)) return INT64_MAX;
+    for (int64_t c = 0; c < s->n_classes; c++)
+        if (c != label)
+            rank += !(similarity(feature, s->classifier + c * s->width, s->width) < own);
+    return rank;
+}
+
+enum status zero_shot_measure(struct zero_shot_result *out, const struct zero_shot_set *s,
+                              struct error *e) {
+    enum status rc = STATUS_OK;
+    int64_t *n_of_class = calloc((size_t)s->n_classes + 1, sizeof *n_of_class);
+    int64_t *hits_of_class = calloc((size_t)s->n_classes + 1, sizeof *hits_of_class);
+    int64_t hits_1 = 0, hits_5 = 0, n_seen = 0;
+    memset(out, 0, sizeof *out);
+    if (!n_of_class || !hits_of_class) {
+        rc = fail(e, STATUS_NO_MEMORY, "zero_shot: no memory for %lld classes",
+                  (long long)s->n_classes);
+        goto done;
+    }
+    for (int64_t i = 0; i < s->n_images; i++) {
+        const int32_t label = s->labels[i];
+        if (label < -1 || label >= s->n_classes) {
+            rc = fail(e, STATUS_BAD_ARG,
+                      "zero_shot: label of image %lld; expected -1 to %lld, "
+                      "found %d",
+                      (long long)i, (long long)s->n_classes - 1, (int)label);
+            goto done;
+        }
+        if (label < 0) continue;
+        const int64_t rank = rank_of(s, i);
+        out->n_images++;
+        n_of_class[label]++;
+        hits_of_class[label] += rank < 1;
+        hits_1 += rank < 1;
+        hits_5 += rank < 5;
+    }
+    for (int64_t c = 0; c < s->n_classes; c++) {
+        if (!n_of_class[c]) continue;
+        n_seen++;
+        out->mean_per_class_recall += (double)hits_of_class[c] / (double)n_of_class[c];
+    }
+    if (out->n_images) {
+        out->acc1 = (double)hits_1 / (double)out->n_images;
+        out->acc5 = (double)hits_5 / (double)out->n_images;
+        out->mean_per_class_recall /= (double)n_seen;
+    }
+done:
+    free(n_of_class);
+    free(hits_of_class);
+    return rc;
+}
