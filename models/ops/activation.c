@@ -1,5 +1,6 @@
 #include "models/ops/activation.h"
 
+#include "models/ops/fast_math.h"
 #include "shaders/params/activation.h"
 
 #include <math.h>
@@ -40,7 +41,7 @@ static uint64_t backward_reads(const struct op_call *c, uint32_t wanted) {
     return 1u << OP_IN;
 }
 
-static void forward(const struct op_call *c) {
+static void forward_reference(const struct op_call *c) {
     const int64_t n = tensor_elements(op_tensor(c, OP_IN));
     const float *x = op_f32(c, OP_IN);
     float *y = op_f32(c, OP_OUT);
@@ -63,16 +64,76 @@ static float slope(enum activation_kind kind, float x) {
     return x > 0 ? 1.0f : 0.0f;
 }
 
-static void backward(const struct op_call *c) {
+static void backward_reference(const struct op_call *c) {
     const int64_t n = tensor_elements(op_tensor(c, OP_IN));
     const float *x = op_f32(c, OP_IN), *dy = op_f32(c, OP_D_OUT);
     float *dx = op_f32(c, OP_D_IN);
-    const enum activation_kind kind = kind_of(c);
-    const float keep = op_adds(c, 0) ? 1.0f : 0.0f;
-    if (keep == 0)
-        for (int64_t i = 0; i < n; i++) dx[i] = dy[i] * slope(kind, x[i]);
-    else
-        for (int64_t i = 0; i < n; i++) dx[i] += dy[i] * slope(kind, x[i]);
+    for (int64_t i = 0; i < n; i++)
+        dx[i] = (op_adds(c, 0) ? dx[i] : 0) + dy[i] * slope(kind_of(c), x[i]);
+}
+
+/* The loops below run one kind each, so that the compiler makes vectors of them: libm's
+ * functions take more time than the matrix products of a small model. */
+FAST_MATH_CLONES static void forward(const struct op_call *c) {
+    const int64_t n = tensor_elements(op_tensor(c, OP_IN));
+    const float *restrict x = op_f32(c, OP_IN);
+    float *restrict y = op_f32(c, OP_OUT);
+    switch (kind_of(c)) {
+    case ACTIVATION_QUICK_GELU:
+        for (int64_t i = 0; i < n; i++) y[i] = x[i] / (1 + fast_math_exp(-1.702f * x[i]));
+        break;
+    case ACTIVATION_GELU:
+        for (int64_t i = 0; i < n; i++)
+            y[i] = x[i] * fast_math_normal_cdf(x[i], fast_math_exp(-0.5f * x[i] * x[i]));
+        break;
+    case ACTIVATION_RELU:
+        for (int64_t i = 0; i < n; i++) y[i] = x[i] > 0 ? x[i] : 0;
+        break;
+    }
+}
+
+/* dx = dy f'(x), or added to dx where add is set. */
+FAST_MATH_INLINE void slopes(float *restrict dx, const float *restrict dy, const float *restrict x,
+                             int64_t n, enum activation_kind kind, bool add) {
+    for (int64_t i = 0; i < n; i++) {
+        float d;
+        if (kind == ACTIVATION_QUICK_GELU) {
+            const float s = 1 / (1 + fast_math_exp(-1.702f * x[i]));
+            d = s * (1 + 1.702f * x[i] * (1 - s));
+        } else if (kind == ACTIVATION_GELU) {
+            const float e = fast_math_exp(-0.5f * x[i] * x[i]);
+            d = fast_math_normal_cdf(x[i], e) + x[i] * (0.39894228f * e);
+        } else {
+            d = x[i] > 0 ? 1.0f : 0.0f;
+        }
+        dx[i] = add ? dx[i] + dy[i] * d : dy[i] * d;
+    }
+}
+
+FAST_MATH_CLONES static void backward(const struct op_call *c) {
+    const int64_t n = tensor_elements(op_tensor(c, OP_IN));
+    const float *x = op_f32(c, OP_IN), *dy = op_f32(c, OP_D_OUT);
+    float *dx = op_f32(c, OP_D_IN);
+    switch (2 * kind_of(c) + op_adds(c, 0)) {
+    case 2 * ACTIVATION_QUICK_GELU:
+        slopes(dx, dy, x, n, ACTIVATION_QUICK_GELU, false);
+        break;
+    case 2 * ACTIVATION_QUICK_GELU + 1:
+        slopes(dx, dy, x, n, ACTIVATION_QUICK_GELU, true);
+        break;
+    case 2 * ACTIVATION_GELU:
+        slopes(dx, dy, x, n, ACTIVATION_GELU, false);
+        break;
+    case 2 * ACTIVATION_GELU + 1:
+        slopes(dx, dy, x, n, ACTIVATION_GELU, true);
+        break;
+    case 2 * ACTIVATION_RELU:
+        slopes(dx, dy, x, n, ACTIVATION_RELU, false);
+        break;
+    case 2 * ACTIVATION_RELU + 1:
+        slopes(dx, dy, x, n, ACTIVATION_RELU, true);
+        break;
+    }
 }
 
 static int kernels(const struct op_call *c, struct kernel *k) {
@@ -106,6 +167,8 @@ const struct op op_activation = {
     .backward_reads = backward_reads,
     .forward = forward,
     .backward = backward,
+    .forward_reference = forward_reference,
+    .backward_reference = backward_reference,
     .kernels = kernels,
     .flops = flops,
 };
