@@ -4,7 +4,6 @@
 #include "shaders/common/grid.glsl"
 #include "shaders/params/activation.h"
 
-layout(local_size_x = 256, local_size_x_id = 0) in;
 layout(push_constant) uniform Push { activation_params p; };
 layout(binding = 0) readonly buffer X { float x[]; };   /* (n) */
 layout(binding = 1) readonly buffer Dy { float dy[]; }; /* (n) */

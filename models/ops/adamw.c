@@ -1,5 +1,6 @@
 #include "models/ops/adamw.h"
 
+#include "shaders/params/adamw.h"
 #include "shaders/params/step.h"
 
 #include <math.h>
@@ -44,6 +45,19 @@ static void forward(const struct op_call *c) {
     }
 }
 
+static int kernels(const struct op_call *c, struct kernel *k) {
+    const struct adamw_options *o = (const struct adamw_options *)c->options;
+    const struct adamw_params push = {.n = (uint)tensor_elements(op_tensor(c, OP_OUT)),
+                                      .decay = (uint)o->decay};
+    *k = (struct kernel){
+        .shader = "adamw_fwd",
+        .n_bindings = 6,
+        .binding = {OP_IN + GRADIENT, OP_IN + NORM, OP_IN + STEP, OP_OUT, OP_OUT + 1, OP_OUT + 2}};
+    kernel_groups(k, tensor_elements(op_tensor(c, OP_OUT)), 256);
+    kernel_push(k, &push, sizeof push);
+    return 1;
+}
+
 static double flops(const struct op_call *c) {
     return 16.0 * (double)tensor_elements(op_tensor(c, OP_OUT));
 }
@@ -54,6 +68,7 @@ const struct op op_adamw = {
     .n_outputs = 3,
     .shape = shape,
     .forward = forward,
+    .kernels = kernels,
     .flops = flops,
 };
 

@@ -1,5 +1,8 @@
 #include "models/ops/add.h"
 
+#include "models/ops/op_kernels.h"
+#include "shaders/params/add.h"
+
 #include <string.h>
 
 static float scale_of(const struct op_call *c) {
@@ -44,6 +47,24 @@ static void backward(const struct op_call *c) {
     }
 }
 
+static int kernels(const struct op_call *c, struct kernel *k) {
+    const struct add_params push = {.n = (uint)tensor_elements(op_tensor(c, OP_IN)),
+                                    .scale = scale_of(c)};
+    int n_kernels = 0;
+    if (c->direction == OP_FORWARD) {
+        *k = (struct kernel){
+            .shader = "add_fwd", .n_bindings = 3, .binding = {OP_IN, OP_IN + 1, OP_OUT}};
+        kernel_groups(k, push.n, 256);
+        kernel_push(k, &push, sizeof push);
+        return 1;
+    }
+    for (int input = 0; input < 2; input++)
+        if (op_wants(c, input))
+            op_kernels_scale(&k[n_kernels++], OP_D_OUT, OP_D_IN + input, push.n,
+                             input ? push.scale : 1, op_adds(c, input));
+    return n_kernels;
+}
+
 static double flops(const struct op_call *c) {
     return 2.0 * (double)tensor_elements(op_tensor(c, OP_IN));
 }
@@ -57,6 +78,7 @@ const struct op op_add = {
     .backward_reads = backward_reads,
     .forward = forward,
     .backward = backward,
+    .kernels = kernels,
     .flops = flops,
 };
 

@@ -1,5 +1,6 @@
 #include "models/ops/blend.h"
 
+#include "shaders/params/blend.h"
 #include "shaders/params/step.h"
 
 static enum status shape(struct op_call *c, struct error *e) {
@@ -28,6 +29,17 @@ static void forward(const struct op_call *c) {
     for (int64_t i = 0; i < n; i++) state[i] = keep * state[i] + (1 - keep) * x[i];
 }
 
+static int kernels(const struct op_call *c, struct kernel *k) {
+    const struct blend_options *o = (const struct blend_options *)c->options;
+    const struct blend_params push = {.n = (uint)tensor_elements(op_tensor(c, OP_OUT)),
+                                      .keep_index = (uint)o->keep_index};
+    *k = (struct kernel){
+        .shader = "blend_fwd", .n_bindings = 3, .binding = {OP_IN + 1, OP_IN + 2, OP_OUT}};
+    kernel_groups(k, tensor_elements(op_tensor(c, OP_OUT)), 256);
+    kernel_push(k, &push, sizeof push);
+    return 1;
+}
+
 static double flops(const struct op_call *c) {
     return 3.0 * (double)tensor_elements(op_tensor(c, OP_OUT));
 }
@@ -38,6 +50,7 @@ const struct op op_blend = {
     .n_outputs = 1,
     .shape = shape,
     .forward = forward,
+    .kernels = kernels,
     .flops = flops,
 };
 

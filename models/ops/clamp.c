@@ -1,5 +1,7 @@
 #include "models/ops/clamp.h"
 
+#include "shaders/params/clamp.h"
+
 static enum status shape(struct op_call *c, struct error *e) {
     const struct clamp_options *o = (const struct clamp_options *)c->options;
     if (op_tensor(c, OP_IN)->type != TENSOR_F32)
@@ -19,6 +21,16 @@ static void forward(const struct op_call *c) {
     for (int64_t i = 0; i < n; i++) x[i] = x[i] < o->low ? o->low : x[i] > o->high ? o->high : x[i];
 }
 
+static int kernels(const struct op_call *c, struct kernel *k) {
+    const struct clamp_options *o = (const struct clamp_options *)c->options;
+    const struct clamp_params push = {
+        .n = (uint)tensor_elements(op_tensor(c, OP_OUT)), .low = o->low, .high = o->high};
+    *k = (struct kernel){.shader = "clamp_fwd", .n_bindings = 1, .binding = {OP_OUT}};
+    kernel_groups(k, tensor_elements(op_tensor(c, OP_OUT)), 256);
+    kernel_push(k, &push, sizeof push);
+    return 1;
+}
+
 static double flops(const struct op_call *c) {
     return 2.0 * (double)tensor_elements(op_tensor(c, OP_OUT));
 }
@@ -29,6 +41,7 @@ const struct op op_clamp = {
     .n_outputs = 1,
     .shape = shape,
     .forward = forward,
+    .kernels = kernels,
     .flops = flops,
 };
 

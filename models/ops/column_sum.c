@@ -1,5 +1,7 @@
 #include "models/ops/column_sum.h"
 
+#include "models/ops/op_kernels.h"
+
 static enum status shape(struct op_call *c, struct error *e) {
     const struct tensor *x = op_tensor(c, OP_IN), *weight = op_tensor(c, OP_IN + 1);
     if (x->type != TENSOR_F32 || x->rank != 2)
@@ -24,6 +26,12 @@ static void forward(const struct op_call *c) {
     }
 }
 
+static int kernels(const struct op_call *c, struct kernel *k) {
+    op_kernels_column_sum(k, OP_IN, OP_IN + 1, OP_OUT, op_rows(c, OP_IN), op_columns(c, OP_IN),
+                          false);
+    return 1;
+}
+
 static double flops(const struct op_call *c) {
     return 2.0 * (double)tensor_elements(op_tensor(c, OP_IN));
 }
@@ -34,6 +42,7 @@ const struct op op_column_sum = {
     .n_outputs = 1,
     .shape = shape,
     .forward = forward,
+    .kernels = kernels,
     .flops = flops,
 };
 

@@ -1,5 +1,8 @@
 #include "models/ops/gather_rows.h"
 
+#include "models/ops/op_kernels.h"
+#include "shaders/params/gather_rows.h"
+
 #include <string.h>
 
 static enum status shape(struct op_call *c, struct error *e) {
@@ -48,6 +51,24 @@ static void backward(const struct op_call *c) {
     }
 }
 
+static int kernels(const struct op_call *c, struct kernel *k) {
+    const struct gather_rows_params push = {.rows = (uint)op_tensor(c, OP_IN + 1)->shape[0],
+                                            .columns = (uint)op_columns(c, OP_IN)};
+    int n_kernels = 0;
+    if (c->direction == OP_FORWARD) {
+        *k = (struct kernel){
+            .shader = "gather_rows_fwd", .n_bindings = 3, .binding = {OP_IN, OP_IN + 1, OP_OUT}};
+        kernel_groups(k, (int64_t)push.rows * push.columns, 256);
+        kernel_push(k, &push, sizeof push);
+        return 1;
+    }
+    if (!op_adds(c, 0))
+        op_kernels_fill(&k[n_kernels++], OP_D_IN, tensor_elements(op_tensor(c, OP_IN)), 0);
+    op_kernels_scatter(&k[n_kernels++], OP_IN + 1, OP_D_OUT, OP_D_IN, push.rows, push.columns,
+                       op_adds(c, 0));
+    return n_kernels;
+}
+
 static double flops(const struct op_call *c) {
     return c->direction == OP_FORWARD ? 0 : (double)tensor_elements(op_tensor(c, OP_OUT));
 }
@@ -61,6 +82,7 @@ const struct op op_gather_rows = {
     .backward_reads = backward_reads,
     .forward = forward,
     .backward = backward,
+    .kernels = kernels,
     .flops = flops,
 };
 

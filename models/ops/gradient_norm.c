@@ -1,10 +1,11 @@
 #include "models/ops/gradient_norm.h"
 
+#include "shaders/params/gradient_norm.h"
 #include "shaders/params/step.h"
 
 #include <math.h>
 
-enum { BLOCK = 1024, LEVELS_MAX = 5 /* 1024^5 numbers */ };
+enum { BLOCK = GRADIENT_NORM_BLOCK, LEVELS_MAX = 5 /* 1024^5 numbers */ };
 
 static enum status shape(struct op_call *c, struct error *e) {
     const struct tensor *gradients = op_tensor(c, OP_IN), *step = op_tensor(c, OP_IN + 1);
@@ -92,6 +93,38 @@ static void forward_reference(const struct op_call *c) {
     finish(c, (float)squares);
 }
 
+/* The sums of all levels one after the other. */
+static int64_t scratch_bytes(const struct op_call *c) {
+    int64_t sums = 0, n = tensor_elements(op_tensor(c, OP_IN));
+    do {
+        n = (n + BLOCK - 1) / BLOCK;
+        sums += n;
+    } while (n > 1);
+    return sums * (int64_t)sizeof(float);
+}
+
+static int kernels(const struct op_call *c, struct kernel *k) {
+    struct gradient_norm_params push = {.n = (uint)tensor_elements(op_tensor(c, OP_IN)),
+                                        .squares = 1};
+    int n_kernels = 0;
+    do {
+        const uint blocks = (push.n + BLOCK - 1) / BLOCK;
+        k[n_kernels] = (struct kernel){.shader = "gradient_norm_blocks",
+                                       .n_bindings = 2,
+                                       .binding = {n_kernels ? OP_SCRATCH : OP_IN, OP_SCRATCH}};
+        kernel_groups(&k[n_kernels], blocks, 256);
+        kernel_push(&k[n_kernels++], &push, sizeof push);
+        push = (struct gradient_norm_params){
+            .n = blocks, .read_at = push.write_at, .write_at = push.write_at + blocks};
+    } while (push.n > 1);
+    k[n_kernels] = (struct kernel){.shader = "gradient_norm_finish",
+                                   .n_bindings = 3,
+                                   .binding = {OP_SCRATCH, OP_IN + 1, OP_OUT}};
+    kernel_groups(&k[n_kernels], 1, 1);
+    kernel_push(&k[n_kernels++], &push, sizeof push);
+    return n_kernels;
+}
+
 static double flops(const struct op_call *c) {
     return 2.0 * (double)tensor_elements(op_tensor(c, OP_IN));
 }
@@ -101,8 +134,10 @@ const struct op op_gradient_norm = {
     .n_inputs = 2,
     .n_outputs = 1,
     .shape = shape,
+    .scratch_bytes = scratch_bytes,
     .forward = forward,
     .forward_reference = forward_reference,
+    .kernels = kernels,
     .flops = flops,
 };
 

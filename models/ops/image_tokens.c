@@ -1,5 +1,7 @@
 #include "models/ops/image_tokens.h"
 
+#include "models/ops/op_kernels.h"
+
 #include <string.h>
 
 enum { PATCHES, CLASS_TOKEN, POSITIONS };
@@ -83,6 +85,7 @@ const struct op op_image_tokens = {
     .backward_reads = backward_reads,
     .forward = forward,
     .backward = backward,
+    .kernels = image_tokens_kernels,
     .flops = flops,
 };
 

@@ -1,5 +1,7 @@
 #include "models/ops/normalize.h"
 
+#include "shaders/params/normalize.h"
+
 #include <math.h>
 
 static enum status shape(struct op_call *c, struct error *e) {
@@ -53,6 +55,23 @@ static void backward(const struct op_call *c) {
     }
 }
 
+static int kernels(const struct op_call *c, struct kernel *k) {
+    enum { ROWS_PER_GROUP = 4 /* ROW_TEAMS of shaders/common/row.glsl */ };
+    const struct normalize_params push = {.rows = (uint)op_rows(c, OP_IN),
+                                          .columns = (uint)op_columns(c, OP_IN),
+                                          .accumulate = op_adds(c, 0)};
+    *k = c->direction == OP_FORWARD
+             ? (struct kernel){.shader = "normalize_fwd",
+                               .n_bindings = 3,
+                               .binding = {OP_IN, OP_OUT, OP_SAVE}}
+             : (struct kernel){.shader = "normalize_bwd",
+                               .n_bindings = 4,
+                               .binding = {OP_OUT, OP_SAVE, OP_D_OUT, OP_D_IN}};
+    kernel_groups(k, push.rows, ROWS_PER_GROUP);
+    kernel_push(k, &push, sizeof push);
+    return 1;
+}
+
 static double flops(const struct op_call *c) {
     const double per_number = c->direction == OP_FORWARD ? 3 : 5;
     return per_number * (double)tensor_elements(op_tensor(c, OP_IN));
@@ -68,6 +87,7 @@ const struct op op_normalize = {
     .backward_reads = backward_reads,
     .forward = forward,
     .backward = backward,
+    .kernels = kernels,
     .flops = flops,
 };
 

@@ -1,5 +1,7 @@
 #include "models/ops/pack_rows.h"
 
+#include "shaders/params/pack_rows.h"
+
 #include <string.h>
 
 static const struct pack_rows_options *options_of(const struct op_call *c) {
@@ -49,6 +51,25 @@ static void backward(const struct op_call *c) {
     }
 }
 
+static int kernels(const struct op_call *c, struct kernel *k) {
+    const struct pack_rows_options *o = (const struct pack_rows_options *)c->options;
+    const struct pack_rows_params push = {
+        .n = (uint)(op_rows(c, OP_IN) * o->n_rows * o->n_columns),
+        .slice = (uint)(o->n_rows * o->n_columns),
+        .stride = (uint)op_columns(c, OP_IN),
+        .accumulate = op_adds(c, 0),
+    };
+    *k = c->direction == OP_FORWARD ? (struct kernel){.shader = "pack_rows_fwd",
+                                                      .n_bindings = 2,
+                                                      .binding = {OP_IN, OP_OUT}}
+                                    : (struct kernel){.shader = "pack_rows_bwd",
+                                                      .n_bindings = 2,
+                                                      .binding = {OP_D_OUT, OP_D_IN}};
+    kernel_groups(k, push.n, 256);
+    kernel_push(k, &push, sizeof push);
+    return 1;
+}
+
 static double flops(const struct op_call *c) {
     return c->direction == OP_FORWARD ? 0 : (double)tensor_elements(op_tensor(c, OP_OUT));
 }
@@ -62,6 +83,7 @@ const struct op op_pack_rows = {
     .backward_reads = backward_reads,
     .forward = forward,
     .backward = backward,
+    .kernels = kernels,
     .flops = flops,
 };
 

@@ -1,5 +1,7 @@
 #include "models/ops/patchify.h"
 
+#include "shaders/params/patchify.h"
+
 static const struct patchify_options *options_of(const struct op_call *c) {
     return (const struct patchify_options *)c->options;
 }
@@ -55,6 +57,23 @@ static void forward(const struct op_call *c) {
                 patch_forward(y, pixels + ((b * side + i * p) * side + j * p) * 3, side, o);
 }
 
+static int kernels(const struct op_call *c, struct kernel *k) {
+    const struct patchify_options *o = options_of(c);
+    struct patchify_params push = {
+        .n = (uint)tensor_elements(op_tensor(c, OP_OUT)),
+        .side = (uint)op_tensor(c, OP_IN)->shape[1],
+        .patch_side = (uint)o->patch,
+    };
+    for (int i = 0; i < 3; i++) {
+        push.mean[i] = o->mean[i];
+        push.deviation[i] = o->deviation[i];
+    }
+    *k = (struct kernel){.shader = "patchify_fwd", .n_bindings = 2, .binding = {OP_IN, OP_OUT}};
+    kernel_groups(k, push.n, 256);
+    kernel_push(k, &push, sizeof push);
+    return 1;
+}
+
 static double flops(const struct op_call *c) {
     return 3.0 * (double)tensor_elements(op_tensor(c, OP_IN));
 }
@@ -65,6 +84,7 @@ const struct op op_patchify = {
     .n_outputs = 1,
     .shape = shape,
     .forward = forward,
+    .kernels = kernels,
     .flops = flops,
 };
 

@@ -1,5 +1,7 @@
 #include "models/ops/soft_target_loss.h"
 
+#include "models/ops/op_kernels.h"
+
 #include <math.h>
 
 enum { STUDENT, TEACHER, WEIGHT, LOGIT_SCALE, CENTER };
@@ -79,7 +81,8 @@ static uint64_t backward_reads(const struct op_call *c, uint32_t wanted) {
 enum { STUDENT_MAX, TEACHER_MAX, STUDENT_SUM, TEACHER_SUM, CROSS_SUM, COLUMN_SUMS };
 
 static int64_t scratch_bytes(const struct op_call *c) {
-    if (c->direction == OP_BACKWARD || !options_of(c)->columns) return 0;
+    const int64_t on_gpu = soft_target_loss_kernels_scratch(c);
+    if (c->direction == OP_BACKWARD || !options_of(c)->columns) return on_gpu;
     return COLUMN_SUMS * op_columns(c, OP_IN) * (int64_t)sizeof(float);
 }
 
@@ -200,6 +203,7 @@ const struct op op_soft_target_loss = {
     .scratch_bytes = scratch_bytes,
     .forward = forward,
     .backward = backward,
+    .kernels = soft_target_loss_kernels,
     .flops = flops,
 };
 

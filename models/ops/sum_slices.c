@@ -1,5 +1,7 @@
 #include "models/ops/sum_slices.h"
 
+#include "shaders/params/sum_slices.h"
+
 static enum status shape(struct op_call *c, struct error *e) {
     const struct tensor *x = op_tensor(c, OP_IN);
     if (x->type != TENSOR_F32 || x->rank != 2)
@@ -24,6 +26,15 @@ static void forward(const struct op_call *c) {
     }
 }
 
+static int kernels(const struct op_call *c, struct kernel *k) {
+    const struct sum_slices_params push = {.n_slices = (uint)op_rows(c, OP_IN),
+                                           .n = (uint)op_columns(c, OP_IN)};
+    *k = (struct kernel){.shader = "sum_slices_fwd", .n_bindings = 2, .binding = {OP_IN, OP_OUT}};
+    kernel_groups(k, tensor_elements(op_tensor(c, OP_OUT)), 256);
+    kernel_push(k, &push, sizeof push);
+    return 1;
+}
+
 static double flops(const struct op_call *c) {
     return (double)tensor_elements(op_tensor(c, OP_IN));
 }
@@ -34,6 +45,7 @@ const struct op op_sum_slices = {
     .n_outputs = 1,
     .shape = shape,
     .forward = forward,
+    .kernels = kernels,
     .flops = flops,
 };
 

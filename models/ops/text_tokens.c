@@ -1,5 +1,7 @@
 #include "models/ops/text_tokens.h"
 
+#include "models/ops/op_kernels.h"
+
 #include <string.h>
 
 enum { IDS, TABLE, POSITIONS };
@@ -102,6 +104,7 @@ const struct op op_text_tokens = {
     .backward_reads = backward_reads,
     .forward = forward,
     .backward = backward,
+    .kernels = text_tokens_kernels,
     .flops = flops,
 };
 

@@ -4,7 +4,6 @@
 #include "shaders/common/grid.glsl"
 #include "shaders/params/gemm.h"
 
-layout(local_size_x = 256) in;
 layout(push_constant) uniform Push { gemm_params p; };
 layout(binding = 0) readonly buffer A { float a[]; };
 layout(binding = 1) readonly buffer B { float b[]; };

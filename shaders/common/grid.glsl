@@ -1,3 +1,6 @@
+/* Groups of 256 threads in a row, in a grid folded by kernel_groups (models/op.c). */
+layout(local_size_x = 256, local_size_x_id = 0) in; /* above it gl_WorkGroupSize is 1 */
+
 /* The number of this workgroup in a grid folded by kernel_groups (models/op.c). */
 uint grid_group() { return gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x; }
 /* The number of this invocation in such a grid of one-dimensional workgroups. */

@@ -1,0 +1,45 @@
+#version 450
+#extension GL_GOOGLE_include_directive : require
+/* Similarities to s E with E = dloss (P_rows + P_columns - 2 q) / (2 usable samples), in place, and per
+ * row the sum of E S, the gradient of the logarithm of s. */
+#include "shaders/common/math.glsl"
+#include "shaders/common/row.glsl"
+#include "shaders/params/contrastive_loss.h"
+
+layout(push_constant) uniform Push { contrastive_loss_params p; };
+layout(binding = 0) buffer Scratch { float scratch[]; };                 /* similarities (n, n), then sums */
+layout(binding = 1) readonly buffer LogitScale { float logit_scale[]; }; /* () */
+layout(binding = 2) readonly buffer CaptionId { int caption_id[]; };     /* (n) */
+layout(binding = 3) readonly buffer Usable { float usable[]; };          /* (n) */
+layout(binding = 4) readonly buffer RowLse { float row_lse[]; };         /* (n) */
+layout(binding = 5) readonly buffer ColumnLse { float column_lse[]; };   /* (n) */
+layout(binding = 6) readonly buffer Dloss { float dloss[]; };            /* () */
+
+void main() {
+    const uint i = row_number(), lane = row_lane();
+    const bool is_used = i < p.n && usable[min(i, p.n - 1)] != 0.0;
+    const float scale = math_exp(logit_scale[0]);
+    float n_usable = 0.0, n_targets = 0.0;
+    for (uint j = lane; j < p.n; j += ROW_LANES) {
+        if (usable[j] == 0.0) continue;
+        n_usable += 1.0;
+        if (is_used && caption_id[i] == caption_id[j]) n_targets += 1.0;
+    }
+    n_usable = row_sum(n_usable);
+    n_targets = row_sum(n_targets);
+    const uint end = i < p.n ? p.n : 0;
+    float sum = 0.0;
+    for (uint j = lane; j < end; j += ROW_LANES) {
+        float e = 0.0;
+        if (is_used && usable[j] != 0.0) {
+            const float z = scale * scratch[i * p.n + j];
+            e = math_exp(z - row_lse[i]) + math_exp(z - column_lse[j]);
+            if (caption_id[i] == caption_id[j]) e -= 2.0 / n_targets;
+            e *= dloss[0] / (2.0 * n_usable);
+            sum += e * z;
+        }
+        scratch[i * p.n + j] = scale * e;
+    }
+    sum = row_sum(sum);
+    if (lane == 0 && i < p.n) scratch[p.terms + i] = sum;
+}

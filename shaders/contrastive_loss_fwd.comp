@@ -1,0 +1,43 @@
+#version 450
+#extension GL_GOOGLE_include_directive : require
+/* Cross-entropy of each row of similarities, or of each column: lse and the term
+ * (lse - mean target score) / (2 usable samples). */
+#include "shaders/common/math.glsl"
+#include "shaders/common/row.glsl"
+#include "shaders/params/contrastive_loss.h"
+
+layout(push_constant) uniform Push { contrastive_loss_params p; };
+layout(binding = 0) buffer Scratch { float scratch[]; };                 /* similarities u v (n, n), then terms */
+layout(binding = 1) readonly buffer LogitScale { float logit_scale[]; }; /* () */
+layout(binding = 2) readonly buffer CaptionId { int caption_id[]; };     /* (n) */
+layout(binding = 3) readonly buffer Usable { float usable[]; };          /* (n) */
+layout(binding = 4) writeonly buffer Lse { float lse[]; };               /* (n) */
+
+void main() {
+    const uint i = row_number(), lane = row_lane();
+    const bool is_used = i < p.n && usable[min(i, p.n - 1)] != 0.0;
+    const float scale = math_exp(logit_scale[0]);
+    float largest = -3.4e38, n_usable = 0.0, n_targets = 0.0;
+    for (uint j = lane; j < p.n; j += ROW_LANES) {
+        if (usable[j] == 0.0) continue;
+        n_usable += 1.0;
+        if (!is_used) continue;
+        largest = max(largest, scale * scratch[i * p.line + j * p.item]);
+        if (caption_id[i] == caption_id[j]) n_targets += 1.0;
+    }
+    largest = row_max(largest);
+    n_usable = row_sum(n_usable);
+    n_targets = row_sum(n_targets);
+    float sum = 0.0, targets = 0.0;
+    for (uint j = lane; j < p.n && is_used; j += ROW_LANES) {
+        if (usable[j] == 0.0) continue;
+        const float z = scale * scratch[i * p.line + j * p.item] - largest;
+        sum += math_exp(z);
+        if (caption_id[i] == caption_id[j]) targets += z;
+    }
+    sum = row_sum(sum);
+    targets = row_sum(targets);
+    if (lane != 0 || i >= p.n) return;
+    lse[i] = is_used ? largest + math_log(sum) : 0.0;
+    scratch[p.terms + i] = is_used ? (math_log(sum) - targets / n_targets) / (2.0 * n_usable) : 0.0;
+}

@@ -1,0 +1,32 @@
+#version 450
+#extension GL_GOOGLE_include_directive : require
+/* dx = r (g - mean(g) - h mean(g h)) with g = dy gain, h = (x - mean) r */
+#include "shaders/common/row.glsl"
+#include "shaders/params/layernorm.h"
+
+layout(push_constant) uniform Push { layernorm_params p; };
+layout(binding = 0) readonly buffer X { float x[]; };                   /* (rows, columns) */
+layout(binding = 1) readonly buffer Gain { float gain[]; };             /* (columns) */
+layout(binding = 2) readonly buffer Statistics { float statistics[]; }; /* (rows, 2): mean, 1 / deviation */
+layout(binding = 3) readonly buffer Dy { float dy[]; };                 /* (rows, columns) */
+layout(binding = 4) buffer Dx { float dx[]; };                          /* (rows, columns) */
+
+void main() {
+    const uint row = row_number(), lane = row_lane(), start = row * p.columns;
+    const uint end = row < p.rows ? p.columns : 0;
+    const float mean = row < p.rows ? statistics[2 * row] : 0.0;
+    const float r = row < p.rows ? statistics[2 * row + 1] : 0.0;
+    float sum_g = 0.0, sum_gh = 0.0;
+    for (uint c = lane; c < end; c += ROW_LANES) {
+        const float g = dy[start + c] * gain[c];
+        sum_g += g;
+        sum_gh += g * ((x[start + c] - mean) * r);
+    }
+    const float mean_g = row_sum(sum_g) / float(p.columns);
+    const float mean_gh = row_sum(sum_gh) / float(p.columns);
+    for (uint c = lane; c < end; c += ROW_LANES) {
+        const float h = (x[start + c] - mean) * r;
+        const float d = r * (dy[start + c] * gain[c] - mean_g - h * mean_gh);
+        dx[start + c] = (p.flags & LAYERNORM_ADD_X) != 0 ? dx[start + c] + d : d;
+    }
+}

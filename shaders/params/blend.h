@@ -1,0 +1,11 @@
+/* Push constants of blend_fwd. Read by C and GLSL. */
+#ifndef SHADERS_PARAMS_BLEND_H
+#define SHADERS_PARAMS_BLEND_H
+#include "shaders/params/types.h"
+
+struct blend_params {
+    uint n;
+    uint keep_index; /* of the share of the old value in the step numbers */
+};
+
+#endif

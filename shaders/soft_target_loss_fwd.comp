@@ -1,0 +1,50 @@
+#version 450
+#extension GL_GOOGLE_include_directive : require
+/* Cross-entropy of each line (row, or column with by_columns): both lse, and the weighted term of
+ * the loss. Logits are taken relative to the largest, as on the CPU. */
+#include "shaders/common/row.glsl"
+#include "shaders/common/soft_target.glsl"
+
+layout(binding = 5) writeonly buffer StudentLse { float student_lse[]; }; /* (lines) */
+layout(binding = 6) writeonly buffer TeacherLse { float teacher_lse[]; }; /* (lines) */
+layout(binding = 7) writeonly buffer Terms { float terms[]; };            /* (lines) */
+
+bool is_used(uint row) { return p.by_columns != 0 ? weight[row] > 0.0 : weight[row] != 0.0; }
+
+void main() {
+    const uint line = row_number(), lane = row_lane();
+    const bool by_columns = p.by_columns != 0;
+    const uint lines = by_columns ? p.columns : p.rows;
+    const uint items = line >= lines ? 0 : by_columns ? p.rows : p.columns;
+    const float s = scale();
+    float student_max = -3.4e38, teacher_max = -3.4e38, used = 0.0;
+    for (uint item = lane; item < items; item += ROW_LANES) {
+        const uint row = by_columns ? item : line, column = by_columns ? line : item;
+        if (!is_used(row)) continue;
+        used = 1.0;
+        student_max = max(student_max, student_logit(row, column, s));
+        teacher_max = max(teacher_max, teacher_logit(row, column, s));
+    }
+    student_max = row_max(student_max);
+    teacher_max = row_max(teacher_max);
+    used = row_max(used);
+    float student_sum = 0.0, teacher_sum = 0.0, cross_sum = 0.0;
+    for (uint item = lane; item < items; item += ROW_LANES) {
+        const uint row = by_columns ? item : line, column = by_columns ? line : item;
+        if (!is_used(row)) continue;
+        const float z = student_logit(row, column, s) - student_max;
+        const float q = math_exp(teacher_logit(row, column, s) - teacher_max);
+        student_sum += math_exp(z);
+        teacher_sum += q;
+        cross_sum += q * z;
+    }
+    student_sum = row_sum(student_sum);
+    teacher_sum = row_sum(teacher_sum);
+    cross_sum = row_sum(cross_sum);
+    if (lane != 0 || line >= lines) return;
+    student_lse[line] = used != 0.0 ? student_max + math_log(student_sum) : 0.0;
+    teacher_lse[line] = used != 0.0 ? teacher_max + math_log(teacher_sum) : 0.0;
+    const float line_weight = by_columns ? 1.0 / float(p.columns) : weight[line];
+    terms[line] =
+        used != 0.0 ? line_weight * (math_log(student_sum) - cross_sum / teacher_sum) : 0.0;
+}
