@@ -65,6 +65,7 @@ struct backend_device {
     char name[256], driver[256];
     bool is_software; /* a CPU posing as a GPU */
     bool is_usable;   /* meets the floor of limits */
+    bool is_auto;     /* what `auto` takes; none has it: `auto` takes the CPU */
     double score;     /* what `auto` compares */
     char reason[256]; /* why it is or is not usable */
     int64_t memory_bytes;

@@ -222,6 +222,8 @@ enum status backend_vulkan_list(struct backend_device **out, int *n, char *reaso
         goto done;
     }
     for (int i = 0; i < found; i++) (*out)[i] = devices[i].listed;
+    const int best = find_best(devices, found);
+    if (best >= 0) (*out)[best].is_auto = true;
     *n = found;
 done:
     free(devices);

@@ -4,7 +4,7 @@
 #define PIPELINE_CLI_COMMAND_LIST_H
 #include "pipeline/base/status.h"
 
-#define COMMAND_LIST(X)
+#define COMMAND_LIST(X) X(devices, "what would run where, and why")
 
 #define COMMAND_DECLARE(name, help)                                                                \
     enum status command_##name(int argc, char **argv, struct error *e);
