@@ -1,5 +1,6 @@
 #include "data/tokenizer.h"
 #include "data/gzip.h"
+#include "data/tokenizer_bytes.h"
 #include "data/tokenizer_clean.h"
 #include "pipeline/base/file.h"
 #include "pipeline/base/hash.h"
@@ -8,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { N_BYTES = 256, N_BASE = 2 * N_BYTES, FILE_MAX = 256 << 20 };
+enum { N_BYTES = TOKENIZER_BYTES, N_BASE = 2 * N_BYTES, FILE_MAX = 256 << 20 };
 
 /* What two symbols that stand side by side become. */
 struct pair {
@@ -28,19 +29,6 @@ struct tokenizer {
     uint8_t byte_of[N_BYTES]; /* the byte of symbol i and of symbol i + 256 */
     uint8_t id_of[N_BYTES];   /* its inverse */
 };
-
-/* CLIP numbers bytes in the order: ! to ~, A1 to AC, AE to FF, then the rest, rising. The rest are
- * written as U+0100 and up in the file, the others as the code point of the same number. */
-static void number_bytes(struct tokenizer *t) {
-    int n = 0;
-    for (int pass = 0; pass < 2; pass++)
-        for (int b = 0; b < N_BYTES; b++) {
-            bool shown = (b >= '!' && b <= '~') || (b >= 0xA1 && b <= 0xAC) || b >= 0xAE;
-            if (shown != (pass == 0)) continue;
-            t->byte_of[n] = (uint8_t)b;
-            t->id_of[b] = (uint8_t)n++;
-        }
-}
 
 static size_t pair_place(const struct tokenizer *t, int32_t left, int32_t right) {
     uint64_t x = (uint64_t)(uint32_t)left << 32 | (uint32_t)right;
@@ -80,17 +68,12 @@ static enum status name_add(struct names *names, const char *text, size_t size, 
     return STATUS_OK;
 }
 
-static enum status name_bytes(struct names *names, const struct tokenizer *t, struct error *e) {
-    for (int end = 0; end < 2; end++)
-        for (int i = 0; i < N_BYTES; i++) {
-            char text[UNICODE_UTF8_MAX + 4];
-            /* The last 68 symbols are the bytes that are not shown. */
-            bool shown = i < N_BYTES - 68;
-            int n = unicode_to_utf8(text, shown ? t->byte_of[i] : 0x100u + (uint32_t)i - 188);
-            memcpy(text + n, "</w>", 4);
-            enum status rc = name_add(names, text, (size_t)n + (end ? 4 : 0), i + end * N_BYTES, e);
-            if (rc != STATUS_OK) return rc;
-        }
+static enum status name_bytes(struct names *names, struct error *e) {
+    for (int i = 0; i < N_BASE; i++) {
+        char text[TOKENIZER_BYTES_NAME_MAX];
+        enum status rc = name_add(names, text, tokenizer_bytes_name(text, i), i, e);
+        if (rc != STATUS_OK) return rc;
+    }
     return STATUS_OK;
 }
 
@@ -140,7 +123,7 @@ static enum status build(struct tokenizer *t, const char *text, size_t size, str
     enum status rc = STATUS_OK;
     struct names names = {.n = 1 << 17}; /* more than twice the symbols there can be */
     enum { SYMBOLS_MAX = N_BASE + TOKENIZER_MERGES_MAX };
-    number_bytes(t);
+    tokenizer_bytes_number(t->byte_of, t->id_of);
     t->n_pairs = 1 << 17;
     t->n_symbols = N_BASE;
     t->symbols = malloc(SYMBOLS_MAX * sizeof *t->symbols);
@@ -151,7 +134,7 @@ static enum status build(struct tokenizer *t, const char *text, size_t size, str
         goto done;
     }
     for (int i = 0; i < N_BASE; i++) t->symbols[i] = (struct symbol){-1, -1};
-    TRY(name_bytes(&names, t, e));
+    TRY(name_bytes(&names, e));
     TRY(read_merges(t, &names, text, size, e));
 done:
     for (size_t i = 0; names.at && i < names.n; i++) free(names.at[i].text);

@@ -44,6 +44,11 @@ enum status model_load(struct model *m, const char *path, struct error *e);
 enum model_part { MODEL_BASE, MODEL_TRAINABLE, MODEL_EVERYTHING };
 enum status model_save(const struct model *m, enum model_part part, const char *path,
                        struct error *e);
+/* The same tensors in memory, for checkpoints; released with model_content_release. */
+struct safetensors_content;
+enum status model_content(const struct model *m, enum model_part part,
+                          struct safetensors_content *content, struct error *e);
+void model_content_release(struct safetensors_content *content);
 
 /* Digest of the base weights as they are on the device, name by name: 32 hex digits and a zero. */
 enum status model_base_digest(const struct model *m, char out[33], struct error *e);

@@ -111,28 +111,26 @@ static uint8_t *put_chunk(uint8_t *p, const char *type, const uint8_t *bytes, si
     return put_u32(p + 4 + n, png_crc(start, n + 4));
 }
 
-uint8_t *fixture_png(size_t *n, int width, int height, uint8_t red, uint8_t green, uint8_t blue) {
-    size_t row = 3 * (size_t)width + 1, raw_n = row * (size_t)height;
+uint8_t *fixture_png_rows(size_t *n, int width, int height, const uint8_t *pixels) {
+    size_t line = 3 * (size_t)width, raw_n = (line + 1) * (size_t)height;
     CHECK(raw_n < 65536); /* one stored block */
-    uint8_t *raw = calloc(1, raw_n), *z = malloc(raw_n + 11), *png = malloc(raw_n + 128);
-    CHECK(raw && z && png);
+    uint8_t *z = calloc(1, raw_n + 11), *png = malloc(raw_n + 128);
+    CHECK(z && png);
+    const uint8_t head[7] = {0x78, 0x01, 1};
+    uint8_t *raw = z + 7;
+    memcpy(z, head, 7);
+    z[3] = (uint8_t)raw_n;
+    z[4] = (uint8_t)(raw_n >> 8);
+    z[5] = (uint8_t)~z[3];
+    z[6] = (uint8_t)~z[4];
+    for (size_t y = 0; y < (size_t)height; y++)
+        memcpy(raw + y * (line + 1) + 1, pixels + y * line, line);
     uint32_t a = 1, b = 0;
     for (size_t i = 0; i < raw_n; i++) {
-        size_t x = i % row;
-        raw[i] = x == 0 ? 0 : x % 3 == 1 ? red : x % 3 == 2 ? green : blue;
         a = (a + raw[i]) % 65521;
         b = (b + a) % 65521;
     }
-    const uint8_t head[7] = {0x78,
-                             0x01,
-                             1,
-                             (uint8_t)raw_n,
-                             (uint8_t)(raw_n >> 8),
-                             (uint8_t)~raw_n,
-                             (uint8_t)(~raw_n >> 8)};
-    memcpy(z, head, 7);
-    memcpy(z + 7, raw, raw_n);
-    put_u32(z + 7 + raw_n, b << 16 | a);
+    put_u32(raw + raw_n, b << 16 | a);
     uint8_t ihdr[13] = {0};
     put_u32(ihdr, (uint32_t)width);
     put_u32(ihdr + 4, (uint32_t)height);
@@ -143,7 +141,30 @@ uint8_t *fixture_png(size_t *n, int width, int height, uint8_t red, uint8_t gree
     p = put_chunk(p, "IDAT", z, raw_n + 11);
     p = put_chunk(p, "IEND", NULL, 0);
     *n = (size_t)(p - png);
-    free(raw);
     free(z);
+    return png;
+}
+
+uint8_t *fixture_png(size_t *n, int width, int height, uint8_t red, uint8_t green, uint8_t blue) {
+    const uint8_t colour[3] = {red, green, blue};
+    size_t bytes = 3 * (size_t)width * (size_t)height;
+    uint8_t *pixels = malloc(bytes);
+    CHECK(pixels);
+    for (size_t i = 0; i < bytes; i++) pixels[i] = colour[i % 3];
+    uint8_t *png = fixture_png_rows(n, width, height, pixels);
+    free(pixels);
+    return png;
+}
+
+uint8_t *fixture_png_noise(size_t *n, int width, int height, uint32_t seed) {
+    size_t bytes = 3 * (size_t)width * (size_t)height;
+    uint8_t *pixels = malloc(bytes);
+    CHECK(pixels);
+    for (size_t i = 0; i < bytes; i++) {
+        seed = seed * 1664525u + 1013904223u;
+        pixels[i] = (uint8_t)(seed >> 24);
+    }
+    uint8_t *png = fixture_png_rows(n, width, height, pixels);
+    free(pixels);
     return png;
 }

@@ -29,7 +29,11 @@ size_t fixture_tar_text(struct fixture_tar *tar, const char *name, const char *t
 void fixture_tar_end(struct fixture_tar *tar);
 void fixture_tar_release(struct fixture_tar *tar);
 
-/* Bytes of a PNG with stored (uncompressed) pixels in one colour; the caller frees them. */
+/* Bytes of a PNG with stored (uncompressed) pixels (height, width, 3); the caller frees them. */
+uint8_t *fixture_png_rows(size_t *n, int width, int height, const uint8_t *pixels);
+/* Pixels from a generator with this seed, so that crops differ. */
+uint8_t *fixture_png_noise(size_t *n, int width, int height, uint32_t seed);
+/* One colour everywhere. */
 uint8_t *fixture_png(size_t *n, int width, int height, uint8_t red, uint8_t green, uint8_t blue);
 
 #endif

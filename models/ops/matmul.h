@@ -25,4 +25,7 @@ void matmul(const struct matmul *p);
 /* Plain loops; sums over k in rising order in fp32. */
 void matmul_reference(const struct matmul *p);
 
+/* Name, version and kernels of the BLAS in use: what must be equal for equal bits. */
+const char *matmul_library(void);
+
 #endif

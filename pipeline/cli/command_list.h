@@ -4,7 +4,10 @@
 #define PIPELINE_CLI_COMMAND_LIST_H
 #include "pipeline/base/status.h"
 
-#define COMMAND_LIST(X) X(devices, "what would run where, and why")
+#define COMMAND_LIST(X)                                                                            \
+    X(devices, "what would run where, and why")                                                    \
+    X(tokenize, "prints the ids of a text")                                                        \
+    X(tokenizer, "trains a small vocabulary from captions")
 
 #define COMMAND_DECLARE(name, help)                                                                \
     enum status command_##name(int argc, char **argv, struct error *e);

@@ -1,0 +1,129 @@
+#include "data/loader.h"
+
+#include <string.h>
+
+#include "pipeline/base/hash.h"
+
+void loader_memory_release(struct loader_memory *memory) {
+    dataset_memory_release(&memory->dataset);
+    augment_release(&memory->augment);
+    dataset_captions_release(&memory->captions);
+    text_release(&memory->caption);
+}
+
+static uint8_t *view_pixels(const struct batch_part *out, int view, int slot) {
+    size_t picture = (size_t)out->image_size * (size_t)out->image_size * 3;
+    return out->pixels + ((size_t)view * (size_t)out->n + (size_t)slot) * picture;
+}
+
+/* The part of a view that its crop number decides. */
+static enum status fill_crop(uint8_t *to, int size, const struct stream_view *view,
+                             const struct stream_config *config, const struct stream_part *part,
+                             uint64_t id, int64_t step, struct loader_memory *memory,
+                             struct error *e) {
+    const struct image *picture = &memory->dataset.picture;
+    if (!view->augment) return resize_center_crop(to, size, picture, &memory->dataset.resize, e);
+    struct random random =
+        random_begin(config->seed, RANDOM_AUGMENT, id, (uint64_t)step << 8 | (uint64_t)view->crop);
+    return augment_view(to, size, picture, &part->augment, &random, &memory->augment, e);
+}
+
+static enum status fill_views(struct batch_part *out, const struct stream_config *config,
+                              const struct stream_part *part, const struct loader_place *place,
+                              uint64_t id, struct loader_memory *memory, struct error *e) {
+    enum status rc = STATUS_OK;
+    const int size = out->image_size;
+    const size_t picture = (size_t)size * (size_t)size * 3;
+    /* Crops first, all of them, so that a blurred view can be copied from its clean twin. */
+    for (int v = 0; v < part->n_views; v++) {
+        const struct stream_view *view = &part->view[v];
+        int twin = 0;
+        while (part->view[twin].crop != view->crop || part->view[twin].augment != view->augment)
+            twin++;
+        uint8_t *to = view_pixels(out, v, place->slot);
+        if (twin < v)
+            memcpy(to, view_pixels(out, twin, place->slot), picture);
+        else
+            TRY(fill_crop(to, size, view, config, part, id, place->step, memory, e));
+    }
+    for (int v = 0; v < part->n_views; v++) {
+        const struct stream_view *view = &part->view[v];
+        if (!(view->blur_share > 0)) continue;
+        struct random random = random_begin(config->seed, RANDOM_AUGMENT, id,
+                                            (uint64_t)place->step << 8 | 128 | (uint64_t)v);
+        augment_blur_patches(view_pixels(out, v, place->slot), size, view->blur_patch,
+                             view->blur_share, &random);
+    }
+done:
+    return rc;
+}
+
+static enum status fill_text(struct batch_part *out, const struct stream_config *config,
+                             const struct stream_part *part, const struct loader_place *place,
+                             uint64_t id, struct loader_memory *memory, struct error *e) {
+    enum status rc = STATUS_OK;
+    const struct dataset_captions *captions = &memory->captions;
+    int length = 0;
+    TRY(dataset_captions(&memory->captions, place->dataset, place->sample, &memory->dataset, e));
+    struct random random = random_begin(config->seed, RANDOM_CAPTION, id, (uint64_t)place->step);
+    uint64_t choice = random_below(&random, (uint64_t)captions->n);
+    if (part->first_caption) choice = 0;
+    text_clear(&memory->caption);
+    caption_drop_tags(&memory->caption, captions->bytes.bytes + captions->caption[choice].start,
+                      captions->caption[choice].n, part->tag_dropout, &random);
+    TRY(text_check(&memory->caption, e));
+    rc = tokenizer_encode(config->tokenizer, memory->caption.bytes, memory->caption.n,
+                          out->tokens + (size_t)place->slot * (size_t)out->context, out->context,
+                          &length, NULL, e);
+    out->length[place->slot] = length;
+    if (rc != STATUS_OK) error_context(e, "caption");
+done:
+    return rc;
+}
+
+static void make_hole(struct batch_part *out, const struct stream_config *config, int slot) {
+    out->usable[slot] = 0;
+    for (int v = 0; v < out->n_views; v++)
+        memset(view_pixels(out, v, slot), 0, (size_t)out->image_size * (size_t)out->image_size * 3);
+    if (!out->context) return;
+    int32_t *ids = out->tokens + (size_t)slot * (size_t)out->context;
+    memset(ids, 0, (size_t)out->context * sizeof *ids);
+    ids[0] = tokenizer_start(config->tokenizer);
+    ids[1] = tokenizer_end(config->tokenizer);
+    out->length[slot] = 2;
+}
+
+enum status loader_fill(struct batch_part *out, const struct stream_config *config,
+                        const struct stream_part *part, const struct loader_place *place,
+                        struct loader_memory *memory, struct error *e) {
+    enum status rc = STATUS_OK;
+    const uint64_t id = dataset_sample(place->dataset, place->sample).id;
+    out->sample_id[place->slot] = id;
+    out->usable[place->slot] = 1;
+    if (part->with_text) TRY(fill_text(out, config, part, place, id, memory, e));
+    if (part->n_views) {
+        TRY(dataset_picture(place->dataset, place->sample, &memory->dataset, e));
+        TRY(fill_views(out, config, part, place, id, memory, e));
+    }
+done:
+    if (rc == STATUS_BAD_DATA) make_hole(out, config, place->slot);
+    return rc;
+}
+
+void loader_match_captions(struct batch_part *part) {
+    const size_t row = (size_t)part->context * sizeof *part->tokens;
+    if (!part->context) return;
+    for (int i = 0; i < part->n; i++) {
+        const int32_t *mine = part->tokens + (size_t)i * (size_t)part->context;
+        part->caption_id[i] = i;
+        if (!part->usable[i]) continue;
+        for (int j = 0; j < i; j++) {
+            /* Only the lowest of its kind is compared, and most differ in the first few ids. */
+            if (!part->usable[j] || part->caption_id[j] != j) continue;
+            if (part->length[j] != part->length[i]) continue;
+            if (memcmp(part->tokens + (size_t)j * (size_t)part->context, mine, row) != 0) continue;
+            part->caption_id[i] = j;
+            break;
+        }
+    }
+}

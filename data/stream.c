@@ -1,0 +1,477 @@
+#include "data/stream.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "data/loader.h"
+#include "data/stream_budget.h"
+#include "pipeline/base/file.h"
+#include "pipeline/base/hash.h"
+
+enum { REASON_MAX = 240 };
+
+/* One step in the ring. Threads write its slots; whoever finishes the last one marks it done. */
+struct entry {
+    struct batch batch;
+    char (*reason)[REASON_MAX]; /* (items) why a slot is a hole */
+    int n_left;                 /* items not yet finished */
+    bool done;
+};
+
+struct stream {
+    struct stream_config config;
+    struct order_mix mix[BATCH_PARTS_MAX];
+    uint64_t order_key[BATCH_PARTS_MAX][ORDER_SOURCES_MAX]; /* hash of role and source */
+    struct stream_budget_state *budget[BATCH_PARTS_MAX][ORDER_SOURCES_MAX];
+    int first_item[BATCH_PARTS_MAX + 1]; /* items of a step: the slots of all parts */
+    int n_items;
+    struct entry *ring; /* (depth); step s is in entry s % depth */
+    struct loader_memory *memory;
+    pthread_t *thread;
+    int n_started;
+    uint64_t digest;
+
+    pthread_mutex_t mutex; /* for all below */
+    pthread_cond_t work, done;
+    int64_t fill_step; /* next item that a thread takes */
+    int fill_item;
+    int64_t next_step; /* next one handed out */
+    int64_t kept_step; /* oldest one not given back */
+    bool stop;
+    enum status status; /* of the first failure that is not about content */
+    struct error error;
+};
+
+static struct entry *entry_of(struct stream *s, int64_t step) {
+    return &s->ring[step % s->config.depth];
+}
+
+/* Draw of the slot, its source and sample. */
+static struct loader_place find_place(const struct stream *s, int part, int slot, int64_t step,
+                                      int *source) {
+    const struct stream_part *p = &s->config.part[part];
+    uint64_t draw = (uint64_t)step * (uint64_t)p->n + (uint64_t)slot;
+    struct order_draw d = order_mix_draw(&s->mix[part], draw);
+    const struct dataset *dataset = p->source[d.source].dataset;
+    uint64_t n = (uint64_t)dataset_counts(dataset).samples;
+    *source = d.source;
+    return (struct loader_place){
+        .step = step,
+        .slot = slot,
+        .dataset = dataset,
+        .sample = (int64_t)order_sample(s->config.seed, s->order_key[part][d.source], d.draw, n),
+    };
+}
+
+static int part_of_item(const struct stream *s, int item) {
+    int part = 0;
+    while (item >= s->first_item[part + 1]) part++;
+    return part;
+}
+
+/* The reason alone: shard and key stand in fields of their own. */
+static void keep_reason(char out[REASON_MAX], const struct loader_place *place, const char *text) {
+    struct dataset_sample sample = dataset_sample(place->dataset, place->sample);
+    const char *parts[2] = {file_base_name(sample.shard), sample.key};
+    for (int i = 0; i < 2; i++)
+        if (text_starts_with(text, parts[i]) && text_starts_with(text + strlen(parts[i]), ": "))
+            text += strlen(parts[i]) + 2;
+    snprintf(out, REASON_MAX, "%s", text);
+}
+
+static enum status fill_item(struct stream *s, int64_t step, int item, struct loader_memory *memory,
+                             struct error *e) {
+    struct entry *entry = entry_of(s, step);
+    int part = part_of_item(s, item), source;
+    struct loader_place place = find_place(s, part, item - s->first_item[part], step, &source);
+    enum status rc =
+        loader_fill(&entry->batch.part[part], &s->config, &s->config.part[part], &place, memory, e);
+    entry->reason[item][0] = '\0';
+    if (rc != STATUS_BAD_DATA) return rc;
+    keep_reason(entry->reason[item], &place, e->text);
+    return STATUS_OK;
+}
+
+struct worker {
+    struct stream *stream;
+    struct loader_memory *memory;
+};
+
+/* Takes the next item, waiting for room in the ring; false when the stream stops. */
+static bool take_item(struct stream *s, int64_t *step, int *item) {
+    while (!s->stop && s->fill_step >= s->kept_step + s->config.depth)
+        pthread_cond_wait(&s->work, &s->mutex);
+    if (s->stop) return false;
+    struct entry *entry = entry_of(s, s->fill_step);
+    if (s->fill_item == 0) {
+        entry->n_left = s->n_items;
+        entry->done = false;
+        entry->batch.step = s->fill_step;
+    }
+    *step = s->fill_step;
+    *item = s->fill_item++;
+    if (s->fill_item == s->n_items) {
+        s->fill_item = 0;
+        s->fill_step++;
+    }
+    return true;
+}
+
+static void *work(void *argument) {
+    struct worker w = *(struct worker *)argument;
+    struct stream *s = w.stream;
+    int64_t step;
+    int item;
+    free(argument);
+    pthread_mutex_lock(&s->mutex);
+    while (take_item(s, &step, &item)) {
+        struct entry *entry = entry_of(s, step);
+        struct error error = {0};
+        pthread_mutex_unlock(&s->mutex);
+        enum status rc = fill_item(s, step, item, w.memory, &error);
+        pthread_mutex_lock(&s->mutex);
+        if (rc != STATUS_OK && s->status == STATUS_OK) {
+            s->status = rc;
+            s->error = error;
+            s->stop = true;
+            pthread_cond_broadcast(&s->work);
+            pthread_cond_broadcast(&s->done);
+        }
+        if (--entry->n_left > 0) continue;
+        pthread_mutex_unlock(&s->mutex);
+        for (int p = 0; p < entry->batch.n_parts; p++) loader_match_captions(&entry->batch.part[p]);
+        pthread_mutex_lock(&s->mutex);
+        entry->done = true;
+        pthread_cond_broadcast(&s->done);
+    }
+    pthread_mutex_unlock(&s->mutex);
+    return NULL;
+}
+
+static enum status check_view(const struct stream_config *c, const struct stream_part *p, int v,
+                              struct error *e) {
+    const struct stream_view *view = &p->view[v];
+    if (view->crop < 0 || view->crop > 127)
+        return fail(e, STATUS_BAD_ARG, "view %d: crop is %d; expected 0 to 127", v, view->crop);
+    if (!(view->blur_share >= 0 && view->blur_share <= 1))
+        return fail(e, STATUS_BAD_ARG, "view %d: blur_share is %g; expected 0 to 1", v,
+                    (double)view->blur_share);
+    if (view->blur_share > 0 &&
+        (view->blur_patch < 1 || view->blur_patch > 64 || c->image_size % view->blur_patch))
+        return fail(e, STATUS_BAD_ARG,
+                    "view %d: blur_patch is %d; expected at most 64 and a divisor of %d", v,
+                    view->blur_patch, c->image_size);
+    return STATUS_OK;
+}
+
+static enum status check_source(const struct stream_part *p, int i, struct error *e) {
+    struct dataset_counts counts = dataset_counts(p->source[i].dataset);
+    const char *lacks = p->n_views && !counts.pictures     ? "picture; expected members jpg, jpeg, "
+                                                             "png or webp"
+                        : p->with_text && !counts.captions ? "caption; expected members txt (or a "
+                                                             "caption_field of json)"
+                                                           : NULL;
+    if (!lacks) return STATUS_OK;
+    struct text found = {0};
+    dataset_extensions(p->source[i].dataset, &found);
+    fail(e, STATUS_BAD_DATA,
+         "source %.100s: no sample has a %s, found %.200s; run: sapwood shards "
+         "ls %.300s",
+         dataset_name(p->source[i].dataset), lacks, text_string(&found),
+         dataset_sample(p->source[i].dataset, 0).shard);
+    text_release(&found);
+    return STATUS_BAD_DATA;
+}
+
+static enum status check_part(const struct stream_config *c, const struct stream_part *p,
+                              struct error *e) {
+    enum status rc = STATUS_OK;
+    if (p->n < 1 || p->n > 1 << 20)
+        return fail(e, STATUS_BAD_ARG, "n is %d; expected 1 to 1048576", p->n);
+    if (p->n_views < 0 || p->n_views > BATCH_VIEWS_MAX)
+        return fail(e, STATUS_BAD_ARG, "%d views; expected 0 to %d", p->n_views, BATCH_VIEWS_MAX);
+    if (!p->n_views && !p->with_text)
+        return fail(e, STATUS_BAD_ARG, "neither pictures nor texts are wanted");
+    if (p->n_views && (c->image_size < 1 || c->image_size > 4096))
+        return fail(e, STATUS_BAD_ARG, "image_size is %d; expected 1 to 4096", c->image_size);
+    if (p->with_text && (!c->tokenizer || c->context < 2 || c->context > 1 << 16))
+        return fail(e, STATUS_BAD_ARG, "context is %d; expected 2 to 65536 and a tokenizer",
+                    c->context);
+    if (!(p->tag_dropout >= 0 && p->tag_dropout <= 1))
+        return fail(e, STATUS_BAD_ARG, "tag_dropout is %g; expected 0 to 1",
+                    (double)p->tag_dropout);
+    if (p->n_sources < 1 || p->n_sources > ORDER_SOURCES_MAX)
+        return fail(e, STATUS_BAD_ARG, "%d sources; expected 1 to %d", p->n_sources,
+                    ORDER_SOURCES_MAX);
+    for (int v = 0; v < p->n_views; v++) TRY(check_view(c, p, v, e));
+    TRY(augment_check(&p->augment, e));
+    for (int i = 0; i < p->n_sources; i++) TRY(check_source(p, i, e));
+done:
+    return rc;
+}
+
+static enum status check_config(const struct stream_config *c, struct error *e) {
+    if (c->n_parts < 1 || c->n_parts > BATCH_PARTS_MAX)
+        return fail(e, STATUS_BAD_ARG, "stream: %d parts; expected 1 to %d", c->n_parts,
+                    BATCH_PARTS_MAX);
+    if (c->n_threads < 1 || c->n_threads > 256 || c->depth < 1 || c->depth > 1024 ||
+        c->first_step < 0)
+        return fail(e, STATUS_BAD_ARG,
+                    "stream: %d threads, depth %d, first step %lld; expected 1 to 256, 1 to 1024, "
+                    "from 0",
+                    c->n_threads, c->depth, (long long)c->first_step);
+    for (int i = 0; i < c->n_parts; i++) {
+        if (i && c->part[i].role <= c->part[i - 1].role)
+            return fail(e, STATUS_BAD_ARG, "stream: parts are not in the order of their roles");
+        enum status rc = check_part(c, &c->part[i], e);
+        if (rc == STATUS_OK) continue;
+        error_context(e, "%s", batch_role_name(c->part[i].role));
+        return rc;
+    }
+    return STATUS_OK;
+}
+
+/* Ratios of a part's sources; without any, their sizes. */
+static enum status make_mix(struct stream *s, int part, struct error *e) {
+    const struct stream_part *p = &s->config.part[part];
+    double ratio[ORDER_SOURCES_MAX], sum = 0;
+    for (int i = 0; i < p->n_sources; i++) sum += p->source[i].ratio;
+    for (int i = 0; i < p->n_sources; i++) {
+        const struct dataset *d = p->source[i].dataset;
+        const char *role = batch_role_name(p->role), *name = dataset_name(d);
+        ratio[i] = sum == 0 ? (double)dataset_counts(d).samples : p->source[i].ratio;
+        s->order_key[part][i] = hash_64(name, strlen(name), hash_text(role));
+    }
+    return order_mix_init(&s->mix[part], ratio, p->n_sources, e);
+}
+
+static enum status make_part(struct batch_part *b, const struct stream_config *c,
+                             const struct stream_part *p, struct error *e) {
+    const size_t n = (size_t)p->n;
+    *b = (struct batch_part){.role = p->role,
+                             .n = p->n,
+                             .n_views = p->n_views,
+                             .image_size = p->n_views ? c->image_size : 0,
+                             .context = p->with_text ? c->context : 0};
+    const size_t side = (size_t)b->image_size, views = (size_t)b->n_views;
+    b->sample_id = calloc(n, sizeof *b->sample_id);
+    b->usable = calloc(n, sizeof *b->usable);
+    bool good = b->sample_id && b->usable;
+    if (b->n_views) good = good && (b->pixels = calloc(views * n, side * side * 3));
+    if (b->context) {
+        good = good && (b->tokens = calloc(n * (size_t)b->context, sizeof *b->tokens));
+        good = good && (b->length = calloc(n, sizeof *b->length));
+        good = good && (b->caption_id = calloc(n, sizeof *b->caption_id));
+    }
+    if (!good) return fail(e, STATUS_NO_MEMORY, "stream: no memory for a batch");
+    return STATUS_OK;
+}
+
+static enum status make_entries(struct stream *s, struct error *e) {
+    enum status rc = STATUS_OK;
+    const struct stream_config *c = &s->config;
+    s->ring = calloc((size_t)c->depth, sizeof *s->ring);
+    if (!s->ring) return fail(e, STATUS_NO_MEMORY, "stream: no memory for batches");
+    for (int i = 0; i < c->depth; i++) {
+        struct entry *entry = &s->ring[i];
+        entry->batch.n_parts = c->n_parts;
+        entry->reason = calloc((size_t)s->n_items, sizeof *entry->reason);
+        if (!entry->reason) return fail(e, STATUS_NO_MEMORY, "stream: no memory for batches");
+        for (int p = 0; p < c->n_parts; p++)
+            TRY(make_part(&entry->batch.part[p], c, &c->part[p], e));
+    }
+done:
+    return rc;
+}
+
+static enum status start_threads(struct stream *s, struct error *e) {
+    const int n = s->config.n_threads;
+    s->thread = calloc((size_t)n, sizeof *s->thread);
+    s->memory = calloc((size_t)n, sizeof *s->memory);
+    if (!s->thread || !s->memory)
+        return fail(e, STATUS_NO_MEMORY, "stream: no memory for %d threads", n);
+    for (; s->n_started < n; s->n_started++) {
+        struct worker *w = malloc(sizeof *w);
+        if (!w) return fail(e, STATUS_NO_MEMORY, "stream: no memory for %d threads", n);
+        *w = (struct worker){.stream = s, .memory = &s->memory[s->n_started]};
+        int code = pthread_create(&s->thread[s->n_started], NULL, work, w);
+        if (code == 0) continue;
+        free(w);
+        return fail(e, STATUS_FAILED, "stream: cannot start thread %d of %d: %s", s->n_started + 1,
+                    n, strerror(code));
+    }
+    return STATUS_OK;
+}
+
+enum status stream_open(struct stream **out, const struct stream_config *config, struct error *e) {
+    enum status rc = STATUS_OK;
+    struct stream *s = calloc(1, sizeof *s);
+    pthread_condattr_t clock;
+    *out = NULL;
+    if (!s) return fail(e, STATUS_NO_MEMORY, "stream: no memory");
+    pthread_mutex_init(&s->mutex, NULL);
+    pthread_condattr_init(&clock);
+    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+    pthread_cond_init(&s->work, NULL);
+    pthread_cond_init(&s->done, &clock);
+    pthread_condattr_destroy(&clock);
+    s->config = *config;
+    if (!s->config.n_threads) s->config.n_threads = 1;
+    if (!s->config.depth) s->config.depth = STREAM_DEPTH_DEFAULT;
+    s->fill_step = s->next_step = s->kept_step = config->first_step;
+    s->digest = config->digest;
+    TRY(check_config(&s->config, e));
+    for (int p = 0; p < config->n_parts; p++) {
+        s->first_item[p + 1] = s->first_item[p] + config->part[p].n;
+        TRY(make_mix(s, p, e));
+        for (int i = 0; i < config->part[p].n_sources; i++)
+            TRY(stream_budget_create(&s->budget[p][i], &config->budget,
+                                     config->part[p].source[i].dataset, e));
+    }
+    s->n_items = s->first_item[config->n_parts];
+    TRY(make_entries(s, e));
+    TRY(start_threads(s, e));
+done:
+    if (rc != STATUS_OK) stream_close(&s);
+    *out = s;
+    return rc;
+}
+
+static void release_entries(struct stream *s) {
+    for (int i = 0; s->ring && i < s->config.depth; i++) {
+        struct entry *entry = &s->ring[i];
+        for (int p = 0; p < entry->batch.n_parts; p++) {
+            struct batch_part *b = &entry->batch.part[p];
+            free(b->pixels);
+            free(b->tokens);
+            free(b->length);
+            free(b->caption_id);
+            free(b->sample_id);
+            free(b->usable);
+        }
+        free(entry->reason);
+    }
+    free(s->ring);
+}
+
+void stream_close(struct stream **stream) {
+    struct stream *s = *stream;
+    if (!s) return;
+    pthread_mutex_lock(&s->mutex);
+    s->stop = true;
+    pthread_cond_broadcast(&s->work);
+    pthread_mutex_unlock(&s->mutex);
+    for (int i = 0; i < s->n_started; i++) pthread_join(s->thread[i], NULL);
+    for (int i = 0; s->memory && i < s->config.n_threads; i++) loader_memory_release(&s->memory[i]);
+    release_entries(s);
+    for (int p = 0; p < BATCH_PARTS_MAX; p++)
+        for (int i = 0; i < ORDER_SOURCES_MAX; i++) stream_budget_destroy(&s->budget[p][i]);
+    free(s->memory);
+    free(s->thread);
+    pthread_cond_destroy(&s->work);
+    pthread_cond_destroy(&s->done);
+    pthread_mutex_destroy(&s->mutex);
+    free(s);
+    *stream = NULL;
+}
+
+static double now_ms(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
+}
+
+/* Waits until the entry is done or the stream has failed. */
+static enum status wait_for(struct stream *s, const struct entry *entry, struct error *e) {
+    enum status rc = STATUS_OK;
+    struct timespec deadline;
+    clock_gettime(CLOCK_MONOTONIC, &deadline);
+    deadline.tv_sec += STREAM_STALL_S;
+    pthread_mutex_lock(&s->mutex);
+    for (;;) {
+        if (entry->done && entry->batch.step == s->next_step) break;
+        if (s->status != STATUS_OK) {
+            if (e) *e = s->error;
+            rc = s->status;
+            break;
+        }
+        if (pthread_cond_timedwait(&s->done, &s->mutex, &deadline) == ETIMEDOUT) {
+            rc = fail(e, STATUS_STALLED,
+                      "stream: no batch for step %lld within %d s; a disk that does not answer?",
+                      (long long)s->next_step, STREAM_STALL_S);
+            break;
+        }
+    }
+    pthread_mutex_unlock(&s->mutex);
+    return rc;
+}
+
+/* Reports holes, spends budgets and chains the digest, all in slot order. */
+static enum status account(struct stream *s, struct entry *entry, struct error *e) {
+    struct batch *b = &entry->batch;
+    enum status rc = STATUS_OK;
+    b->n_holes = 0;
+    for (int p = 0; p < b->n_parts; p++) {
+        const struct batch_part *part = &b->part[p];
+        for (int slot = 0; slot < part->n; slot++) {
+            const char *reason = entry->reason[s->first_item[p] + slot];
+            int source;
+            struct loader_place place = find_place(s, p, slot, b->step, &source);
+            if (!part->usable[slot]) {
+                struct dataset_sample sample = dataset_sample(place.dataset, place.sample);
+                struct stream_hole hole = {.step = b->step,
+                                           .role = part->role,
+                                           .slot = slot,
+                                           .source = dataset_name(place.dataset),
+                                           .shard = sample.shard,
+                                           .key = sample.key,
+                                           .reason = reason};
+                b->n_holes++;
+                if (s->config.report) s->config.report(s->config.report_context, &hole);
+            }
+            TRY(stream_budget_count(s->budget[p][source], place.sample,
+                                    part->usable[slot] ? NULL : reason, e));
+        }
+        s->digest = hash_64(part->sample_id, (size_t)part->n * sizeof *part->sample_id, s->digest);
+        s->digest = hash_64(part->usable, (size_t)part->n, s->digest);
+    }
+    b->digest = s->digest;
+done:
+    return rc;
+}
+
+enum status stream_next(struct stream *s, const struct batch **batch, struct error *e) {
+    enum status rc = STATUS_OK;
+    struct entry *entry = entry_of(s, s->next_step);
+    const double start = now_ms();
+    *batch = NULL;
+    CHECK(s->next_step < s->kept_step + s->config.depth); /* else it would wait for itself */
+    TRY(wait_for(s, entry, e));
+    entry->batch.wait_ms = now_ms() - start;
+    TRY(account(s, entry, e));
+    s->next_step++;
+    *batch = &entry->batch;
+done:
+    return rc;
+}
+
+void stream_give_back(struct stream *s, const struct batch *batch) {
+    pthread_mutex_lock(&s->mutex);
+    CHECK(batch->step == s->kept_step && batch->step < s->next_step);
+    entry_of(s, batch->step)->done = false;
+    s->kept_step++;
+    pthread_cond_broadcast(&s->work);
+    pthread_mutex_unlock(&s->mutex);
+}
+
+double stream_epochs(const struct stream *s, int part, int source, int64_t n_steps) {
+    CHECK(part >= 0 && part < s->config.n_parts);
+    const struct stream_part *p = &s->config.part[part];
+    uint64_t draws = (uint64_t)n_steps * (uint64_t)p->n;
+    int64_t n = dataset_counts(p->source[source].dataset).samples;
+    return (double)order_mix_count(&s->mix[part], source, draws) / (double)n;
+}

@@ -1,0 +1,106 @@
+/* stream: batches of training samples, made ahead by loader threads and handed out in step order.
+ *
+ * What is in step n is a function of (config, datasets, n): order.h says which sample stands in
+ * which slot; crops, colours and captions are drawn from counters keyed by (seed, sample id, view,
+ * step). Threads take slots as they come and write only their slot, so one thread or eight give the
+ * same bytes, and a resumed stream needs first_step and the digest so far, nothing else.
+ *
+ * A sample that cannot be used leaves a hole: usable 0, black pixels, the tokens start and end. Bad
+ * is decided by content only; trouble with reading is retried and then ends the stream. Holes are
+ * budgeted, see struct stream_budget. */
+#ifndef DATA_STREAM_H
+#define DATA_STREAM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "data/augment.h"
+#include "data/batch.h"
+#include "data/dataset.h"
+#include "data/order.h"
+#include "data/tokenizer.h"
+#include "pipeline/base/status.h"
+
+enum { STREAM_DEPTH_DEFAULT = 4, STREAM_STALL_S = 300 };
+
+/* One picture of each sample of a part. */
+struct stream_view {
+    bool augment;     /* with the part's augment; false: the evaluation transform */
+    int crop;         /* 0..127; views with one number have the same crop, flip and colours */
+    float blur_share; /* share of the patches that are blurred (augment_blur_patches); 0: none */
+    int blur_patch;   /* side of a patch, pixels; divides image_size */
+};
+
+struct stream_source {
+    const struct dataset *dataset; /* stays the caller's, open until stream_close */
+    double ratio;                  /* share of samples; 0 for all sources: by their sizes */
+};
+
+/* One entry of batch.part. */
+struct stream_part {
+    enum batch_role role;
+    int n;       /* slots per step */
+    int n_views; /* 0: no pictures */
+    struct stream_view view[BATCH_VIEWS_MAX];
+    struct augment_params augment;
+    bool with_text;
+    bool first_caption; /* of several captions always the first; false: one at random */
+    float tag_dropout;  /* probability per tag, caption_drop_tags */
+    int n_sources;
+    struct stream_source source[ORDER_SOURCES_MAX];
+};
+
+/* A slot that could not be filled: one line of quarantine.jsonl. Valid during the call only. */
+struct stream_hole {
+    int64_t step;
+    enum batch_role role;
+    int slot;
+    const char *source, *shard, *key, *reason;
+};
+typedef void stream_report(void *context, const struct stream_hole *hole);
+
+/* When the stream gives up: distinct bad samples of one shard or of one source, as a share of its
+ * samples but at least floor of them; bad draws in a row; not one usable among the first draws of a
+ * source (or among all its samples if they are fewer). Counted from first_step on. 0: the default.
+ */
+struct stream_budget {
+    double shard, source; /* default 0.05 and 0.01 */
+    int floor;            /* default 10 */
+    int in_a_row;         /* default 100 */
+    int first;            /* default 1000 */
+};
+
+struct stream_config {
+    uint64_t seed;
+    int image_size;                    /* of parts with views */
+    int context;                       /* token ids of parts with text */
+    const struct tokenizer *tokenizer; /* the caller's; NULL without text */
+    int n_parts;
+    struct stream_part part[BATCH_PARTS_MAX]; /* roles in rising order, each once */
+    int n_threads;                            /* loader threads; 0: 1 */
+    int depth; /* batches made ahead, the one handed out included; 0: the default */
+    int64_t first_step;
+    uint64_t digest;       /* batch.digest of the step before first_step; 0 at the start */
+    stream_report *report; /* called from stream_next in slot order; NULL: none */
+    void *report_context;
+    struct stream_budget budget;
+};
+
+struct stream;
+
+/* Starts the threads. Errors: BAD_ARG names the field; BAD_DATA for a source that has no picture or
+ * no caption although its part wants them, naming what it has; NO_MEMORY. */
+enum status stream_open(struct stream **out, const struct stream_config *config, struct error *e);
+/* The batch of the next step, valid until given back. Errors: BAD_DATA when a budget is spent
+ * (counts by reason), STORAGE and others of reading, STALLED when no batch came for STREAM_STALL_S.
+ * After a failure only stream_close is allowed. */
+enum status stream_next(struct stream *stream, const struct batch **batch, struct error *e);
+/* In the order of stream_next; up to depth - 1 batches may be kept while waiting for the next. */
+void stream_give_back(struct stream *stream, const struct batch *batch);
+/* Stops the threads; batches not given back are gone. Accepts NULL inside. */
+void stream_close(struct stream **stream);
+
+/* Epochs of a part's source that the first n_steps steps use up: 2.5 is the middle of the third. */
+double stream_epochs(const struct stream *stream, int part, int source, int64_t n_steps);
+
+#endif

@@ -1,0 +1,228 @@
+#include "models/model.h"
+
+#include "models/safetensors.h"
+#include "pipeline/base/hash.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum status model_declare(struct model *m, const struct model_config *c, struct error *e) {
+    enum status rc = STATUS_OK;
+    struct parameters *p = &m->parameters;
+    memset(m, 0, sizeof *m);
+    parameters_init(p);
+    m->architecture = c->architecture;
+    m->adapters = c->adapters;
+    m->training = c->training;
+    TRY(towers_declare(p, &m->architecture, e));
+    for (int i = 0; i < p->n; i++)
+        p->list[i].is_trainable =
+            c->training == MODEL_TRAIN_ALL ||
+            (p->list[i].kind == PARAMETER_LOGIT_SCALE && c->train_logit_scale);
+    if (c->training == MODEL_TRAIN_ADAPTERS)
+        TRY(adapters_declare(p, &m->architecture, &m->adapters, e));
+done:
+    if (rc != STATUS_OK) model_release(m);
+    return rc;
+}
+
+void model_release(struct model *m) {
+    if (m->frozen) m->backend->table->buffer_destroy(m->frozen);
+    if (m->student) m->backend->table->buffer_destroy(m->student);
+    parameters_release(&m->parameters);
+    memset(m, 0, sizeof *m);
+}
+
+/* Room for the largest parameter. */
+static float *largest(const struct model *m, struct error *e) {
+    int64_t n = 1;
+    for (int i = 0; i < m->parameters.n; i++) {
+        const int64_t elements = tensor_elements(&m->parameters.list[i].tensor);
+        if (elements > n) n = elements;
+    }
+    float *values = malloc((size_t)n * sizeof *values);
+    if (!values)
+        fail(e, STATUS_NO_MEMORY, "model: no memory for a tensor of %lld numbers", (long long)n);
+    return values;
+}
+
+enum status model_allocate(struct model *m, struct backend *b, uint64_t seed, struct error *e) {
+    enum status rc = STATUS_OK;
+    float *values = NULL;
+    parameters_lay_out(&m->parameters);
+    m->backend = b;
+    const int64_t frozen = m->parameters.frozen_bytes, student = m->parameters.trainable_bytes;
+    TRY(b->table->buffer_create(b, &m->frozen, frozen > 0 ? frozen : 256, e));
+    TRY(b->table->buffer_create(b, &m->student, student > 0 ? student : 256, e));
+    values = largest(m, e);
+    if (!values) return STATUS_NO_MEMORY;
+    for (int i = 0; i < m->parameters.n; i++) {
+        parameters_start(&m->parameters, i, seed, values);
+        TRY(model_write(m, i, values, e));
+    }
+done:
+    free(values);
+    return rc;
+}
+
+struct weights_view model_base_view(const struct model *m) {
+    return (struct weights_view){.parameters = &m->parameters,
+                                 .architecture = &m->architecture,
+                                 .frozen = m->frozen,
+                                 .trainable = m->student};
+}
+
+struct weights_view model_view(const struct model *m) {
+    struct weights_view view = model_base_view(m);
+    if (m->training == MODEL_TRAIN_ADAPTERS) view.adapters = &m->adapters;
+    return view;
+}
+
+enum status model_read(const struct model *m, int i, const struct buffer *slot, float *values,
+                       struct error *e) {
+    const struct parameter *w = &m->parameters.list[i];
+    struct buffer *from = w->is_trainable ? (struct buffer *)slot : m->frozen;
+    return m->backend->table->download(values, from, w->offset, tensor_bytes(&w->tensor), e);
+}
+
+enum status model_write(struct model *m, int i, const float *values, struct error *e) {
+    const struct parameter *w = &m->parameters.list[i];
+    struct buffer *to = w->is_trainable ? m->student : m->frozen;
+    return m->backend->table->upload(to, w->offset, values, tensor_bytes(&w->tensor), e);
+}
+
+static bool is_base(const struct parameter *w) {
+    return w->kind != PARAMETER_ADAPTER && w->kind != PARAMETER_HEAD;
+}
+
+/* --- Loading --- */
+
+struct differences {
+    int n_missing, n_extra, n_misshaped;
+    char missing[128], extra[128], misshaped[ERROR_TEXT_MAX / 2];
+};
+
+static void compare(const struct model *m, const struct safetensors *s, struct differences *d) {
+    const struct parameters *p = &m->parameters;
+    for (int i = 0; i < p->n; i++) {
+        const struct parameter *w = &p->list[i];
+        const struct safetensors_tensor *t = safetensors_find(s, w->name);
+        struct error shape;
+        if (!t && is_base(w) && d->n_missing++ == 0)
+            snprintf(d->missing, sizeof d->missing, "%s", w->name);
+        if (t && safetensors_check_shape(t, w->tensor.rank, w->tensor.shape, &shape) != STATUS_OK &&
+            d->n_misshaped++ == 0)
+            snprintf(d->misshaped, sizeof d->misshaped, "%s", shape.text);
+    }
+    for (int i = 0; i < safetensors_count(s); i++) {
+        const char *name = safetensors_at(s, i)->name;
+        if (parameters_find(p, name) < 0 && d->n_extra++ == 0)
+            snprintf(d->extra, sizeof d->extra, "%s", name);
+    }
+}
+
+enum status model_load(struct model *m, const char *path, struct error *e) {
+    enum status rc = STATUS_OK;
+    struct safetensors *s = NULL;
+    struct differences d = {0};
+    float *values = NULL;
+    TRY(safetensors_open(&s, path, e));
+    compare(m, s, &d);
+    if (d.n_missing || d.n_extra || d.n_misshaped)
+        TRY(fail(e, STATUS_BAD_DATA,
+                 "%s: weights do not fit architecture %s; missing %d%s%s, not expected %d%s%s, of "
+                 "another shape %d%s%s; choose the architecture the weights were made for",
+                 path, m->architecture.name, d.n_missing, d.n_missing ? ": first " : "", d.missing,
+                 d.n_extra, d.n_extra ? ": first " : "", d.extra, d.n_misshaped,
+                 d.n_misshaped ? ": first " : "", d.misshaped));
+    values = largest(m, e);
+    if (!values) {
+        rc = STATUS_NO_MEMORY;
+        goto done;
+    }
+    for (int i = 0; i < m->parameters.n; i++) {
+        const struct safetensors_tensor *t = safetensors_find(s, m->parameters.list[i].name);
+        if (!t) continue;
+        TRY(safetensors_read_f32(t, values, e));
+        TRY(model_write(m, i, values, e));
+    }
+done:
+    free(values);
+    safetensors_destroy(&s);
+    return rc;
+}
+
+/* --- Saving --- */
+
+static bool is_in(const struct parameter *w, enum model_part part) {
+    if (part == MODEL_BASE) return is_base(w);
+    return part == MODEL_EVERYTHING || w->is_trainable;
+}
+
+enum status model_content(const struct model *m, enum model_part part,
+                          struct safetensors_content *content, struct error *e) {
+    enum status rc = STATUS_OK;
+    const struct parameters *p = &m->parameters;
+    *content =
+        (struct safetensors_content){.tensor = calloc((size_t)p->n, sizeof *content->tensor)};
+    if (!content->tensor) return fail(e, STATUS_NO_MEMORY, "model: no memory to save");
+    for (int i = 0; i < p->n; i++) {
+        const struct parameter *w = &p->list[i];
+        if (!is_in(w, part)) continue;
+        struct safetensors_tensor *t = &content->tensor[content->n++];
+        float *values = malloc((size_t)tensor_bytes(&w->tensor));
+        *t = (struct safetensors_tensor){.name = w->name,
+                                         .type = SAFETENSORS_F32,
+                                         .rank = w->tensor.rank,
+                                         .bytes = values,
+                                         .n_bytes = tensor_bytes(&w->tensor)};
+        for (int k = 0; k < w->tensor.rank; k++) t->shape[k] = w->tensor.shape[k];
+        if (!values) {
+            rc = fail(e, STATUS_NO_MEMORY, "model: no memory to save %s", w->name);
+            goto done;
+        }
+        TRY(model_read(m, i, m->student, values, e));
+    }
+done:
+    if (rc != STATUS_OK) model_content_release(content);
+    return rc;
+}
+
+void model_content_release(struct safetensors_content *content) {
+    for (int i = 0; i < content->n; i++) free((void *)content->tensor[i].bytes);
+    free(content->tensor);
+    *content = (struct safetensors_content){0};
+}
+
+enum status model_save(const struct model *m, enum model_part part, const char *path,
+                       struct error *e) {
+    enum status rc = STATUS_OK;
+    struct safetensors_content content = {0};
+    const struct safetensors_pair format = {"format", "pt"};
+    TRY(model_content(m, part, &content, e));
+    content.metadata = &format;
+    content.n_metadata = 1;
+    TRY(safetensors_write(path, &content, e));
+done:
+    model_content_release(&content);
+    return rc;
+}
+
+enum status model_base_digest(const struct model *m, char out[33], struct error *e) {
+    enum status rc = STATUS_OK;
+    struct hash_128 digest = {0};
+    float *values = largest(m, e);
+    if (!values) return STATUS_NO_MEMORY;
+    for (int i = 0; i < m->parameters.n; i++) {
+        const struct parameter *w = &m->parameters.list[i];
+        if (!is_base(w)) continue;
+        TRY(model_read(m, i, m->student, values, e));
+        digest = hash_128(w->name, strlen(w->name), digest.low ^ digest.high);
+        digest = hash_128(values, (size_t)tensor_bytes(&w->tensor), digest.low ^ digest.high);
+    }
+    hash_hex_128(out, digest);
+done:
+    free(values);
+    return rc;
+}
