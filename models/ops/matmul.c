@@ -21,7 +21,7 @@ void matmul(const struct matmul *p) {
     if (p->m == 0 || p->n == 0) return;
     cblas_sgemm(CblasRowMajor, p->a_transposed ? CblasTrans : CblasNoTrans,
                 p->b_transposed ? CblasTrans : CblasNoTrans, (int)p->m, (int)p->n, (int)p->k,
-                p->alpha == 0 ? 1 : p->alpha, p->a, (int)lda, p->b, (int)ldb, p->beta, p->c,
+                p->alpha, p->a, (int)lda, p->b, (int)ldb, p->beta, p->c,
                 (int)ldc);
 }
 
@@ -29,14 +29,13 @@ void matmul_reference(const struct matmul *p) {
     const int64_t lda = p->lda ? p->lda : p->a_transposed ? p->m : p->k;
     const int64_t ldb = p->ldb ? p->ldb : p->b_transposed ? p->k : p->n;
     const int64_t ldc = p->ldc ? p->ldc : p->n;
-    const float alpha = p->alpha == 0 ? 1 : p->alpha;
     for (int64_t i = 0; i < p->m; i++) {
         for (int64_t j = 0; j < p->n; j++) {
             float sum = 0, *c = &p->c[i * ldc + j];
             for (int64_t l = 0; l < p->k; l++)
                 sum += p->a[p->a_transposed ? l * lda + i : i * lda + l] *
                        p->b[p->b_transposed ? j * ldb + l : l * ldb + j];
-            *c = alpha * sum + (p->beta == 0 ? 0 : p->beta * *c);
+            *c = p->alpha * sum + (p->beta == 0 ? 0 : p->beta * *c);
         }
     }
 }

@@ -3,7 +3,7 @@
  *   C = alpha op(A) op(B) + beta C,  C (m, n), op(A) (m, k), op(B) (k, n), row-major
  *
  * a_transposed: A is stored (k, m); b_transposed: B is stored (n, k). lda, ldb, ldc: numbers from
- * one stored row to the next; 0: the stored row's length. alpha 0 means 1. With beta 0 C is not
+ * one stored row to the next; 0: the stored row's length. With beta 0 C is not
  * read, so it may hold anything. BLAS runs in the calling thread: threads work on slices of
  * the batch, and the result must not depend on their number. */
 #ifndef MODELS_OPS_MATMUL_H

@@ -36,7 +36,7 @@ static void test_case(struct matmul p, struct random *r) {
                 double sum = 0;
                 for (int64_t l = 0; l < p.k; l++)
                     sum += at(a, p.a_transposed, lda, i, l) * at(b, p.b_transposed, ldb, l, j);
-                sum = (p.alpha == 0 ? 1 : p.alpha) * sum + p.beta * old[i * ldc + j];
+                sum = p.alpha * sum + p.beta * old[i * ldc + j];
                 const double difference = fabs(c[i * ldc + j] - sum);
                 if (!(difference <= worst)) worst = difference;
             }
@@ -58,7 +58,7 @@ int main(void) {
     struct random r = random_begin(1, RANDOM_TEST, 20, 0);
     for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
         for (int way = 0; way < 4; way++) {
-            struct matmul p = {.m = sizes[s][0], .n = sizes[s][1], .k = sizes[s][2]};
+            struct matmul p = {.m = sizes[s][0], .n = sizes[s][1], .k = sizes[s][2], .alpha = 1};
             p.a_transposed = way & 1;
             p.b_transposed = way >> 1;
             test_case(p, &r);
