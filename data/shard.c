@@ -258,12 +258,14 @@ bool shard_split(const char *name, size_t *key_length, const char **extension) {
 struct shard_writer {
     struct file *file;
     struct archive *tar;
+    bool abandoned;     /* the callback throws away what still comes */
     enum status status; /* of the file, seen by the callback */
     struct error error;
 };
 
 static la_ssize_t write_more(struct archive *tar, void *context, const void *bytes, size_t n) {
     struct shard_writer *w = context;
+    if (w->abandoned) return (la_ssize_t)n;
     w->status = file_write(w->file, bytes, n, &w->error);
     if (w->status == STATUS_OK) return (la_ssize_t)n;
     archive_set_error(tar, EIO, "%s", w->error.text);
@@ -336,10 +338,10 @@ done:
 void shard_abandon(struct shard_writer **out) {
     struct shard_writer *w = *out;
     if (!w) return;
-    if (w->tar) {
-        archive_write_fail(w->tar); /* so that freeing writes no end into a file given up */
-        archive_write_free(w->tar);
-    }
+    /* Freeing writes the end of the tar. (archive_write_fail would stop that, but libarchive 3.6
+     * then loses its buffer.) */
+    w->abandoned = true;
+    if (w->tar) archive_write_free(w->tar);
     file_destroy(&w->file);
     free(w);
     *out = NULL;

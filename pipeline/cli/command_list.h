@@ -6,6 +6,7 @@
 
 #define COMMAND_LIST(X)                                                                            \
     X(devices, "what would run where, and why")                                                    \
+    X(shards, "makes, indexes, checks and lists tar shards")                                       \
     X(tokenize, "prints the ids of a text")                                                        \
     X(tokenizer, "trains a small vocabulary from captions")
 

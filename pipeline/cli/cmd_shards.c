@@ -1,0 +1,193 @@
+/* sapwood shards make | index | check | ls */
+#include "pipeline/cli/cmd_shards.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "data/index.h"
+#include "data/shard_list.h"
+#include "data/shard_make.h"
+#include "pipeline/base/file.h"
+#include "pipeline/base/text.h"
+#include "pipeline/cli/command_list.h"
+#include "pipeline/cli/options.h"
+
+#define SHARDS_HELP                                                                                \
+    "shards: paths with {000..012} braces, joined by ::, a folder, or a list in a .txt file"
+
+static enum status make(int argc, char **argv, struct error *e) {
+    enum status rc = STATUS_OK;
+    struct shard_make params = {.max_count = 10000, .max_bytes = 3000000000};
+    struct shard_made made;
+    const struct option table[] = {
+        {"FROM", OPTION_PLACE, &params.from, .required = true,
+         .help = "folder of files that share stems (1.jpg, 1.txt), or NAME.tsv with key TAB "
+                 "picture TAB caption per line, or NAME.jsonl with key, image and caption"},
+        {"TO", OPTION_PLACE, &params.to, .required = true,
+         .help = "folder, or a pattern as shards/name-%06d.tar"},
+        {"max-count", OPTION_INT, &params.max_count, .min = 1, .max = 1e9,
+         .help = "samples per shard"},
+        {"max-bytes", OPTION_INT, &params.max_bytes, .min = 1, .max = 1e15,
+         .help = "bytes of files per shard"},
+    };
+    TRY(options_parse(&(struct options){.command = "shards make",
+                                        .summary = "Writes tar shards, as webdataset does.",
+                                        OPTIONS(table)},
+                      argc, argv, e));
+    TRY(shard_make(&made, &params, e));
+    printf("%" PRId64 " samples in %d shards from %s\n", made.samples, made.shards, made.first);
+    if (made.without_picture)
+        printf("%" PRId64 " left out: no picture (jpg, jpeg, png, webp)\n", made.without_picture);
+    if (made.without_caption)
+        printf("%" PRId64 " have no caption (txt); training on pairs passes over them\n",
+               made.without_caption);
+done:
+    return rc;
+}
+
+/* What of index and ls is the same: a list of shards to walk. */
+static enum status parse_list(const char *command, const char *summary, struct option *table, int n,
+                              const char **spec, struct shard_list *list, int argc, char **argv,
+                              struct error *e) {
+    enum status rc = options_parse(
+        &(struct options){.command = command, .summary = summary, .table = table, .n = n}, argc,
+        argv, e);
+    if (rc != STATUS_OK) return rc;
+    return shard_list_expand(list, *spec, e);
+}
+
+static enum status make_index(int argc, char **argv, struct error *e) {
+    enum status rc = STATUS_OK;
+    const char *spec = NULL, *cache = NULL;
+    bool force = false;
+    struct shard_list list = {0};
+    uint64_t samples = 0;
+    int built = 0, bad = 0;
+    struct option table[] = {
+        {"SHARDS", OPTION_PLACE, &spec, .required = true, .help = SHARDS_HELP},
+        {"cache", OPTION_TEXT, &cache, .argument = "DIR",
+         .help = "where indices go when a shard's folder cannot be written"},
+        {"force", OPTION_FLAG, &force, .help = "build all of them anew"},
+    };
+    TRY(parse_list("shards index",
+                   "Builds SHARD.index beside each shard. Training does so by itself; this is to "
+                   "do it beforehand.",
+                   table, 3, &spec, &list, argc, argv, e));
+    for (int i = 0; i < list.n; i++) {
+        struct index index = {0};
+        struct error why;
+        rc = force ? index_rebuild(&index, list.path[i], cache, &why)
+                   : index_open(&index, list.path[i], cache, &why);
+        if (rc != STATUS_OK) {
+            bad++;
+            printf("%s\n", why.text);
+            continue;
+        }
+        samples += index.n_samples;
+        built += index.built;
+        index_release(&index);
+    }
+    printf("%d shards: %d indexed, %d up to date, %d unusable; %" PRIu64 " samples\n", list.n,
+           built, list.n - built - bad, bad, samples);
+    rc = STATUS_OK;
+    if (bad) rc = fail(e, STATUS_BAD_DATA, "%d of %d shards cannot be used", bad, list.n);
+done:
+    shard_list_release(&list);
+    return rc;
+}
+
+/* "jpg json txt": the different extensions, in the order in which they come. */
+static void list_extensions(const struct index *index, struct text *out) {
+    const uint64_t look = index->n_members < 4096 ? index->n_members : 4096;
+    uint32_t seen[16];
+    int n = 0;
+    for (uint64_t i = 0; i < look; i++) {
+        uint32_t extension = index->member[i].extension;
+        int j = 0;
+        while (j < n && seen[j] != extension) j++;
+        if (j < n || n == 16) continue;
+        seen[n++] = extension;
+        text_printf(out, "%s%s", n > 1 ? " " : "", index->strings + extension);
+    }
+}
+
+static void print_shard(const char *path, const struct index *index, int64_t n_keys) {
+    struct text extensions = {0};
+    uint64_t damaged = 0;
+    for (uint64_t i = 0; i < index->n_samples; i++)
+        damaged += index->sample[i].damage != INDEX_DAMAGE_NONE;
+    list_extensions(index, &extensions);
+    printf("%-40s %9" PRIu64 " %10.1f  %s", file_base_name(path), index->n_samples,
+           (double)index->shard_size / 1048576.0, text_string(&extensions));
+    if (damaged) printf("  (%" PRIu64 " unusable)", damaged);
+    printf("\n");
+    for (uint64_t i = 0; i < index->n_samples && i < (uint64_t)n_keys; i++) {
+        const struct index_sample *s = &index->sample[i];
+        printf("    %s:", index_key(index, i));
+        for (uint32_t j = 0; j < s->n_members; j++) {
+            const struct index_member *m = &index->member[s->member + j];
+            printf(" %s %" PRIu64, index->strings + m->extension, m->size);
+        }
+        if (s->damage) printf("  (%s)", index_damage_text((enum index_damage)s->damage));
+        printf("\n");
+    }
+    text_release(&extensions);
+}
+
+static enum status list_shards(int argc, char **argv, struct error *e) {
+    enum status rc = STATUS_OK;
+    const char *spec = NULL, *cache = NULL;
+    int64_t n_keys = 0;
+    struct shard_list list = {0};
+    uint64_t samples = 0, bytes = 0;
+    int bad = 0;
+    struct option table[] = {
+        {"SHARDS", OPTION_PLACE, &spec, .required = true, .help = SHARDS_HELP},
+        {"keys", OPTION_INT, &n_keys, .min = 0, .max = 1e9,
+         .help = "show this many first samples of each shard, members with their bytes"},
+        {"cache", OPTION_TEXT, &cache, .argument = "DIR",
+         .help = "where indices go when a shard's folder cannot be written"},
+    };
+    TRY(parse_list("shards ls", "Shows samples, size and members of each shard.", table, 3, &spec,
+                   &list, argc, argv, e));
+    printf("%-40s %9s %10s  %s\n", "shard", "samples", "MiB", "members");
+    for (int i = 0; i < list.n; i++) {
+        struct index index = {0};
+        struct error why;
+        if (index_open(&index, list.path[i], cache, &why) != STATUS_OK) {
+            bad++;
+            printf("%s\n", why.text);
+            continue;
+        }
+        print_shard(list.path[i], &index, n_keys);
+        samples += index.n_samples;
+        bytes += index.shard_size;
+        index_release(&index);
+    }
+    if (list.n > 1)
+        printf("%-40s %9" PRIu64 " %10.1f\n", "all", samples, (double)bytes / 1048576.0);
+    if (bad) rc = fail(e, STATUS_BAD_DATA, "%d of %d shards cannot be used", bad, list.n);
+done:
+    shard_list_release(&list);
+    return rc;
+}
+
+enum status command_shards(int argc, char **argv, struct error *e) {
+    static const char *const names[] = {"make", "index", "check", "ls", NULL};
+    static const char *const help[] = {
+        "write shards from a folder or a list of pictures and captions",
+        "build the index of each shard",
+        "read everything and name what cannot be used",
+        "show samples, size and members of each shard",
+        NULL,
+    };
+    static enum status (*const run[])(int, char **, struct error *) = {
+        make, make_index, cmd_shards_check, list_shards};
+    int chosen;
+    enum status rc =
+        options_choose("shards", "Tar shards of samples.", names, help, argc, argv, &chosen, e);
+    if (rc != STATUS_OK) return rc;
+    return run[chosen](argc - 1, argv + 1, e);
+}

@@ -1,0 +1,11 @@
+/* cmd_shards: what the files of `sapwood shards` share. */
+#ifndef PIPELINE_CLI_CMD_SHARDS_H
+#define PIPELINE_CLI_CMD_SHARDS_H
+
+#include "pipeline/base/status.h"
+
+/* sapwood shards check: reads everything in every shard and names what cannot be used. argv[0] is
+ * "check". BAD_DATA when something is wrong. */
+enum status cmd_shards_check(int argc, char **argv, struct error *e);
+
+#endif

@@ -1,0 +1,102 @@
+# sapwood shards: make, index, check and ls as a user types them, and what goes wrong first.
+sapwood=$1
+passed=0
+failed=0
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+
+# check WHAT EXPECTED_CODE PATTERN COMMAND...: exit code and a pattern in all that was printed
+check() {
+    what=$1 code=$2 pattern=$3
+    shift 3
+    output=$("$@" 2>&1)
+    found=$?
+    if [ "$found" = "$code" ] && printf '%s\n' "$output" | grep -q -- "$pattern"; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        printf '%s: expected code %s and "%s", found code %s and:\n%s\n' \
+            "$what" "$code" "$pattern" "$found" "$output"
+    fi
+}
+
+# 1 x 1 pictures: PNG written by hand.
+png() {
+    printf '\211PNG\r\n\032\n\000\000\000\rIHDR\000\000\000\001\000\000\000\001\010\002\000\000\000'
+    printf '\220wS\336\000\000\000\014IDATx\234c\370\317\300\000\000\003\001\001\000\311\376\222\357'
+    printf '\000\000\000\000IEND\256B`\202'
+}
+mkdir -p "$folder/in/deep"
+for i in 1 2 3 4 5; do
+    png >"$folder/in/$i.png"
+    echo "caption $i" >"$folder/in/$i.txt"
+done
+png >"$folder/in/deep/6.png"
+echo '{"y": 6}' >"$folder/in/deep/6.json"
+echo "no picture" >"$folder/in/7.txt"
+echo "notes" >"$folder/in/README"
+
+# make
+check "make" 0 '^6 samples in 2 shards' "$sapwood" shards make "$folder/in" "$folder/out/s-%03d.tar" --max-count 4
+check "names in the shard" 0 '^1.png 1.txt 2.png 2.txt 3.png 3.txt 4.png 4.txt $' \
+    sh -c 'tar tf "$0" | tr "\n" " "; echo' "$folder/out/s-000.tar"
+check "mode and owner" 0 '^-r--r--r-- bigdata/bigdata .*1970.* 1.png$' \
+    env TZ=UTC tar tvf "$folder/out/s-000.tar"
+check "content" 0 'caption 2' tar xOf "$folder/out/s-000.tar" 2.txt
+check "what was left out" 0 '^1 left out: no picture' "$sapwood" shards make "$folder/in" "$folder/again"
+check "without captions" 0 '^1 have no caption' "$sapwood" shards make "$folder/in" "$folder/third"
+check "the same bytes" 0 '' cmp "$folder/again/000000.tar" "$folder/third/000000.tar"
+check "no overwriting" 2 'exists already' "$sapwood" shards make "$folder/in" "$folder/again"
+check "pattern" 2 'not a pattern' "$sapwood" shards make "$folder/in" "$folder/s-%s.tar"
+check "nothing there" 3 'expected a folder' "$sapwood" shards make "$folder/nothing" "$folder/x"
+mkdir "$folder/empty"
+check "empty folder" 3 'no sample' "$sapwood" shards make "$folder/empty" "$folder/x"
+
+printf 'a\tin/1.png\tfirst\tsecond\nb\tin/2.png\n' >"$folder/list.tsv"
+check "tsv" 0 '^2 samples in 1 shards' "$sapwood" shards make "$folder/list.tsv" "$folder/tsv"
+check "two captions" 0 '^first second $' sh -c 'tar xOf "$0" a.txt | tr "\n" " "; echo " "' "$folder/tsv/000000.tar"
+printf 'a\tin/1.png\nno picture here\n' >"$folder/bad.tsv"
+check "bad line" 3 'bad.tsv:2: expected key' "$sapwood" shards make "$folder/bad.tsv" "$folder/x1"
+printf 'a.b\tin/1.png\n' >"$folder/dot.tsv"
+check "dot in a key" 3 'dot.tsv:1: .*no dots' "$sapwood" shards make "$folder/dot.tsv" "$folder/x2"
+printf 'a\tin/none.png\tx\n' >"$folder/none.tsv"
+check "missing picture" 3 'none.tsv:1: .*none.png' "$sapwood" shards make "$folder/none.tsv" "$folder/x3"
+printf '%s\n' '{"key": "k", "image": "in/3.png", "captions": ["p", "q"], "y": 4}' >"$folder/list.jsonl"
+check "jsonl" 0 '^1 samples in 1 shards' "$sapwood" shards make "$folder/list.jsonl" "$folder/jsonl"
+check "json member" 0 '^{"key":"k","captions":\["p","q"\],"y":4}$' \
+    sh -c 'tar xOf "$0" k.json | tr -d " "; echo' "$folder/jsonl/000000.tar"
+
+# index and ls
+check "index" 0 '^2 shards: 2 indexed, 0 up to date, 0 unusable; 6 samples' "$sapwood" shards index "$folder/out/s-{000..001}.tar"
+check "index again" 0 '^2 shards: 0 indexed, 2 up to date' "$sapwood" shards index "$folder/out"
+check "index by force" 0 '^2 shards: 2 indexed' "$sapwood" shards index --force "$folder/out"
+check "ls" 0 '^s-001.tar  *2 .* png txt json$' "$sapwood" shards ls "$folder/out"
+check "ls keys" 0 '^    5: png [0-9]* txt 10$' "$sapwood" shards ls --keys 2 "$folder/out"
+check "missing shard" 3 's-002.tar' "$sapwood" shards index "$folder/out/s-{000..002}.tar"
+gzip -k "$folder/out/s-000.tar"
+check "compressed" 2 'gzip -dk .*s-000.tar.gz' "$sapwood" shards ls "$folder/out/s-000.tar.gz"
+check "pipe" 2 'zcat x > shard.tar' "$sapwood" shards ls "pipe:zcat x"
+
+# check
+check "good shard" 0 '4 usable, 0 not' "$sapwood" shards check "$folder/out/s-000.tar"
+check "caption missing" 3 '^s-001.tar: deep/6: txt: missing' "$sapwood" shards check "$folder/out"
+check "pictures only" 0 '6 usable' "$sapwood" shards check --captions none "$folder/out"
+mkdir "$folder/uncaptioned"
+cp "$folder/in/1.png" "$folder/uncaptioned"
+"$sapwood" shards make "$folder/uncaptioned" "$folder/plain" >"$folder/said"
+check "no captions at all" 3 'no sample has a caption (txt); found members png' "$sapwood" shards check "$folder/plain"
+mkdir "$folder/spoilt"
+png | head -c 60 >"$folder/spoilt/9.png"
+echo text >"$folder/spoilt/9.txt"
+"$sapwood" shards make "$folder/spoilt" "$folder/cut" >"$folder/said"
+check "corrupt picture" 3 '^000000.tar: 9: png: ' "$sapwood" shards check "$folder/cut"
+head -c 3000 "$folder/out/s-000.tar" >"$folder/short.tar"
+check "cut shard" 3 'short.tar: .*cut short' "$sapwood" shards check "$folder/short.tar"
+check "counts" 3 '1 of 1 shards cannot be used' "$sapwood" shards check "$folder/short.tar"
+touch -r "$folder/out/s-000.tar" "$folder/stamp"
+printf 'X' | dd of="$folder/out/s-000.tar" bs=1 seek=520 conv=notrunc 2>"$folder/said"
+touch -r "$folder/stamp" "$folder/out/s-000.tar"
+check "changed bytes" 3 'changed since it was indexed' "$sapwood" shards check "$folder/out/s-000.tar"
+
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]
