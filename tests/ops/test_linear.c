@@ -1,0 +1,82 @@
+#include "models/ops/linear.h"
+#include "tests/ops/op_harness.h"
+
+enum { BIAS = 1, LORA = 2, RESIDUAL = 4, TRANSPOSED = 8, FEATURES = 16 };
+
+/* features: which optional operands there are. rank 0: the adapter's is 4. */
+static struct op_harness_case case_of(int64_t rows, int64_t inputs, int64_t outputs, int64_t rank,
+                                      int features, const struct linear_options *options) {
+    const bool transposed = features & TRANSPOSED;
+    struct op_harness_case c = {.op = &op_linear,
+                                .id = OP_linear,
+                                .options = options,
+                                .options_bytes = sizeof *options,
+                                .wants = 1u << LINEAR_X | 1u << LINEAR_WEIGHT};
+    c.in[LINEAR_X] = op_harness_f32(rows, inputs, 0, 0);
+    c.in[LINEAR_WEIGHT] =
+        transposed ? op_harness_f32(inputs, outputs, 0, 0) : op_harness_f32(outputs, inputs, 0, 0);
+    if (features & BIAS) c.in[LINEAR_BIAS] = op_harness_f32(outputs, 0, 0, 0);
+    if (features & RESIDUAL) c.in[LINEAR_RESIDUAL] = op_harness_f32(rows, outputs, 0, 0);
+    if (features & LORA) {
+        c.in[LINEAR_LORA_A] = op_harness_f32(rank, inputs, 0, 0);
+        c.in[LINEAR_LORA_B] = op_harness_f32(outputs, rank, 0, 0);
+    }
+    for (int i = 0; i < OP_INPUTS; i++)
+        if (c.in[i].is_present) c.wants |= 1u << i;
+    return c;
+}
+
+static void run(int64_t rows, int64_t inputs, int64_t outputs, int64_t rank, int features,
+                uint32_t wants, float scale) {
+    const struct linear_options options = {.transposed = (features & TRANSPOSED) != 0,
+                                           .scale = scale};
+    struct op_harness_case c = case_of(rows, inputs, outputs, rank, features, &options);
+    if (wants) c.wants = wants;
+    op_harness_run(&c);
+}
+
+/* y = x W' + b + residual + 0.5 (x A') B' by hand; dA = 0.5 (dy B)' x and so on. */
+static void test_by_hand(void) {
+    static const float x[] = {1, 2}, weight[] = {3, -1, 0, 4, 1, 1}, bias[] = {10, 20, 30};
+    static const float a[] = {2, 1}, b[] = {1, -1, 2}, residual[] = {100, 200, 300};
+    static const float d_out[] = {1, 2, 4};
+    /* x W' = 1, 8, 3; x A' = 4; (x A') B' = 4, -4, 8; dy B = 1 - 2 + 8 = 7 */
+    static const float y[] = {113, 226, 337};
+    static const float dx[] = {3 + 0 + 4 + 7, -1 + 8 + 4 + 3.5f}, da[] = {3.5f, 7};
+    static const float dweight[] = {1, 2, 2, 4, 4, 8}, db[] = {2, 4, 8};
+    const struct linear_options options = {.scale = 0.5f};
+    struct op_harness_case c = case_of(1, 2, 3, 1, BIAS | LORA | RESIDUAL, &options);
+    const float *const values[] = {x, weight, bias, a, b, residual};
+    const float *const gradients[] = {dx, dweight, d_out, da, db, d_out};
+    for (int i = 0; i < OP_INPUTS; i++) {
+        c.in[i].values = values[i];
+        c.expected_d_in[i] = gradients[i];
+    }
+    c.d_out[0] = d_out;
+    c.expected_out[0] = y;
+    op_harness_run(&c);
+}
+
+int main(void) {
+    static const int64_t shapes[][4] = {
+        {1, 1, 1, 1}, {3, 5, 7, 2}, {16, 32, 64, 4}, {17, 33, 65, 5}, {65, 31, 8, 16}};
+    for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++)
+        for (int features = 0; features < FEATURES; features++)
+            run(shapes[s][0], shapes[s][1], shapes[s][2], shapes[s][3], features, 0, 0.5f);
+    run(65537, 2, 3, 1, BIAS | LORA | RESIDUAL, 0, 2);
+    run(9, 8, 6, 2, BIAS | LORA, 0, 0); /* an adapter of weight 0 gives nothing */
+    /* What training adapters alone asks for, with and without the gradient of x. */
+    run(33, 16, 24, 4, BIAS | LORA | RESIDUAL,
+        1u << LINEAR_LORA_A | 1u << LINEAR_LORA_B | 1u << LINEAR_X, 1);
+    run(33, 16, 24, 4, BIAS | LORA, 1u << LINEAR_LORA_A | 1u << LINEAR_LORA_B, 1);
+    test_by_hand();
+
+    const struct linear_options options = {.scale = 1};
+    struct op_harness_case wrong = case_of(3, 4, 5, 2, BIAS | LORA, &options);
+    wrong.in[LINEAR_BIAS] = op_harness_f32(4, 0, 0, 0);
+    op_harness_refuse(&wrong, "bias; expected float (1, 5), found (1, 4)");
+    wrong = case_of(3, 4, 5, 2, LORA, &options);
+    wrong.in[LINEAR_LORA_B] = (struct op_harness_input){0};
+    op_harness_refuse(&wrong, "two matrices or none");
+    return op_harness_report();
+}
