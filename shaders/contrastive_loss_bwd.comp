@@ -25,8 +25,8 @@ void main() {
         n_usable += 1.0;
         if (is_used && caption_id[i] == caption_id[j]) n_targets += 1.0;
     }
-    n_usable = row_sum(n_usable);
-    n_targets = row_sum(n_targets);
+    const vec3 counts = row_sum3(vec3(n_usable, n_targets, 0.0));
+    n_usable = counts.x, n_targets = counts.y;
     const uint end = i < p.n ? p.n : 0;
     float sum = 0.0;
     for (uint j = lane; j < end; j += ROW_LANES) {

@@ -26,8 +26,8 @@ void main() {
         if (caption_id[i] == caption_id[j]) n_targets += 1.0;
     }
     largest = row_max(largest);
-    n_usable = row_sum(n_usable);
-    n_targets = row_sum(n_targets);
+    const vec3 counts = row_sum3(vec3(n_usable, n_targets, 0.0));
+    n_usable = counts.x, n_targets = counts.y;
     float sum = 0.0, targets = 0.0;
     for (uint j = lane; j < p.n && is_used; j += ROW_LANES) {
         if (usable[j] == 0.0) continue;
@@ -35,8 +35,8 @@ void main() {
         sum += math_exp(z);
         if (caption_id[i] == caption_id[j]) targets += z;
     }
-    sum = row_sum(sum);
-    targets = row_sum(targets);
+    const vec3 sums = row_sum3(vec3(sum, targets, 0.0));
+    sum = sums.x, targets = sums.y;
     if (lane != 0 || i >= p.n) return;
     lse[i] = is_used ? largest + math_log(sum) : 0.0;
     scratch[p.terms + i] = is_used ? (math_log(sum) - targets / n_targets) / (2.0 * n_usable) : 0.0;

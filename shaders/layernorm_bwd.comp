@@ -22,8 +22,8 @@ void main() {
         sum_g += g;
         sum_gh += g * ((x[start + c] - mean) * r);
     }
-    const float mean_g = row_sum(sum_g) / float(p.columns);
-    const float mean_gh = row_sum(sum_gh) / float(p.columns);
+    const vec3 means = row_sum3(vec3(sum_g, sum_gh, 0.0)) / float(p.columns);
+    const float mean_g = means.x, mean_gh = means.y;
     for (uint c = lane; c < end; c += ROW_LANES) {
         const float h = (x[start + c] - mean) * r;
         const float d = r * (dy[start + c] * gain[c] - mean_g - h * mean_gh);

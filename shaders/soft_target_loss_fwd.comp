@@ -25,9 +25,8 @@ void main() {
         student_max = max(student_max, student_logit(row, column, s));
         teacher_max = max(teacher_max, teacher_logit(row, column, s));
     }
-    student_max = row_max(student_max);
-    teacher_max = row_max(teacher_max);
-    used = row_max(used);
+    const vec3 largest = row_max3(vec3(student_max, teacher_max, used));
+    student_max = largest.x, teacher_max = largest.y, used = largest.z;
     float student_sum = 0.0, teacher_sum = 0.0, cross_sum = 0.0;
     for (uint item = lane; item < items; item += ROW_LANES) {
         const uint row = by_columns ? item : line, column = by_columns ? line : item;
@@ -38,9 +37,8 @@ void main() {
         teacher_sum += q;
         cross_sum += q * z;
     }
-    student_sum = row_sum(student_sum);
-    teacher_sum = row_sum(teacher_sum);
-    cross_sum = row_sum(cross_sum);
+    const vec3 sums = row_sum3(vec3(student_sum, teacher_sum, cross_sum));
+    student_sum = sums.x, teacher_sum = sums.y, cross_sum = sums.z;
     if (lane != 0 || line >= lines) return;
     student_lse[line] = used != 0.0 ? student_max + math_log(student_sum) : 0.0;
     teacher_lse[line] = used != 0.0 ? teacher_max + math_log(teacher_sum) : 0.0;

@@ -12,6 +12,6 @@ layout(binding = 1) buffer Y { float y[]; };          /* () */
 void main() {
     float sum = 0.0;
     for (uint i = gl_LocalInvocationIndex; i < p.n; i += 256) sum += x[p.start + i];
-    sum = p.scale * reduce_sum(sum, 256);
+    sum = p.scale * reduce_sum(sum, 16);
     if (gl_LocalInvocationIndex == 0) y[0] = p.accumulate != 0 ? y[0] + sum : sum;
 }
