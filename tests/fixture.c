@@ -168,3 +168,12 @@ uint8_t *fixture_png_noise(size_t *n, int width, int height, uint32_t seed) {
     free(pixels);
     return png;
 }
+
+void fixture_picture(uint8_t *pixels, int width, int height) {
+    for (int y = 0; y < height; y++)
+        for (int x = 0; x < width; x++)
+            for (int c = 0; c < 3; c++)
+                *pixels++ =
+                    (uint8_t)(x * 5 + y * 3 + c * 70 + (x * x + 3 * y * y + 7 * x * y) % 31 * 4 +
+                              (x / 7 + y / 5) % 2 * 90);
+}

@@ -36,4 +36,8 @@ uint8_t *fixture_png_noise(size_t *n, int width, int height, uint32_t seed);
 /* One colour everywhere. */
 uint8_t *fixture_png(size_t *n, int width, int height, uint8_t red, uint8_t green, uint8_t blue);
 
+/* The picture of tests/golden/make_images.py, (height, width, 3): ramps, hard edges and noise, so
+ * that a wrong tap, a swapped channel or a shifted row shows. */
+void fixture_picture(uint8_t *pixels, int width, int height);
+
 #endif

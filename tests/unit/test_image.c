@@ -1,0 +1,142 @@
+/* Decoding. Expected pixels are Pillow's (tests/golden/make_images.py). */
+#include "data/gzip.h"
+#include "data/image.h"
+#include "pipeline/base/file.h"
+#include "tests/check.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FOLDER SAPWOOD_SOURCE_DIR "/tests/fixtures/images/"
+
+static const char *const names[] = {
+    "color_420.jpg", "color_444.jpg",  "grey.jpg",       "progressive.jpg",     "color.png",
+    "alpha.png",     "grey.png",       "grey_alpha.png", "palette.png",         "palette_key.png",
+    "deep.png",      "bit.png",        "lossy.webp",     "lossless_alpha.webp", "color.bmp",
+    "deep_grey.png", "interlaced.png", "color_key.png",  "palette_alpha.png",
+};
+enum { N_NAMES = sizeof names / sizeof *names };
+
+static uint8_t *read_fixture(const char *name, const char *suffix, size_t *n) {
+    char path[512], *bytes = NULL;
+    struct error e;
+    snprintf(path, sizeof path, "%s%s%s", FOLDER, name, suffix);
+    if (!CHECK_EQUAL(file_read_all(&bytes, n, path, 1 << 20, &e), STATUS_OK)) exit(check_report());
+    return (uint8_t *)bytes;
+}
+
+static void test_pixels(void) {
+    struct image image = {0}; /* one for all: memory is reused */
+    for (int i = 0; i < N_NAMES; i++) {
+        size_t n, n_expected;
+        struct error e = {0};
+        int32_t size[2];
+        uint8_t *bytes = read_fixture(names[i], "", &n);
+        uint8_t *expected = read_fixture(names[i], ".rgb", &n_expected);
+        memcpy(size, expected, sizeof size);
+        if (!CHECK_EQUAL(image_decode(&image, bytes, n, &e), STATUS_OK))
+            printf("    %s: %s\n", names[i], e.text);
+        else if (CHECK_EQUAL(image.width, size[0]) && CHECK_EQUAL(image.height, size[1])) {
+            if (!CHECK_TRUE(!memcmp(image.pixels, expected + 8, n_expected - 8)))
+                printf("    %s: pixels differ\n", names[i]);
+        }
+        free(bytes);
+        free(expected);
+    }
+    image_release(&image);
+    CHECK_TRUE(image.pixels == NULL);
+}
+
+/* Every cut of every file must be refused: decoders themselves accept most of them. */
+static void test_cuts(void) {
+    struct image image = {0};
+    for (int i = 0; i < N_NAMES; i++) {
+        size_t n;
+        int n_accepted = 0;
+        uint8_t *bytes = read_fixture(names[i], "", &n);
+        for (size_t cut = 0; cut < n; cut++) {
+            struct error e;
+            uint8_t *copy = malloc(cut + 1); /* exact size, for the address sanitizer */
+            memcpy(copy, bytes, cut);
+            enum status rc = image_decode(&image, copy, cut, &e);
+            n_accepted += rc != STATUS_BAD_DATA;
+            free(copy);
+        }
+        if (!CHECK_EQUAL(n_accepted, 0)) printf("    %s\n", names[i]);
+        free(bytes);
+    }
+    image_release(&image);
+}
+
+static void expect_bad(uint8_t *bytes, size_t n, const char *text) {
+    struct image image = {0};
+    struct error e = {0};
+    CHECK_EQUAL(image_decode(&image, bytes, n, &e), STATUS_BAD_DATA);
+    if (!CHECK_TRUE(strstr(e.text, text) != NULL)) printf("    message \"%s\"\n", e.text);
+    CHECK_EQUAL(image.width, 0);
+    image_release(&image);
+}
+
+/* Sets the width of the PNG header and repairs its CRC. */
+static void set_png_width(uint8_t *png, uint32_t width) {
+    for (int i = 0; i < 4; i++) png[16 + i] = (uint8_t)(width >> (24 - 8 * i));
+    uint32_t crc = gzip_crc32(png + 12, 17);
+    for (int i = 0; i < 4; i++) png[29 + i] = (uint8_t)(crc >> (24 - 8 * i));
+}
+
+/* Offset of the first segment with this marker. */
+static size_t find_segment(const uint8_t *jpeg, int marker) {
+    size_t at = 2;
+    while (jpeg[at + 1] != marker) at += 2 + ((size_t)jpeg[at + 2] << 8 | jpeg[at + 3]);
+    return at;
+}
+
+static void test_refusals(void) {
+    size_t n;
+    uint8_t *png = read_fixture("color.png", "", &n);
+    png[n - 20] ^= 1;
+    expect_bad(png, n, "wrong CRC");
+    png[n - 20] ^= 1;
+    set_png_width(png, 20000);
+    expect_bad(png, n, "too large");
+    set_png_width(png, 16000); /* allowed, but the file cannot hold it */
+    expect_bad(png, n, "16000 x 22 pixels in");
+    set_png_width(png, 0);
+    expect_bad(png, n, "size 0 x 22");
+    free(png);
+
+    uint8_t *jpeg = read_fixture("color_420.jpg", "", &n);
+    size_t frame = find_segment(jpeg, 0xC0);
+    jpeg[frame + 5] = jpeg[frame + 7] = 0x7F; /* height and width 32 thousand */
+    expect_bad(jpeg, n, "too large");
+    jpeg[frame + 5] = jpeg[frame + 7] = 0x1F; /* 8 thousand: within limits, but a lie */
+    expect_bad(jpeg, n, "pixels in");
+    free(jpeg);
+
+    jpeg = read_fixture("color_420.jpg", "", &n);
+    jpeg[find_segment(jpeg, 0xC0) + 1] = 0xC9;
+    expect_bad(jpeg, n, "coding FFC9");
+    free(jpeg);
+
+    jpeg = read_fixture("color_420.jpg", "", &n);
+    size_t scan = find_segment(jpeg, 0xDA);
+    memset(jpeg + scan + 200, 0x55, 100); /* entropy-coded bytes: only the decoder can tell */
+    expect_bad(jpeg, n, "jpeg: ");
+    free(jpeg);
+
+    jpeg = read_fixture("cmyk.jpg", "", &n);
+    expect_bad(jpeg, n, "CMYK");
+    free(jpeg);
+
+    expect_bad((uint8_t *)"", 0, "unknown format in 0 bytes");
+    expect_bad((uint8_t *)"GIF89a.........", 15, "unknown format");
+    expect_bad((uint8_t *)"<html>", 6, "expected JPEG, PNG, WebP or BMP");
+}
+
+int main(void) {
+    test_pixels();
+    test_cuts();
+    test_refusals();
+    return check_report();
+}

@@ -1,0 +1,111 @@
+/* Resizing, byte for byte what Pillow gives (tests/golden/make_images.py wrote resize.rgb). */
+#include "data/resize.h"
+#include "pipeline/base/file.h"
+#include "tests/check.h"
+#include "tests/fixture.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const uint8_t *expected;
+static size_t n_left;
+static struct resize_memory memory;
+
+static struct image make_picture(int width, int height) {
+    struct image image = {0};
+    struct error e;
+    CHECK_EQUAL(image_reserve(&image, width, height, &e), STATUS_OK);
+    fixture_picture(image.pixels, width, height);
+    return image;
+}
+
+/* Compares the next width x height pixels of the golden file. */
+static void compare(const uint8_t *out, int width, int height, const char *what) {
+    size_t n = (size_t)width * (size_t)height * 3;
+    if (!CHECK_TRUE(n <= n_left)) return;
+    if (!CHECK_TRUE(!memcmp(out, expected, n))) printf("    %s\n", what);
+    expected += n;
+    n_left -= n;
+}
+
+static void test_sizes(void) {
+    static const int pairs[][4] = {
+        {31, 17, 64, 40}, {64, 48, 31, 17}, {61, 37, 24, 24},   {100, 9, 10, 30}, {3, 2, 7, 5},
+        {24, 24, 24, 11}, {24, 24, 11, 24}, {200, 150, 16, 16}, {1, 1, 4, 3},     {33, 71, 5, 64}};
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        const int *p = pairs[i];
+        uint8_t out[64 * 64 * 3], part[64 * 64 * 3];
+        char what[64];
+        struct error e;
+        struct image image = make_picture(p[0], p[1]);
+        struct resize_params params = {.width = p[2], .height = p[3]};
+        snprintf(what, sizeof what, "%dx%d to %dx%d", p[0], p[1], p[2], p[3]);
+        CHECK_EQUAL(resize_bicubic(out, &image, &params, &memory, &e), STATUS_OK);
+        compare(out, p[2], p[3], what);
+        /* A window is the same pixels, cut out. */
+        params.window = (struct resize_box){p[2] / 3, p[3] / 4, p[2] / 2, p[3] / 2};
+        struct resize_box *w = &params.window;
+        bool same = true;
+        CHECK_EQUAL(resize_bicubic(part, &image, &params, &memory, &e), STATUS_OK);
+        for (int y = 0; y < w->height; y++)
+            same = same && !memcmp(part + y * w->width * 3, out + ((w->y + y) * p[2] + w->x) * 3,
+                                   (size_t)w->width * 3);
+        if (!CHECK_TRUE(same)) printf("    window of %s\n", what);
+        image_release(&image);
+    }
+}
+
+static void test_box(void) {
+    uint8_t out[20 * 20 * 3];
+    struct error e;
+    struct image image = make_picture(90, 70);
+    struct resize_params params = {.box = {13, 7, 41, 29}, .width = 20, .height = 20};
+    CHECK_EQUAL(resize_bicubic(out, &image, &params, &memory, &e), STATUS_OK);
+    compare(out, 20, 20, "box");
+    params.box.width = 90;
+    CHECK_EQUAL(resize_bicubic(out, &image, &params, &memory, &e), STATUS_BAD_ARG);
+    params.box = (struct resize_box){0};
+    params.window = (struct resize_box){0, 1, 20, 20};
+    CHECK_EQUAL(resize_bicubic(out, &image, &params, &memory, &e), STATUS_BAD_ARG);
+    image_release(&image);
+}
+
+static void test_center_crop(void) {
+    static const int sizes[][3] = {{61, 40, 24}, {40, 63, 24}, {24, 24, 24}, {51, 50, 25}};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        const int *s = sizes[i];
+        uint8_t out[25 * 25 * 3];
+        char what[64];
+        struct error e;
+        struct image image = make_picture(s[0], s[1]);
+        snprintf(what, sizeof what, "centre crop of %dx%d to %d", s[0], s[1], s[2]);
+        CHECK_EQUAL(resize_center_crop(out, s[2], &image, &memory, &e), STATUS_OK);
+        compare(out, s[2], s[2], what);
+        image_release(&image);
+    }
+    /* A strip one pixel high: the long side is 24 * 16000 pixels, of which 24 are computed. */
+    uint8_t out[24 * 24 * 3];
+    struct error e;
+    struct image strip = make_picture(16000, 1);
+    CHECK_EQUAL(resize_center_crop(out, 24, &strip, &memory, &e), STATUS_OK);
+    image_release(&strip);
+}
+
+int main(void) {
+    char *bytes = NULL;
+    struct error e;
+    if (!CHECK_EQUAL(file_read_all(&bytes, &n_left,
+                                   SAPWOOD_SOURCE_DIR "/tests/fixtures/images/resize.rgb", 1 << 20,
+                                   &e),
+                     STATUS_OK))
+        return check_report();
+    expected = (const uint8_t *)bytes;
+    test_sizes();
+    test_box();
+    test_center_crop();
+    CHECK_EQUAL(n_left, 0);
+    free(bytes);
+    resize_release(&memory);
+    return check_report();
+}
