@@ -5,6 +5,7 @@
 #include "pipeline/base/status.h"
 
 #define COMMAND_LIST(X)                                                                            \
+    X(bench, "measures parts of the program on this machine")                                      \
     X(devices, "what would run where, and why")                                                    \
     X(shards, "makes, indexes, checks and lists tar shards")                                       \
     X(tokenize, "prints the ids of a text")                                                        \

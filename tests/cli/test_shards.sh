@@ -93,6 +93,8 @@ check "corrupt picture" 3 '^000000.tar: 9: png: ' "$sapwood" shards check "$fold
 head -c 3000 "$folder/out/s-000.tar" >"$folder/short.tar"
 check "cut shard" 3 'short.tar: .*cut short' "$sapwood" shards check "$folder/short.tar"
 check "counts" 3 '1 of 1 shards cannot be used' "$sapwood" shards check "$folder/short.tar"
+check "bench loader" 0 '"samples":6,"holes":0,"size":8' \
+    sh -c '"$0" bench loader "$1" --size 8 --batch 2 --json | tr -d " "' "$sapwood" "$folder/out"
 touch -r "$folder/out/s-000.tar" "$folder/stamp"
 printf 'X' | dd of="$folder/out/s-000.tar" bs=1 seek=520 conv=notrunc 2>"$folder/said"
 touch -r "$folder/stamp" "$folder/out/s-000.tar"
