@@ -1,6 +1,7 @@
 /* The tiled matrix product behind gemm_nt, gemm_nn and gemm_tn. A group of 256 threads forms a tile
  * of 64 x 64, each thread 4 x 4 of it, from strips of 16 along k in shared memory; k rises, so the
  * order of each sum is fixed. GEMM_A_TURNED: A is stored (k, m); GEMM_B_TURNED: B is stored (n, k). */
+#extension GL_EXT_control_flow_attributes : require
 #include "shaders/common/grid.glsl"
 #include "shaders/params/gemm.h"
 
@@ -70,7 +71,8 @@ void main() {
     for (uint k0 = 0; k0 < p.k; k0 += STRIP) {
         load_tiles(a_start, b_start, row0, column0, k0);
         barrier();
-        for (uint k = 0; k < STRIP; k++) {
+        /* Unrolled also because llvmpipe leaves a shader's loops after 65535 iterations in all. */
+        [[unroll]] for (uint k = 0; k < STRIP; k++) {
             const uint ai = k * LINE + my_row, bi = k * LINE + my_column;
             const vec4 columns = vec4(b_tile[bi], b_tile[bi + 1], b_tile[bi + 2], b_tile[bi + 3]);
             sums0 += a_tile[ai] * columns;
