@@ -34,6 +34,8 @@ static void run_shape(int64_t n, int64_t width, int64_t n_captions) {
     struct op_harness_case c = make(n, width, n_captions);
     /* The loss is one float, and the gradient of one number falls with the number of rows. */
     c.difference_tolerance = n > 30 ? 2e-2 : 2e-3;
+    /* The gradient of the scale adds n^2 numbers that nearly cancel, in fp32 on a device. */
+    c.device_tolerance = 1e-4;
     op_harness_run(&c);
 }
 
