@@ -38,6 +38,8 @@ static struct op_harness_case make(int64_t n, int64_t columns,
 static void run_shape(int64_t n, int64_t columns) {
     static const float scale = 1.5f;
     for (int variant = 0; variant < 4; variant++) {
+        /* a software device takes a minute for reductions of so many rows */
+        if (n > 10000 && !(variant & 1)) continue;
         const struct soft_target_loss_options options = {
             .student_temperature = variant & 2 ? 0.5f : 2,
             .teacher_temperature = variant & 2 ? 0.2f : 2,
@@ -271,7 +273,8 @@ int main(void) {
     run_shape(16, 16);
     run_shape(17, 255);
     run_shape(64, 257);
-    run_shape(70001, 2);
+    run_shape(2001, 3);
+    run_shape(65537, 2);
     test_zscl();
     test_zscl_golden();
     test_consistency();
