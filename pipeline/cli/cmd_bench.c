@@ -7,9 +7,11 @@
 #include "pipeline/cli/options.h"
 
 enum status command_bench(int argc, char **argv, struct error *e) {
-    static const char *const names[] = {"loader", NULL};
-    static const char *const help[] = {"samples per second from shards to batches", NULL};
-    static enum status (*const run[])(int, char **, struct error *) = {cmd_bench_loader};
+    static const char *const names[] = {"loader", "step", NULL};
+    static const char *const help[] = {"samples per second from shards to batches",
+                                       "a training step on synthetic data", NULL};
+    static enum status (*const run[])(int, char **, struct error *) = {cmd_bench_loader,
+                                                                       cmd_bench_step};
     int chosen;
     enum status rc = options_choose("bench", "Measures parts of the program on this machine.",
                                     names, help, argc, argv, &chosen, e);

@@ -6,5 +6,6 @@
 
 /* sapwood bench loader: samples per second from shards to batches. */
 enum status cmd_bench_loader(int argc, char **argv, struct error *e);
+enum status cmd_bench_step(int argc, char **argv, struct error *e);
 
 #endif

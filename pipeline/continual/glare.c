@@ -3,13 +3,13 @@
  * Each picture is there as views A, B (for the teacher) and as the same views with a share of their
  * patches blurred (for the student). Tokens of the image tower after its final norm go through a
  * head (three layers with GELU, normalised, then K prototypes); the teacher's logits are centred:
- *   q = softmax((teacher - center) / teacher_temperature), p = softmax(student / student_temperature)
- *   global: -q log p of the class tokens, teacher's A with student's B and the other way round
- *   local:  -q log p of `patches` drawn patch tokens, same view, same place
- *   center = center_momentum center + (1 - center_momentum) mean teacher logits, one per level
- *   teacher = teacher_momentum teacher + (1 - teacher_momentum) student, trainable weights only
- * Source: GLARE (arXiv 2509.17816), from its abstract and an independent re-implementation: head,
- * temperatures and momenta as there; rows of the local term drawn per step (ours). */
+ *   q = softmax((teacher - center) / teacher_temperature), p = softmax(student /
+ * student_temperature) global: -q log p of the class tokens, teacher's A with student's B and the
+ * other way round local:  -q log p of `patches` drawn patch tokens, same view, same place center =
+ * center_momentum center + (1 - center_momentum) mean teacher logits, one per level teacher =
+ * teacher_momentum teacher + (1 - teacher_momentum) student, trainable weights only Source: GLARE
+ * (arXiv 2509.17816), from its abstract and an independent re-implementation: head, temperatures
+ * and momenta as there; rows of the local term drawn per step (ours). */
 #include "models/ops/activation.h"
 #include "models/ops/blend.h"
 #include "models/ops/column_sum.h"
@@ -35,14 +35,16 @@ struct glare_level {
 
 struct glare_term {
     struct loss_term base;
-    int n, n_patches; /* pictures; patches of a picture */
+    int n, n_patches;     /* pictures; patches of a picture */
     int student, teacher; /* encoders */
     struct glare_level level[LEVELS];
     int32_t *token; /* (VIEWS n, 1 + patches) */
     float *weight;
 };
 
-static int rows_per_picture(const struct glare_term *t) { return 1 + t->base.config.patches; }
+static int rows_per_picture(const struct glare_term *t) {
+    return 1 + (int)t->base.config.patches;
+}
 
 static enum status create(struct loss_term **out, const struct loss_config *c,
                           const struct loss_preparation *p, struct error *e) {
@@ -51,7 +53,7 @@ static enum status create(struct loss_term **out, const struct loss_config *c,
     if (!t) return fail(e, STATUS_NO_MEMORY, "glare: no memory");
     t->n = p->n_samples[BATCH_ROLE_VIEW];
     t->level[GLOBAL].n_rows = VIEWS * t->n;
-    t->level[LOCAL].n_rows = VIEWS * t->n * c->patches;
+    t->level[LOCAL].n_rows = VIEWS * t->n * (int)c->patches;
     return STATUS_OK;
 }
 
@@ -59,9 +61,9 @@ static void destroy(struct loss_term *base) {
     struct glare_term *t = (struct glare_term *)base;
     for (int i = 0; i < LEVELS; i++) {
         const struct glare_level *v = &t->level[i];
-        loss_buffers_destroy((struct buffer *[]){v->student_index, v->teacher_index, v->weight,
-                                                 v->center, v->mean},
-                             5);
+        loss_buffers_destroy(
+            (struct buffer *[]){v->student_index, v->teacher_index, v->weight, v->center, v->mean},
+            5);
     }
     free(t->token);
     free(t->weight);
@@ -109,8 +111,8 @@ static enum status declare(struct loss_term *base, struct learner *l, struct err
     TRY(loss_needs(base, BATCH_ROLE_VIEW, e));
     if (c->patches > t->n_patches)
         TRY(fail(e, STATUS_BAD_ARG,
-                 "losses: glare.patches is %d; expected at most %d, the patches of a picture",
-                 c->patches, t->n_patches));
+                 "losses: glare.patches is %lld; expected at most %d, the patches of a picture",
+                 (long long)c->patches, t->n_patches));
     learner_want_teacher(l);
     r.name = "views for the teacher";
     r.weights = LEARNER_TEACHER;
@@ -119,10 +121,10 @@ static enum status declare(struct loss_term *base, struct learner *l, struct err
     r.weights = LEARNER_STUDENT;
     r.first_view = VIEWS;
     TRY(learner_encoder(l, &r, &t->student, e));
-    TRY(declare_layer(p, "head.0", width, c->hidden, true, e));
-    TRY(declare_layer(p, "head.1", c->hidden, c->hidden, true, e));
-    TRY(declare_layer(p, "head.2", c->hidden, c->bottleneck, true, e));
-    TRY(declare_layer(p, "prototypes", c->bottleneck, c->prototypes, false, e));
+    TRY(declare_layer(p, "head.0", width, (int)c->hidden, true, e));
+    TRY(declare_layer(p, "head.1", (int)c->hidden, (int)c->hidden, true, e));
+    TRY(declare_layer(p, "head.2", (int)c->hidden, (int)c->bottleneck, true, e));
+    TRY(declare_layer(p, "prototypes", (int)c->bottleneck, (int)c->prototypes, false, e));
 done:
     return rc;
 }
@@ -156,7 +158,7 @@ static int head(struct learner *l, struct tower_builder *weights, int rows) {
 static enum status fill_index(struct glare_term *t, struct learner *l, int level, struct error *e) {
     enum status rc = STATUS_OK;
     const struct glare_level *v = &t->level[level];
-    const int per_picture = rows_per_picture(t), patches = t->base.config.patches;
+    const int per_picture = rows_per_picture(t), patches = (int)t->base.config.patches;
     int32_t *student = malloc((size_t)v->n_rows * sizeof *student);
     int32_t *teacher = malloc((size_t)v->n_rows * sizeof *teacher);
     if (!student || !teacher) {
@@ -187,7 +189,7 @@ static enum status build_level(struct glare_term *t, struct learner *l, int leve
     struct graph *g = &l->loss_graph;
     struct glare_level *v = &t->level[level];
     const struct loss_config *c = &t->base.config;
-    const int k = c->prototypes;
+    const int64_t k = c->prototypes;
     const struct tensor line = tensor_make(TENSOR_F32, 1, (int64_t[]){k});
     const struct soft_target_loss_options options = {
         .student_temperature = (float)c->student_temperature,
@@ -206,7 +208,7 @@ static enum status build_level(struct glare_term *t, struct learner *l, int leve
     TRY(fill_index(t, l, level, e));
     in.student = gather_rows_call(g, student, student_index);
     in.teacher = gather_rows_call(g, teacher, teacher_index);
-    TRY(learner_buffer(l, &v->mean, (int64_t)k * 4, e));
+    TRY(learner_buffer(l, &v->mean, k * 4, e));
     graph_place(g, column_sum_call(g, in.teacher, in.weight), (struct place){.buffer = v->mean});
     TRY(learner_add_loss(l, loss_names[level], soft_target_loss_call(g, in, options), &v->number,
                          e));
@@ -248,8 +250,7 @@ static void draw_tokens(struct glare_term *t, const struct batch_part *part, int
         token[0] = 0;
         for (int k = 1; k < per_picture; k++)
             token[k] = 1 + (int32_t)random_permute(seed, RANDOM_METHOD,
-                                                   (uint64_t)step * VIEWS +
-                                                       (uint64_t)(row / t->n),
+                                                   (uint64_t)step * VIEWS + (uint64_t)(row / t->n),
                                                    (uint64_t)k - 1, (uint64_t)t->n_patches);
     }
 }

@@ -8,7 +8,9 @@ static const struct loss_term_class *const classes[] = {
 #undef LOSS_ADDRESS
 };
 
-const char *loss_name(enum loss_type type) { return classes[type]->name; }
+const char *loss_name(enum loss_type type) {
+    return classes[type]->name;
+}
 
 enum status loss_create(struct loss_term **out, const struct loss_config *c,
                         const struct loss_preparation *p, struct error *e) {

@@ -27,14 +27,14 @@ struct loss_config {
     bool dedup_targets; /* equal captions share their target */
     /* zscl */
     double temperature;
-    int reference_texts; /* captions that span the teacher's classes, without student_texts */
-    bool student_texts;  /* texts of the step through the student: holds the text tower too */
+    int64_t reference_texts; /* captions that span the teacher's classes, without student_texts */
+    bool student_texts;      /* texts of the step through the student: holds the text tower too */
     /* glare */
-    int hidden, bottleneck, prototypes;
+    int64_t hidden, bottleneck, prototypes;
     double student_temperature, teacher_temperature;
     double center_momentum, teacher_momentum;
     double global_weight, local_weight;
-    int patches; /* patch rows per picture in the local term */
+    int64_t patches; /* patch rows per picture in the local term */
 };
 
 /* Teacher features of the samples of one role's source. */

@@ -31,7 +31,7 @@ static enum status create(struct loss_term **out, const struct loss_config *c,
     *out = t ? &t->base : NULL;
     if (!t) return fail(e, STATUS_NO_MEMORY, "zscl: no memory");
     t->n_images = p->n_samples[BATCH_ROLE_REF_IMAGE];
-    t->n_texts = c->student_texts ? p->n_samples[BATCH_ROLE_REF_TEXT] : c->reference_texts;
+    t->n_texts = c->student_texts ? p->n_samples[BATCH_ROLE_REF_TEXT] : (int)c->reference_texts;
     return STATUS_OK;
 }
 
@@ -160,8 +160,8 @@ static enum status look_up(const struct zscl_term *t, const struct loss_referenc
         float *row = t->rows + (int64_t)i * t->width;
         memset(row, 0, (size_t)t->width * sizeof *row);
         if (!part->usable[i]) continue;
-        const uint64_t *found = bsearch(&part->sample_id[i], r->sample_id, (size_t)r->n,
-                                        sizeof *r->sample_id, by_id);
+        const uint64_t *found =
+            bsearch(&part->sample_id[i], r->sample_id, (size_t)r->n, sizeof *r->sample_id, by_id);
         if (!found)
             return fail(e, STATUS_MISMATCH,
                         "zscl: sample %016llx of role %s has no teacher features; expected all "

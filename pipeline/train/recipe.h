@@ -1,121 +1,144 @@
 /* recipe: everything the user controls about a run, as read from JSON.
  *
- * Field names follow open_clip's flags where there is one. Paths are relative to the folder of the
- * recipe. A recipe is read strictly (unknown names, kinds and ranges are errors with their place);
- * recipe_write gives it back with every default filled in. */
+ * Field names follow open_clip's flags where there is one; recipe.c has the help, range and default
+ * of each. Paths are relative to the folder of the recipe. A recipe is read strictly (unknown
+ * names, kinds and ranges are errors with their place); recipe_write gives it back with every
+ * default filled in and paths resolved. */
 #ifndef PIPELINE_TRAIN_RECIPE_H
 #define PIPELINE_TRAIN_RECIPE_H
 
-#include "data/stream.h"
+#include "data/batch.h"
+#include "data/caption.h"
 #include "models/model.h"
-#include "pipeline/base/text.h"
+#include "pipeline/base/schema.h"
 #include "pipeline/continual/loss_term.h"
 
-enum { RECIPE_SOURCES_MAX = 16, RECIPE_STAGES_MAX = 64, RECIPE_LOSSES_MAX = 8, RECIPE_SETS_MAX = 32,
-       RECIPE_TEXTS_MAX = 1024 };
-
-/* One source of samples. */
+/* One source of samples. Empty texts mean the default. */
 struct recipe_source {
-    char *name;
-    char *shards;          /* brace lists, `::` */
-    double ratio;          /* share of samples; 0 for all: by their sizes */
-    enum caption_use captions;
-    char *caption_field, *label_field; /* of the .json member; NULL: .txt and .cls */
+    const char *name, *shards;
+    double ratio; /* share of samples; 0 for all sources of a part: by their sizes */
+    int captions; /* enum caption_use */
+    const char *caption_field, *label_field;
 };
 
-/* Samples of one role. */
+/* Training augmentation, as struct augment_params. */
+struct recipe_augment {
+    double crop_area_min, crop_ratio_max, flip;
+    double jitter, brightness, contrast, saturation, hue;
+    double grey, blur;
+    double tag_dropout; /* of captions "label: tag, tag" */
+};
+
+struct recipe_path {
+    struct recipe_path *next; /* the text follows */
+};
+
+/* Samples of one role in a step. */
 struct recipe_part {
-    int n; /* slots per step; 0: the role is not used */
-    int n_sources; /* view: 0 means the sources of update */
-    struct recipe_source source[RECIPE_SOURCES_MAX];
-    struct augment_params augment;
-    double tag_dropout;
+    int64_t n;
+    struct schema_objects sources; /* struct recipe_source */
+    struct recipe_augment augment;
     double blur_share; /* view: share of blurred patches in the student's views */
 };
 
 struct recipe_stage {
-    char *name;
+    const char *name;
     int64_t steps;
-    double lr; /* peak; 0: optimizer.lr */
-    int n_sources; /* 0: data.update.sources */
-    struct recipe_source source[RECIPE_SOURCES_MAX];
+    double lr;                     /* peak; 0: optimizer.lr */
+    struct schema_objects sources; /* none: those of data.update */
 };
 
 enum recipe_task { RECIPE_RETRIEVAL, RECIPE_CLASSIFICATION };
 
+/* One evaluation set. */
 struct recipe_set {
-    char *name;
-    enum recipe_task task;
-    struct recipe_source source;
-    int n_templates, n_classnames;
-    char **templates, **classnames; /* classification; classnames none: from the data */
+    const char *name, *shards;
+    int task; /* enum recipe_task */
+    int captions;
+    const char *caption_field, *label_field;
+    struct schema_texts templates, classnames;
+};
+
+struct recipe_lora {
+    int64_t rank;
+    double alpha;
+    struct schema_texts layers;
+};
+
+struct recipe_bottleneck {
+    int64_t width;
+    double scale;
 };
 
 enum recipe_non_finite { RECIPE_STOP, RECIPE_SKIP };
 
 struct recipe {
-    char *path, *folder; /* of the file */
-    char *name;
-    uint64_t seed;
-    char *device; /* as struct backend_options */
-    int threads;  /* 0: all cores */
-
+    const char *name;
+    int64_t seed;
+    const char *device; /* as struct backend_options */
+    int64_t threads;    /* 0: all cores */
     struct {
-        char *architecture, *vocabulary, *weights; /* weights NULL: random start */
-        enum model_training train;
+        const char *architecture, *vocabulary, *weights; /* weights "": random start */
+        int train;                                       /* enum model_training */
         bool train_logit_scale;
-        struct adapter_config adapters;
+        struct recipe_lora *lora; /* NULL: none */
+        struct recipe_bottleneck *uniadapter;
+        struct schema_texts towers;
+        int64_t first_layer, last_layer;
     } model;
-
     struct {
-        int slice;          /* samples per slice */
-        int loader_threads;
-        char *cache;        /* folder of indices and teacher features; NULL: RUN/cache */
-        struct recipe_part part[BATCH_ROLE_COUNT];
+        int64_t slice, loader_threads;
+        const char *cache;                          /* "": RUN/cache */
+        struct recipe_part *part[BATCH_ROLE_COUNT]; /* NULL: the role is not used */
     } data;
-
-    int n_stages;
-    struct recipe_stage stage[RECIPE_STAGES_MAX];
-
-    int n_losses;
-    struct loss_config loss[RECIPE_LOSSES_MAX];
-
+    struct schema_objects stages; /* struct recipe_stage */
+    struct schema_variants losses;
     struct {
         double lr, lr_floor, beta1, beta2, eps, wd, grad_clip_norm;
-        int64_t warmup;         /* steps of each stage */
-        bool reset_on_stage;    /* moments start at zero in every stage */
-        int accum_freq;         /* the batch is accum_freq times data.update.batch_size */
+        int64_t warmup; /* steps, in each stage */
+        int64_t accum_freq;
+        bool reset_on_stage;
     } optimizer;
-
     struct {
-        int64_t every; /* steps; 0: only at the end of stages */
-        int keep;
+        int64_t every; /* steps; 0: only at the ends of stages */
+        int64_t keep;
     } checkpoint;
-
-    int64_t log_every;
-    enum recipe_non_finite non_finite;
-
     struct {
-        bool at_start; /* a row before the first step */
-        int n_sets;
-        struct recipe_set set[RECIPE_SETS_MAX];
+        bool at_start;
+        struct schema_objects sets; /* struct recipe_set */
     } evaluation;
+    int64_t log_every;
+    int non_finite; /* enum recipe_non_finite */
+
+    /* Not in the file: made by recipe_read. */
+    struct schema_source *source;
+    struct adapter_config adapters;
+    struct recipe_path *paths; /* texts of resolved paths */
+    int n_losses;
+    struct loss_config loss[STEP_LOSSES_MAX];
 };
 
-/* Reads and checks a recipe; settings are "a.b=value" overrides, applied first. */
+/* Reads and checks a recipe; settings are "a.b=value" overrides. */
 enum status recipe_read(struct recipe **out, const char *path, const char *const *settings,
                         int n_settings, struct error *e);
 void recipe_destroy(struct recipe **r);
-/* The resolved recipe as JSON text. */
+/* The resolved recipe as JSON. */
 enum status recipe_write(const struct recipe *r, struct text *out, struct error *e);
-/* Digest of what decides the numbers of a run: the resolved recipe without device, threads,
- * loader_threads, log_every, checkpoint and evaluation. */
+/* A JSON Schema for editors. */
+enum status recipe_write_schema(struct text *out, struct error *e);
+/* Digest of what decides the numbers of a run: the resolved recipe without name, device, threads,
+ * loader_threads, cache, checkpoint, evaluation and log_every. */
 uint64_t recipe_digest(const struct recipe *r);
 
 int64_t recipe_steps(const struct recipe *r);
-/* The stage of a step, and the step at which it starts. */
+int recipe_n_stages(const struct recipe *r);
+const struct recipe_stage *recipe_stage(const struct recipe *r, int i);
+/* The stage of a step, and the step at which it starts (first may be NULL). */
 int recipe_stage_of(const struct recipe *r, int64_t step, int64_t *first);
-/* Sources of the update role in a stage. */
-const struct recipe_source *recipe_update_sources(const struct recipe *r, int stage, int *n);
+/* Slots of a role per step; 0 when it is not used. */
+int recipe_slots(const struct recipe *r, enum batch_role role);
+/* Sources of a role in a stage. */
+const struct recipe_source *recipe_sources(const struct recipe *r, enum batch_role role, int stage,
+                                           int *n);
 
 #endif

@@ -1,0 +1,67 @@
+#include "pipeline/cli/cmd_bench.h"
+#include "pipeline/cli/options.h"
+#include "pipeline/train/step_bench.h"
+
+#include <stdio.h>
+#include <sys/resource.h>
+
+/* Largest divisor of batch that gives every thread a slice and is at most 16. */
+static int default_slice(int batch, int threads) {
+    int slice = 16 < batch ? 16 : batch;
+    while (slice > 1 && (batch % slice || batch / slice < threads)) slice--;
+    return slice;
+}
+
+enum status cmd_bench_step(int argc, char **argv, struct error *e) {
+    enum status rc = STATUS_OK;
+    const char *arch = "tiny", *device = "cpu";
+    int64_t batch = 16, slice = 0, rank = 16, caption_tokens = 16, threads = 2, steps = 5;
+    bool json = false, all = false;
+    struct backend *backend = NULL;
+    struct step_bench_result r;
+    struct rusage usage;
+    const struct option table[] = {
+        {"arch", OPTION_TEXT, &arch, .argument = "NAME", .help = "architecture, or a .json file"},
+        {"batch", OPTION_INT, &batch, .min = 1, .max = 65536, .help = "pairs per step"},
+        {"slice", OPTION_INT, &slice, .max = 65536,
+         .help = "samples computed together; 0: at most 16, a slice for every thread"},
+        {"rank", OPTION_INT, &rank, .min = 1, .max = 4096, .help = "rank of the adapters"},
+        {"caption-tokens", OPTION_INT, &caption_tokens, .min = 2, .max = 4096,
+         .help = "ids per caption, start and end included"},
+        {"threads", OPTION_INT, &threads, .min = 1, .max = 1024, .help = "CPU threads"},
+        {"steps", OPTION_INT, &steps, .min = 1, .max = 100000, .help = "steps to time"},
+        {"device", OPTION_TEXT, &device, .argument = "NAME", .help = "cpu, auto or a device"},
+        {"all", OPTION_FLAG, &all, .help = "train every weight instead of adapters"},
+        {"json", OPTION_FLAG, &json, .help = "one line of JSON"},
+    };
+    TRY(options_parse(&(struct options){.command = "bench step",
+                                        .summary = "Times a training step on synthetic data.",
+                                        OPTIONS(table)},
+                      argc, argv, e));
+    const struct backend_options o = {.device = device, .threads = (int)threads};
+    TRY(backend_create(&backend, &o, e));
+    const struct step_bench b = {
+        .architecture = arch,
+        .batch = (int)batch,
+        .slice = slice ? (int)slice : default_slice((int)batch, (int)threads),
+        .rank = (int)rank,
+        .caption_tokens = (int)caption_tokens,
+        .steps = (int)steps,
+        .all = all,
+    };
+    TRY(step_bench_run(&r, &b, backend, e));
+    getrusage(RUSAGE_SELF, &usage);
+    printf(json ? "{\"arch\": \"%s\", \"batch\": %d, \"slice\": %d, \"rank\": %d, "
+                  "\"caption_tokens\": %d, \"precision\": \"fp32\", \"threads\": %d, \"device\": "
+                  "\"%s\", \"pairs_per_s_best\": %.3f, \"pairs_per_s_median\": %.3f, "
+                  "\"gflops_per_pair\": %.3f, \"planned_mib\": %.0f, \"peak_mib\": %ld}\n"
+                : "%s, batch %d in slices of %d, rank %d, captions of %d tokens, fp32, %d threads, "
+                  "%s\n%.3f pairs/s best, %.3f median, %.3f GFLOP per pair\n%.0f MiB planned, %ld "
+                  "MiB peak\n",
+           b.architecture, b.batch, b.slice, b.rank, b.caption_tokens, (int)threads, backend->name,
+           r.pairs_per_s_best, r.pairs_per_s_median, r.flops_per_pair * 1e-9,
+           (double)r.planned_bytes / (1 << 20), usage.ru_maxrss / 1024);
+done:
+    backend_destroy(&backend);
+    return rc;
+}

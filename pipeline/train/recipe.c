@@ -1,0 +1,587 @@
+#include "pipeline/train/recipe.h"
+
+#include "data/order.h"
+#include "pipeline/base/file.h"
+#include "pipeline/base/hash.h"
+#include "pipeline/base/json_write.h"
+#include "pipeline/base/text.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- What may stand in a recipe --- */
+
+#define AT(type, member) offsetof(struct type, member)
+
+static const char *const caption_words[] = {
+#define CAPTION_WORD(name, word) word,
+    CAPTION_USE_LIST(CAPTION_WORD)
+#undef CAPTION_WORD
+        NULL};
+static const char *const task_words[] = {"retrieval", "classification", NULL};
+static const char *const train_words[] = {"adapters", "all", NULL};
+static const char *const non_finite_words[] = {"stop", "skip", NULL};
+
+static const struct schema_field source_fields[] = {
+    {"name", SCHEMA_TEXT, AT(recipe_source, name), .min = 1, .max = 63,
+     .help = "name of the source in logs; part of each sample's identity"},
+    {"shards", SCHEMA_TEXT, AT(recipe_source, shards), .min = 1, .max = 65536,
+     .help = "tar shards: paths with braces {000..012}, several joined with ::"},
+    {"ratio", SCHEMA_DOUBLE, AT(recipe_source, ratio), .max = 1e6, .preset = "0",
+     .help = "share of samples (not of shards) among the sources; 0 in all: by their sizes"},
+    {"captions", SCHEMA_CHOICE, AT(recipe_source, captions), .choices = caption_words,
+     .preset = "\"whole\"", .help = "how the .txt member becomes captions"},
+    {"caption_field", SCHEMA_TEXT, AT(recipe_source, caption_field), .preset = "\"\"",
+     .help = "field of the .json member with the caption; empty: the .txt member"},
+    {"label_field", SCHEMA_TEXT, AT(recipe_source, label_field), .preset = "\"\"",
+     .help = "field of the .json member with the class number; empty: the .cls member"},
+};
+static const struct schema source_schema = SCHEMA("source", struct recipe_source, source_fields);
+
+#define SHARE(name, text)                                                                          \
+    { #name, SCHEMA_DOUBLE, AT(recipe_augment, name), .max = 1, .preset = "0", .help = text }
+static const struct schema_field augment_fields[] = {
+    {"crop_area_min", SCHEMA_DOUBLE, AT(recipe_augment, crop_area_min), .max = 1, .preset = "0.9",
+     .help = "random resized crop: smallest share of the picture; 0: centre crop"},
+    {"crop_ratio_max", SCHEMA_DOUBLE, AT(recipe_augment, crop_ratio_max), .min = 1, .max = 4,
+     .preset = "1.3333333333333333", .help = "widest width / height of a crop, and its inverse"},
+    SHARE(flip, "probability of mirroring left and right"),
+    SHARE(jitter, "probability of the colour jitter"),
+    SHARE(brightness, "strength of the jitter's brightness"),
+    SHARE(contrast, "strength of the jitter's contrast"),
+    SHARE(saturation, "strength of the jitter's saturation"),
+    {"hue", SCHEMA_DOUBLE, AT(recipe_augment, hue), .max = 0.5, .preset = "0",
+     .help = "strength of the jitter's hue"},
+    SHARE(grey, "probability of grey"),
+    SHARE(blur, "probability of a Gaussian blur"),
+    SHARE(tag_dropout, "probability of leaving out each tag of a caption \"label: tag, tag\""),
+};
+#undef SHARE
+static const struct schema augment_schema =
+    SCHEMA("augment", struct recipe_augment, augment_fields);
+
+#define SLOTS(word, text)                                                                          \
+    { word, SCHEMA_INT, AT(recipe_part, n), .min = 1, .max = 1 << 20, .help = text }
+#define SOURCES(least, text)                                                                       \
+    {                                                                                              \
+        "sources", SCHEMA_OBJECTS, AT(recipe_part, sources),                                       \
+            .min = least, .max = ORDER_SOURCES_MAX, .preset = "[]", .object = &source_schema,      \
+            .help = text                                                                           \
+    }
+#define AUGMENT                                                                                    \
+    {                                                                                              \
+        "augment", SCHEMA_OBJECT, AT(recipe_part, augment),                                        \
+            .preset = "{}", .object = &augment_schema, .help = "training augmentation"             \
+    }
+static const struct schema_field update_fields[] = {
+    SLOTS("batch_size", "image-text pairs per step, all in one contrastive loss"),
+    SOURCES(0, "where the pairs come from, unless a stage says otherwise"), AUGMENT};
+static const struct schema_field reference_fields[] = {SLOTS("n", "samples per step"),
+                                                       SOURCES(1, "where the samples come from")};
+static const struct schema_field view_fields[] = {
+    SLOTS("n", "pictures per step, each in two views"),
+    SOURCES(0, "where the pictures come from; none: the sources of update"),
+    AUGMENT,
+    {"blur_share", SCHEMA_DOUBLE, AT(recipe_part, blur_share), .max = 1, .preset = "0.3",
+     .help = "share of the patches blurred in the student's views"}};
+static const struct schema update_schema = SCHEMA("update", struct recipe_part, update_fields);
+static const struct schema reference_schema =
+    SCHEMA("reference", struct recipe_part, reference_fields);
+static const struct schema view_schema = SCHEMA("view", struct recipe_part, view_fields);
+#undef SLOTS
+#undef SOURCES
+#undef AUGMENT
+
+static const struct schema_field stage_fields[] = {
+    {"name", SCHEMA_TEXT, AT(recipe_stage, name), .min = 1, .max = 63, .help = "name in logs"},
+    {"steps", SCHEMA_INT, AT(recipe_stage, steps), .min = 1, .max = 1e12,
+     .help = "optimiser steps"},
+    {"lr", SCHEMA_DOUBLE, AT(recipe_stage, lr), .max = 10, .preset = "0",
+     .help = "peak learning rate; 0: optimizer.lr"},
+    {"sources", SCHEMA_OBJECTS, AT(recipe_stage, sources), .max = ORDER_SOURCES_MAX, .preset = "[]",
+     .object = &source_schema, .help = "pairs of this stage; none: data.update.sources"},
+};
+static const struct schema stage_schema = SCHEMA("stage", struct recipe_stage, stage_fields);
+
+static const struct schema_field set_fields[] = {
+    {"name", SCHEMA_TEXT, AT(recipe_set, name), .min = 1, .max = 63, .help = "column of the table"},
+    {"shards", SCHEMA_TEXT, AT(recipe_set, shards), .min = 1, .max = 65536, .help = "tar shards"},
+    {"task", SCHEMA_CHOICE, AT(recipe_set, task), .choices = task_words, .preset = "\"retrieval\"",
+     .help = "image-text retrieval, or zero-shot classification"},
+    {"captions", SCHEMA_CHOICE, AT(recipe_set, captions), .choices = caption_words,
+     .preset = "\"whole\"", .help = "how the .txt member becomes captions"},
+    {"caption_field", SCHEMA_TEXT, AT(recipe_set, caption_field), .preset = "\"\"",
+     .help = "field of the .json member with the caption; empty: the .txt member"},
+    {"label_field", SCHEMA_TEXT, AT(recipe_set, label_field), .preset = "\"\"",
+     .help = "field of the .json member with the class number; empty: the .cls member"},
+    {"templates", SCHEMA_TEXTS, AT(recipe_set, templates), .max = 1024,
+     .preset = "[\"a photo of a {}.\"]", .help = "prompts; {} or {c} stands for the class name"},
+    {"classnames", SCHEMA_TEXTS, AT(recipe_set, classnames), .max = 100000, .preset = "[]",
+     .help = "names of the classes by number; none: classnames.txt beside the shards"},
+};
+static const struct schema set_schema = SCHEMA("set", struct recipe_set, set_fields);
+
+#define WEIGHT                                                                                     \
+    {"weight",   SCHEMA_DOUBLE, AT(loss_config, weight),                                           \
+     .max = 1e6, .preset = "1", .help = "weight in the sum of losses"},                            \
+    {                                                                                              \
+        "ramp_steps", SCHEMA_INT, AT(loss_config, ramp_steps),                                     \
+            .max = 1e12, .preset = "0", .help = "steps over which the weight grows from 0"         \
+    }
+static const struct schema_field clip_fields[] = {
+    WEIGHT,
+    {"dedup_targets", SCHEMA_BOOL, AT(loss_config, dedup_targets), .preset = "true",
+     .help = "equal captions in a batch share their target"},
+};
+static const struct schema_field zscl_fields[] = {
+    WEIGHT,
+    {"temperature", SCHEMA_DOUBLE, AT(loss_config, temperature), .min = 0.01, .max = 100,
+     .preset = "2", .help = "of both softmaxes; the loss is scaled by its square"},
+    {"reference_texts", SCHEMA_INT, AT(loss_config, reference_texts), .min = 2, .max = 1 << 20,
+     .preset = "1000", .help = "fixed texts that span the teacher's classes"},
+    {"student_texts", SCHEMA_BOOL, AT(loss_config, student_texts), .preset = "false",
+     .help = "the step's reference texts go through the student, which holds the text tower too"},
+};
+#define COUNT(name, text, value)                                                                   \
+    {                                                                                              \
+#name, SCHEMA_INT, AT(loss_config, name), .min = 1, .max = 1 << 20, .preset = value,       \
+                                                  .help = text                                     \
+    }
+#define REAL(name, low, high, value, text)                                                         \
+    {                                                                                              \
+#name, SCHEMA_DOUBLE, AT(loss_config, name), .min = low, .max = high, .preset = value,     \
+                                                     .help = text                                  \
+    }
+static const struct schema_field glare_fields[] = {
+    WEIGHT,
+    COUNT(hidden, "width of the head's hidden layers", "2048"),
+    COUNT(bottleneck, "width of the head's last but one layer", "256"),
+    COUNT(prototypes, "outputs of the head", "8192"),
+    REAL(student_temperature, 0.001, 10, "0.1", "of the student's softmax"),
+    REAL(teacher_temperature, 0.001, 10, "0.04", "of the teacher's softmax"),
+    REAL(center_momentum, 0, 1, "0.9", "share of the old centre that is kept per step"),
+    REAL(teacher_momentum, 0, 1, "0.996", "share of the old teacher that is kept per step"),
+    REAL(global_weight, 0, 1e6, "1", "weight of the class tokens' loss"),
+    REAL(local_weight, 0, 1e6, "1", "weight of the patch tokens' loss"),
+    {"patches", SCHEMA_INT, AT(loss_config, patches), .max = 4096, .preset = "16",
+     .help = "patch tokens drawn per picture; 0: no local loss"},
+};
+#undef COUNT
+#undef REAL
+#undef WEIGHT
+static const struct schema loss_schemas[] = {
+    SCHEMA("clip", struct loss_config, clip_fields),
+    SCHEMA("zscl", struct loss_config, zscl_fields),
+    SCHEMA("glare", struct loss_config, glare_fields),
+};
+static const struct schema *const losses[] = {&loss_schemas[0], &loss_schemas[1], &loss_schemas[2],
+                                              NULL};
+
+static const struct schema_field lora_fields[] = {
+    {"rank", SCHEMA_INT, AT(recipe_lora, rank), .min = 1, .max = 4096, .preset = "8",
+     .help = "rank r"},
+    {"alpha", SCHEMA_DOUBLE, AT(recipe_lora, alpha), .min = 0, .max = 1e6, .preset = "16",
+     .help = "the product is scaled by alpha / rank"},
+    {"layers", SCHEMA_TEXTS, AT(recipe_lora, layers), .min = 1, .max = ADAPTER_LAYERS,
+     .preset = "[\"qkv\", \"out\", \"fc1\", \"fc2\"]", .help = "linear layers of a block"},
+};
+static const struct schema lora_schema = SCHEMA("lora", struct recipe_lora, lora_fields);
+static const struct schema_field bottleneck_fields[] = {
+    {"width", SCHEMA_INT, AT(recipe_bottleneck, width), .min = 1, .max = 16384, .preset = "64",
+     .help = "inner width"},
+    {"scale", SCHEMA_DOUBLE, AT(recipe_bottleneck, scale), .min = 0, .max = 100, .preset = "0.1",
+     .help = "factor of what it adds"},
+};
+static const struct schema bottleneck_schema =
+    SCHEMA("uniadapter", struct recipe_bottleneck, bottleneck_fields);
+
+static const struct schema_field model_fields[] = {
+    {"architecture", SCHEMA_TEXT, AT(recipe, model.architecture), .min = 1, .max = 4095,
+     .help = "built-in name (ViT-B-32, ...) or a .json in open_clip's format"},
+    {"vocabulary", SCHEMA_TEXT, AT(recipe, model.vocabulary), .min = 1, .max = 4095,
+     .help = "CLIP's bpe_simple_vocab_16e6.txt.gz, or one from `sapwood tokenizer train`"},
+    {"weights", SCHEMA_TEXT, AT(recipe, model.weights), .max = 4095, .preset = "\"\"",
+     .help = "safetensors with open_clip names to start from; empty: random"},
+    {"train", SCHEMA_CHOICE, AT(recipe, model.train), .choices = train_words,
+     .preset = "\"adapters\"", .help = "adapters over frozen weights, or all weights"},
+    {"train_logit_scale", SCHEMA_BOOL, AT(recipe, model.train_logit_scale), .preset = "false",
+     .help = "train the logit scale beside adapters"},
+    {"lora", SCHEMA_OPTIONAL, AT(recipe, model.lora), .preset = "null", .object = &lora_schema,
+     .help = "low-rank adapters beside linear layers"},
+    {"uniadapter", SCHEMA_OPTIONAL, AT(recipe, model.uniadapter), .preset = "null",
+     .object = &bottleneck_schema, .help = "bottleneck adapters beside the MLPs"},
+    {"towers", SCHEMA_TEXTS, AT(recipe, model.towers), .min = 1, .max = 2,
+     .preset = "[\"image\", \"text\"]", .help = "towers that get adapters"},
+    {"first_layer", SCHEMA_INT, AT(recipe, model.first_layer), .max = 255, .preset = "0",
+     .help = "first block with adapters"},
+    {"last_layer", SCHEMA_INT, AT(recipe, model.last_layer), .min = -1, .max = 255, .preset = "-1",
+     .help = "last block with adapters; -1: the last one"},
+};
+/* The inner structs of struct recipe have no names of their own: their fields are offsets from the
+ * recipe, so each is read at offset 0. */
+static const struct schema model_schema = SCHEMA("model", struct recipe, model_fields);
+
+static const struct schema_field data_fields[] = {
+    {"slice", SCHEMA_INT, AT(recipe, data.slice), .min = 1, .max = 65536, .preset = "16",
+     .help = "samples that are computed together; part of the numbers of a run"},
+    {"loader_threads", SCHEMA_INT, AT(recipe, data.loader_threads), .min = 1, .max = 256,
+     .preset = "1", .help = "threads that decode pictures; changes no number"},
+    {"cache", SCHEMA_TEXT, AT(recipe, data.cache), .max = 4000, .preset = "\"\"",
+     .help = "folder of shard indices and teacher features; empty: cache in the run folder"},
+    {"update", SCHEMA_OPTIONAL, AT(recipe, data.part[BATCH_ROLE_UPDATE]), .preset = "null",
+     .object = &update_schema, .help = "image-text pairs to learn from"},
+    {"ref_image", SCHEMA_OPTIONAL, AT(recipe, data.part[BATCH_ROLE_REF_IMAGE]), .preset = "null",
+     .object = &reference_schema, .help = "images on which the base model is to be matched"},
+    {"ref_text", SCHEMA_OPTIONAL, AT(recipe, data.part[BATCH_ROLE_REF_TEXT]), .preset = "null",
+     .object = &reference_schema, .help = "texts on which the base model is to be matched"},
+    {"view", SCHEMA_OPTIONAL, AT(recipe, data.part[BATCH_ROLE_VIEW]), .preset = "null",
+     .object = &view_schema, .help = "pictures in several views"},
+};
+static const struct schema data_schema = SCHEMA("data", struct recipe, data_fields);
+
+static const struct schema_field optimizer_fields[] = {
+    {"lr", SCHEMA_DOUBLE, AT(recipe, optimizer.lr), .min = 0, .max = 10, .preset = "1e-4",
+     .help = "peak learning rate"},
+    {"lr_floor", SCHEMA_DOUBLE, AT(recipe, optimizer.lr_floor), .max = 1, .preset = "0",
+     .help = "share of the peak that is left at the end of the cosine"},
+    {"warmup", SCHEMA_INT, AT(recipe, optimizer.warmup), .max = 1e12, .preset = "0",
+     .help = "steps of linear warm-up, in each stage"},
+    {"beta1", SCHEMA_DOUBLE, AT(recipe, optimizer.beta1), .max = 0.999999, .preset = "0.9",
+     .help = "AdamW"},
+    {"beta2", SCHEMA_DOUBLE, AT(recipe, optimizer.beta2), .max = 0.999999, .preset = "0.98",
+     .help = "AdamW"},
+    {"eps", SCHEMA_DOUBLE, AT(recipe, optimizer.eps), .min = 1e-16, .max = 1, .preset = "1e-6",
+     .help = "AdamW"},
+    {"wd", SCHEMA_DOUBLE, AT(recipe, optimizer.wd), .max = 10, .preset = "0.2",
+     .help = "decoupled weight decay of matrices; norms, biases and scales have none"},
+    {"grad_clip_norm", SCHEMA_DOUBLE, AT(recipe, optimizer.grad_clip_norm), .max = 1e9,
+     .preset = "1", .help = "largest global gradient norm; 0: no clipping"},
+    {"accum_freq", SCHEMA_INT, AT(recipe, optimizer.accum_freq), .min = 1, .max = 4096,
+     .preset = "1", .help = "the contrastive batch is that many times batch_size"},
+    {"reset_on_stage", SCHEMA_BOOL, AT(recipe, optimizer.reset_on_stage), .preset = "true",
+     .help = "moments start at zero in every stage"},
+};
+static const struct schema optimizer_schema = SCHEMA("optimizer", struct recipe, optimizer_fields);
+
+static const struct schema_field checkpoint_fields[] = {
+    {"every", SCHEMA_INT, AT(recipe, checkpoint.every), .max = 1e12, .preset = "500",
+     .help = "steps between checkpoints; 0: only at the ends of stages"},
+    {"keep", SCHEMA_INT, AT(recipe, checkpoint.keep), .min = 2, .max = 1e6, .preset = "3",
+     .help = "checkpoints to keep"},
+};
+static const struct schema checkpoint_schema =
+    SCHEMA("checkpoint", struct recipe, checkpoint_fields);
+
+static const struct schema_field evaluation_fields[] = {
+    {"at_start", SCHEMA_BOOL, AT(recipe, evaluation.at_start), .preset = "true",
+     .help = "evaluate before the first step too"},
+    {"sets", SCHEMA_OBJECTS, AT(recipe, evaluation.sets), .max = 64, .preset = "[]",
+     .object = &set_schema, .help = "sets that are evaluated at the end of every stage"},
+};
+static const struct schema evaluation_schema =
+    SCHEMA("evaluation", struct recipe, evaluation_fields);
+
+#define GROUP(word, text)                                                                          \
+    { #word, SCHEMA_OBJECT, 0, .preset = "{}", .object = &word##_schema, .help = text }
+static const struct schema_field recipe_fields[] = {
+    {"name", SCHEMA_TEXT, AT(recipe, name), .min = 1, .max = 127, .help = "name of the run"},
+    {"seed", SCHEMA_INT, AT(recipe, seed), .max = 9007199254740991.0, .preset = "1",
+     .help = "of every random choice"},
+    {"device", SCHEMA_TEXT, AT(recipe, device), .min = 1, .max = 255, .preset = "\"auto\"",
+     .help = "cpu, auto, or part of the name of a device that `sapwood devices` lists"},
+    {"threads", SCHEMA_INT, AT(recipe, threads), .max = 1024, .preset = "0",
+     .help = "CPU threads that compute; 0: all cores; changes no number"},
+    {"model", SCHEMA_OBJECT, 0, .object = &model_schema, .help = "what is trained"},
+    {"data", SCHEMA_OBJECT, 0, .object = &data_schema, .help = "what it is trained on"},
+    {"stages", SCHEMA_OBJECTS, AT(recipe, stages), .min = 1, .max = 10000, .object = &stage_schema,
+     .help = "one after the other, each with its own schedule"},
+    {"losses", SCHEMA_VARIANTS, AT(recipe, losses), .min = 1, .max = 8, .variants = losses,
+     .preset = "[{\"type\": \"clip\"}]", .help = "terms of the loss"},
+    GROUP(optimizer, "AdamW and its schedule"),
+    GROUP(checkpoint, "when to save"),
+    GROUP(evaluation, "what to measure"),
+    {"log_every", SCHEMA_INT, AT(recipe, log_every), .min = 1, .max = 1e9, .preset = "1",
+     .help = "steps between lines of metrics.jsonl"},
+    {"non_finite", SCHEMA_CHOICE, AT(recipe, non_finite), .choices = non_finite_words,
+     .preset = "\"stop\"", .help = "what to do when a loss or gradient is not finite"},
+};
+static const struct schema recipe_schema = SCHEMA("recipe", struct recipe, recipe_fields);
+
+/* --- Reading --- */
+
+/* A list of words as flags: list[i] is one of names. */
+static enum status read_flags(const struct schema_texts *list, const char *const *names, int n,
+                              const char *path, bool *flags, struct error *e) {
+    for (int i = 0; i < list->n; i++) {
+        int k = 0;
+        while (k < n && strcmp(list->item[i], names[k])) k++;
+        if (k == n) {
+            struct text words = {0};
+            for (k = 0; k < n; k++) text_printf(&words, "%s%s", k ? ", " : "", names[k]);
+            const enum status rc = fail(e, STATUS_BAD_ARG, "%s[%d]: expected one of %s, found %s",
+                                        path, i, text_string(&words), list->item[i]);
+            text_release(&words);
+            return rc;
+        }
+        flags[k] = true;
+    }
+    return STATUS_OK;
+}
+
+static enum status read_adapters(struct recipe *r, struct error *e) {
+    enum status rc = STATUS_OK;
+#define LAYER_WORD(name, word, path) word,
+    static const char *const layer_words[] = {ADAPTER_LAYER_LIST(LAYER_WORD)};
+#undef LAYER_WORD
+    static const char *const tower_words[] = {"image", "text"};
+    struct adapter_config *a = &r->adapters;
+    a->first_layer = (int)r->model.first_layer;
+    a->last_layer = (int)r->model.last_layer;
+    TRY(read_flags(&r->model.towers, tower_words, TOWER_COUNT, "model.towers", a->tower, e));
+    if (r->model.lora) {
+        a->lora_rank = (int)r->model.lora->rank;
+        a->lora_alpha = (float)r->model.lora->alpha;
+        TRY(read_flags(&r->model.lora->layers, layer_words, ADAPTER_LAYERS, "model.lora.layers",
+                       a->lora_on, e));
+    }
+    if (r->model.uniadapter) {
+        a->bottleneck = (int)r->model.uniadapter->width;
+        a->bottleneck_scale = (float)r->model.uniadapter->scale;
+    }
+    const bool has_adapters = a->lora_rank > 0 || a->bottleneck > 0;
+    if (r->model.train == MODEL_TRAIN_ADAPTERS && !has_adapters)
+        TRY(fail(e, STATUS_BAD_ARG,
+                 "model.train is \"adapters\" but neither model.lora nor "
+                 "model.uniadapter is given; add \"lora\": {\"rank\": 8}"));
+    if (r->model.train == MODEL_TRAIN_ALL && has_adapters)
+        TRY(fail(e, STATUS_BAD_ARG,
+                 "model.train is \"all\" but adapters are given too; remove "
+                 "model.lora and model.uniadapter or train \"adapters\""));
+done:
+    return rc;
+}
+
+/* A path of the recipe, from its folder; kept as long as the recipe. */
+static enum status resolve_path(struct recipe *r, const char **path, const char *folder,
+                                struct error *e) {
+    const size_t a = strlen(folder), b = strlen(*path);
+    if (b == 0 || (*path)[0] == '/' || !strcmp(folder, ".")) return STATUS_OK;
+    struct recipe_path *kept = malloc(sizeof *kept + a + b + 2);
+    if (!kept) return fail(e, STATUS_NO_MEMORY, "recipe: no memory for a path");
+    char *text = (char *)(kept + 1);
+    snprintf(text, a + b + 2, "%s/%s", folder, *path);
+    kept->next = r->paths;
+    r->paths = kept;
+    *path = text;
+    return STATUS_OK;
+}
+
+/* Every entry of a shard list, from the recipe's folder. */
+static enum status resolve_shards(struct recipe *r, const char **shards, const char *folder,
+                                  struct error *e) {
+    struct text all = {0};
+    enum status rc = STATUS_OK;
+    const char *at = *shards;
+    while (rc == STATUS_OK) {
+        const char *end = strstr(at, "::");
+        const size_t n = end ? (size_t)(end - at) : strlen(at);
+        const bool is_relative = n > 0 && at[0] != '/' && !strstr(at, "://") &&
+                                 strncmp(at, "pipe:", 5) && strcmp(folder, ".");
+        if (is_relative) text_printf(&all, "%s/", folder);
+        text_append_bytes(&all, at, n);
+        if (!end) break;
+        text_append(&all, "::");
+        at = end + 2;
+    }
+    struct recipe_path *kept = malloc(sizeof *kept + all.n + 1);
+    if (!kept || text_check(&all, NULL) != STATUS_OK) {
+        free(kept);
+        rc = fail(e, STATUS_NO_MEMORY, "recipe: no memory for a list of shards");
+    } else {
+        memcpy(kept + 1, text_string(&all), all.n + 1);
+        kept->next = r->paths;
+        r->paths = kept;
+        *shards = (const char *)(kept + 1);
+    }
+    text_release(&all);
+    return rc;
+}
+
+static enum status resolve_sources(struct recipe *r, const struct schema_objects *sources,
+                                   const char *folder, struct error *e) {
+    enum status rc = STATUS_OK;
+    struct recipe_source *s = (struct recipe_source *)sources->item;
+    for (int i = 0; i < sources->n; i++) TRY(resolve_shards(r, &s[i].shards, folder, e));
+done:
+    return rc;
+}
+
+static enum status resolve_paths(struct recipe *r, const char *path, struct error *e) {
+    enum status rc = STATUS_OK;
+    char folder[FILE_PATH_MAX];
+    struct recipe_stage *stage = (struct recipe_stage *)r->stages.item;
+    struct recipe_set *set = (struct recipe_set *)r->evaluation.sets.item;
+    TRY(file_parent(folder, path, e));
+    if (text_ends_with(r->model.architecture, ".json"))
+        TRY(resolve_path(r, &r->model.architecture, folder, e));
+    TRY(resolve_path(r, &r->model.vocabulary, folder, e));
+    TRY(resolve_path(r, &r->model.weights, folder, e));
+    TRY(resolve_path(r, &r->data.cache, folder, e));
+    for (int role = 0; role < BATCH_ROLE_COUNT; role++)
+        if (r->data.part[role]) TRY(resolve_sources(r, &r->data.part[role]->sources, folder, e));
+    for (int i = 0; i < r->stages.n; i++) TRY(resolve_sources(r, &stage[i].sources, folder, e));
+    for (int i = 0; i < r->evaluation.sets.n; i++)
+        TRY(resolve_shards(r, &set[i].shards, folder, e));
+done:
+    return rc;
+}
+
+static void read_losses(struct recipe *r) {
+    for (int i = 0; i < r->losses.n; i++) {
+        const struct schema_variant *v = &r->losses.item[i];
+        r->loss[i] = *(const struct loss_config *)v->values;
+        r->loss[i].type = (enum loss_type)(v->schema - loss_schemas);
+    }
+    r->n_losses = r->losses.n;
+}
+
+/* What one field alone cannot say. */
+static enum status check(const struct recipe *r, struct error *e) {
+    if (!r->data.part[BATCH_ROLE_UPDATE])
+        return fail(e, STATUS_BAD_ARG,
+                    "data.update is missing; add \"update\": {\"batch_size\": 64, \"sources\": "
+                    "[{\"name\": ..., \"shards\": ...}]}");
+    for (int i = 0; i < r->stages.n; i++) {
+        int n;
+        recipe_sources(r, BATCH_ROLE_UPDATE, i, &n);
+        if (n == 0)
+            return fail(e, STATUS_BAD_ARG,
+                        "stages[%d]: no sources here and none in data.update; add \"sources\"", i);
+    }
+    for (int role = 0; role < BATCH_ROLE_COUNT; role++) {
+        const int n = recipe_slots(r, (enum batch_role)role);
+        if (role != BATCH_ROLE_REF_TEXT && n % r->data.slice)
+            return fail(e, STATUS_BAD_ARG,
+                        "data.%s: %d samples per step; expected a multiple of data.slice %lld",
+                        batch_role_name((enum batch_role)role), n, (long long)r->data.slice);
+    }
+    return STATUS_OK;
+}
+
+enum status recipe_read(struct recipe **out, const char *path, const char *const *settings,
+                        int n_settings, struct error *e) {
+    enum status rc = STATUS_OK;
+    struct recipe *r = calloc(1, sizeof *r);
+    *out = NULL;
+    if (!r) return fail(e, STATUS_NO_MEMORY, "%s: no memory", path);
+    TRY(schema_open(&r->source, path, settings, n_settings, e));
+    struct schema_source *source = r->source;
+    rc = schema_read(source, &recipe_schema, r, e);
+    r->source = source; /* schema_read clears the struct */
+    TRY(rc);
+    read_losses(r);
+    TRY(read_adapters(r, e));
+    TRY(check(r, e));
+    TRY(resolve_paths(r, path, e));
+done:
+    if (rc != STATUS_OK) recipe_destroy(&r);
+    *out = r;
+    return rc;
+}
+
+void recipe_destroy(struct recipe **recipe) {
+    struct recipe *r = *recipe;
+    if (!r) return;
+    while (r->paths) {
+        struct recipe_path *next = r->paths->next;
+        free(r->paths);
+        r->paths = next;
+    }
+    schema_destroy(&r->source);
+    free(r);
+    *recipe = NULL;
+}
+
+/* --- Writing --- */
+
+enum status recipe_write(const struct recipe *r, struct text *out, struct error *e) {
+    enum status rc = STATUS_OK;
+    struct json_writer w = {.indent = 2};
+    schema_write(&recipe_schema, r, &w);
+    text_append_char(&w.text, '\n');
+    TRY(text_check(&w.text, e));
+    text_append_bytes(out, w.text.bytes, w.text.n);
+    TRY(text_check(out, e));
+done:
+    text_release(&w.text);
+    return rc;
+}
+
+enum status recipe_write_schema(struct text *out, struct error *e) {
+    struct json_writer w = {.indent = 2};
+    schema_write_json_schema(&recipe_schema, &w);
+    text_append_bytes(out, text_string(&w.text), w.text.n);
+    text_append_char(out, '\n');
+    text_release(&w.text);
+    return text_check(out, e);
+}
+
+uint64_t recipe_digest(const struct recipe *r) {
+    struct recipe copy = *r;
+    struct json_writer w = {0};
+    copy.name = copy.device = "";
+    copy.threads = copy.log_every = 0;
+    copy.data.loader_threads = 0;
+    copy.data.cache = "";
+    memset(&copy.checkpoint, 0, sizeof copy.checkpoint);
+    memset(&copy.evaluation, 0, sizeof copy.evaluation);
+    schema_write(&recipe_schema, &copy, &w);
+    const uint64_t digest = hash_64(text_string(&w.text), w.text.n, 0);
+    text_release(&w.text);
+    return digest;
+}
+
+/* --- Questions --- */
+
+int recipe_n_stages(const struct recipe *r) {
+    return r->stages.n;
+}
+
+const struct recipe_stage *recipe_stage(const struct recipe *r, int i) {
+    return (const struct recipe_stage *)r->stages.item + i;
+}
+
+int64_t recipe_steps(const struct recipe *r) {
+    int64_t n = 0;
+    for (int i = 0; i < r->stages.n; i++) n += recipe_stage(r, i)->steps;
+    return n;
+}
+
+int recipe_stage_of(const struct recipe *r, int64_t step, int64_t *first) {
+    int64_t begin = 0;
+    int i = 0;
+    while (i + 1 < r->stages.n && step >= begin + recipe_stage(r, i)->steps)
+        begin += recipe_stage(r, i++)->steps;
+    if (first) *first = begin;
+    return i;
+}
+
+int recipe_slots(const struct recipe *r, enum batch_role role) {
+    const struct recipe_part *part = r->data.part[role];
+    if (!part) return 0;
+    return (int)(part->n * (role == BATCH_ROLE_UPDATE ? r->optimizer.accum_freq : 1));
+}
+
+const struct recipe_source *recipe_sources(const struct recipe *r, enum batch_role role, int stage,
+                                           int *n) {
+    const struct schema_objects *sources = r->data.part[role] ? &r->data.part[role]->sources : NULL;
+    const bool follows_update =
+        role == BATCH_ROLE_UPDATE || (role == BATCH_ROLE_VIEW && sources && sources->n == 0);
+    if (follows_update) {
+        sources = &recipe_stage(r, stage)->sources;
+        if (sources->n == 0) sources = &r->data.part[BATCH_ROLE_UPDATE]->sources;
+    }
+    *n = sources ? sources->n : 0;
+    return sources ? sources->item : NULL;
+}

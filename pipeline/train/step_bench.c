@@ -1,0 +1,152 @@
+#include "pipeline/train/step_bench.h"
+
+#include "pipeline/base/random.h"
+#include "pipeline/continual/loss_term.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <time.h>
+
+/* A batch of noise. */
+struct noise {
+    struct batch batch;
+    uint8_t *pixels, *usable;
+    int32_t *tokens, *length, *caption_id;
+    uint64_t *sample_id;
+};
+
+static void noise_release(struct noise *n) {
+    free(n->pixels);
+    free(n->usable);
+    free(n->tokens);
+    free(n->length);
+    free(n->caption_id);
+    free(n->sample_id);
+}
+
+static enum status noise_init(struct noise *n, const struct step_bench *b,
+                              const struct architecture *a, struct error *e) {
+    const size_t samples = (size_t)b->batch;
+    const size_t pixels = samples * (size_t)a->image_size * (size_t)a->image_size * 3;
+    struct random r = random_begin(0, RANDOM_TEST, 0, 0);
+    *n = (struct noise){.pixels = malloc(pixels),
+                        .usable = malloc(samples),
+                        .tokens = calloc(samples * (size_t)a->context, sizeof *n->tokens),
+                        .length = malloc(samples * sizeof *n->length),
+                        .caption_id = malloc(samples * sizeof *n->caption_id),
+                        .sample_id = calloc(samples, sizeof *n->sample_id)};
+    if (!n->pixels || !n->usable || !n->tokens || !n->length || !n->caption_id || !n->sample_id)
+        return fail(e, STATUS_NO_MEMORY, "bench: no memory for a batch of %d", b->batch);
+    for (size_t i = 0; i < pixels; i++) n->pixels[i] = (uint8_t)random_u32(&r);
+    for (int i = 0; i < b->batch; i++) {
+        int32_t *ids = n->tokens + (int64_t)i * a->context;
+        for (int k = 0; k < b->caption_tokens; k++)
+            ids[k] = (int32_t)random_below(&r, (uint64_t)a->vocabulary - 2);
+        ids[0] = a->vocabulary - 2;
+        ids[b->caption_tokens - 1] = a->vocabulary - 1;
+        n->length[i] = b->caption_tokens;
+        n->caption_id[i] = i;
+        n->usable[i] = 1;
+    }
+    n->batch.n_parts = 1;
+    n->batch.part[0] = (struct batch_part){.role = BATCH_ROLE_UPDATE,
+                                           .n = b->batch,
+                                           .n_views = 1,
+                                           .image_size = a->image_size,
+                                           .context = a->context,
+                                           .pixels = n->pixels,
+                                           .tokens = n->tokens,
+                                           .length = n->length,
+                                           .caption_id = n->caption_id,
+                                           .sample_id = n->sample_id,
+                                           .usable = n->usable};
+    return STATUS_OK;
+}
+
+static double seconds(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static int rising(const void *a, const void *b) {
+    const double x = *(const double *)a, y = *(const double *)b;
+    return x < y ? -1 : x > y;
+}
+
+static enum status run_steps(struct step_bench_result *out, const struct step_bench *b,
+                             struct learner *l, struct loss_term *term, struct noise *n,
+                             struct error *e) {
+    enum status rc = STATUS_OK;
+    double *times = malloc((size_t)b->steps * sizeof *times);
+    if (!times) return fail(e, STATUS_NO_MEMORY, "bench: no memory for %d times", b->steps);
+    for (int i = 0; i < b->steps; i++) {
+        struct learner_numbers numbers;
+        const double begin = seconds();
+        float *c = l->constants;
+        c[STEP_LEARNING_RATE] = 1e-4f;
+        c[STEP_BETA1] = 0.9f;
+        c[STEP_BETA2] = 0.999f;
+        c[STEP_EPSILON] = 1e-8f;
+        c[STEP_CORRECTION1] = (float)(1 - pow(0.9, i + 1));
+        c[STEP_CORRECTION2] = (float)(1 - pow(0.999, i + 1));
+        n->batch.step = i;
+        TRY(learner_feed(l, &n->batch, e));
+        TRY(term->class->begin_step(term, l, &n->batch, e));
+        TRY(learner_gradients(l, &numbers, e));
+        TRY(learner_update(l, e));
+        TRY(l->backend->table->wait(l->backend, e));
+        times[i] = seconds() - begin;
+        if (i == 0) out->loss_first = numbers.total;
+        out->loss_last = numbers.total;
+    }
+    /* The first step compiles the text program; it counts for the best only. */
+    const int first = b->steps > 1;
+    qsort(times + first, (size_t)(b->steps - first), sizeof *times, rising);
+    out->pairs_per_s_best = b->batch / times[first];
+    out->pairs_per_s_median = b->batch / times[first + (b->steps - first) / 2];
+    out->planned_bytes = learner_bytes(l);
+    out->flops_per_pair = learner_flops(l) / b->batch;
+done:
+    free(times);
+    return rc;
+}
+
+enum status step_bench_run(struct step_bench_result *out, const struct step_bench *b,
+                           struct backend *backend, struct error *e) {
+    enum status rc = STATUS_OK;
+    struct model_config c = {.adapters = {.lora_rank = b->rank,
+                                          .lora_alpha = (float)b->rank,
+                                          .lora_on = {true, true, true, true},
+                                          .tower = {true, true},
+                                          .last_layer = -1},
+                             .training = b->all ? MODEL_TRAIN_ALL : MODEL_TRAIN_ADAPTERS,
+                             .train_logit_scale = true};
+    const struct loss_config loss = {.type = LOSS_CLIP, .weight = 1};
+    const struct loss_preparation p = {.n_samples = {[BATCH_ROLE_UPDATE] = b->batch}};
+    struct model m = {0};
+    struct learner l = {0};
+    struct loss_term *term = NULL;
+    struct noise n = {0};
+    *out = (struct step_bench_result){0};
+    TRY(architecture_find(&c.architecture, b->architecture, e));
+    if (b->caption_tokens > c.architecture.context)
+        TRY(fail(e, STATUS_BAD_ARG, "--caption-tokens %d; expected at most %d, the context of %s",
+                 b->caption_tokens, c.architecture.context, b->architecture));
+    TRY(noise_init(&n, b, &c.architecture, e));
+    TRY(model_declare(&m, &c, e));
+    TRY(learner_init(&l, &m, b->slice, e));
+    TRY(loss_create(&term, &loss, &p, e));
+    TRY(term->class->declare(term, &l, e));
+    TRY(model_allocate(&m, backend, 1, e));
+    TRY(learner_allocate(&l, e));
+    TRY(term->class->build(term, &l, e));
+    TRY(learner_compile(&l, e));
+    TRY(run_steps(out, b, &l, term, &n, e));
+done:
+    loss_destroy(&term);
+    learner_release(&l);
+    model_release(&m);
+    noise_release(&n);
+    return rc;
+}

@@ -1,0 +1,29 @@
+/* step_bench: how fast one training step is, on synthetic pixels and captions.
+ *
+ * The work of a CLIP + LoRA step as a PyTorch user has it: forward and backward of both towers,
+ * contrastive loss, LoRA on qkv, out, fc1, fc2 of every block, AdamW over the adapters and the
+ * logit scale. Captions have caption_tokens ids, start and end included; text runs at that length.
+ */
+#ifndef PIPELINE_TRAIN_STEP_BENCH_H
+#define PIPELINE_TRAIN_STEP_BENCH_H
+
+#include "models/backend.h"
+
+#include <stdint.h>
+
+struct step_bench {
+    const char *architecture;
+    int batch, slice, rank, caption_tokens, steps;
+    bool all; /* train every weight instead of adapters */
+};
+
+struct step_bench_result {
+    double pairs_per_s_best, pairs_per_s_median, loss_first, loss_last;
+    double flops_per_pair;
+    int64_t planned_bytes;
+};
+
+enum status step_bench_run(struct step_bench_result *out, const struct step_bench *b,
+                           struct backend *backend, struct error *e);
+
+#endif
