@@ -103,23 +103,22 @@ FAST_MATH_CLONES static void forward(const struct op_call *c) {
     }
 }
 
+/* sum of dy gain (x - mean), in lanes. */
+FAST_MATH_INLINE float weighed_deviation(const float *restrict dy, const float *restrict gain,
+                                         const float *restrict x, int64_t n, float mean) {
+    float lane[FAST_MATH_LANES] = {0};
+    int64_t i = 0;
+    for (; i + FAST_MATH_LANES <= n; i += FAST_MATH_LANES)
+        for (int l = 0; l < FAST_MATH_LANES; l++)
+            lane[l] += dy[i + l] * gain[i + l] * (x[i + l] - mean);
+    for (int l = 0; i + l < n; l++) lane[l] += dy[i + l] * gain[i + l] * (x[i + l] - mean);
+    return fast_math_lanes(lane);
+}
+
 FAST_MATH_INLINE void row_dx(float *restrict dx, const float *restrict dy, const float *restrict x,
                              const float *restrict gain, int64_t n, float mean, float r, bool add) {
-    float g[FAST_MATH_LANES] = {0}, gh[FAST_MATH_LANES] = {0};
-    int64_t i = 0;
-    for (; i + FAST_MATH_LANES <= n; i += FAST_MATH_LANES) {
-        for (int l = 0; l < FAST_MATH_LANES; l++) {
-            const float d = dy[i + l] * gain[i + l];
-            g[l] += d;
-            gh[l] += d * ((x[i + l] - mean) * r);
-        }
-    }
-    for (int l = 0; i + l < n; l++) {
-        const float d = dy[i + l] * gain[i + l];
-        g[l] += d;
-        gh[l] += d * ((x[i + l] - mean) * r);
-    }
-    const float mean_g = fast_math_lanes(g) / (float)n, mean_gh = fast_math_lanes(gh) / (float)n;
+    const float mean_g = fast_math_dot(dy, gain, n) / (float)n;
+    const float mean_gh = r * weighed_deviation(dy, gain, x, n, mean) / (float)n;
     for (int64_t j = 0; j < n; j++) {
         const float d = r * (dy[j] * gain[j] - mean_g - (x[j] - mean) * r * mean_gh);
         dx[j] = add ? dx[j] + d : d;
