@@ -1,0 +1,46 @@
+/* embed: features of many pictures or texts, forward only.
+ *
+ * Work is cut into blocks of n_slices slices of slice_samples samples. A slice always computes the
+ * whole of its samples (missing ones are black pictures or empty texts that nobody reads), so a
+ * feature does not depend on the number of threads. Pictures are decoded by a pool of threads, the
+ * CPU backend gives the slices to its own.
+ *
+ * Texts with the same ids are encoded once, so their features are equal to the last bit. */
+#ifndef PIPELINE_EVAL_EMBED_H
+#define PIPELINE_EVAL_EMBED_H
+
+#include "data/dataset.h"
+#include "data/tokenizer.h"
+#include "models/backend.h"
+#include "models/towers.h"
+
+/* Slices of a block when the caller has no wish: fixed, so that machines agree. */
+enum { EMBED_SLICES = 8 };
+
+struct embedder;
+struct embedder_text {
+    const char *bytes;
+    size_t n;
+};
+
+/* view: weights to read; its gradients are not used. Memory for a tower is taken when it is first
+ * needed. */
+enum status embedder_create(struct embedder **out, struct backend *b,
+                            const struct weights_view *view, int slice_samples, int n_slices,
+                            struct error *e);
+void embedder_destroy(struct embedder **m);
+/* Numbers in a feature. */
+int embedder_width(const struct embedder *m);
+
+/* Samples [first, first + n) of a dataset by the evaluation transform: features (n, width), rows of
+ * length 1. A sample whose picture is unusable (BAD_DATA) has usable 0 and a row of zeros; other
+ * errors end the call. */
+enum status embedder_images(struct embedder *m, const struct dataset *d, int64_t first, int64_t n,
+                            float *features, uint8_t *usable, struct error *e);
+
+/* The same for texts; one that the tokenizer refuses (BAD_DATA) has usable 0. */
+enum status embedder_texts(struct embedder *m, const struct tokenizer *tokenizer,
+                           const struct embedder_text *texts, int64_t n, float *features,
+                           uint8_t *usable, struct error *e);
+
+#endif
