@@ -7,9 +7,11 @@
 #define COMMAND_LIST(X)                                                                            \
     X(bench, "measures parts of the program on this machine")                                      \
     X(devices, "what would run where, and why")                                                    \
+    X(recipe, "checks and explains recipes")                                                       \
     X(shards, "makes, indexes, checks and lists tar shards")                                       \
     X(tokenize, "prints the ids of a text")                                                        \
-    X(tokenizer, "trains a small vocabulary from captions")
+    X(tokenizer, "trains a small vocabulary from captions")                                        \
+    X(train, "trains a model as a recipe says")
 
 #define COMMAND_DECLARE(name, help)                                                                \
     enum status command_##name(int argc, char **argv, struct error *e);

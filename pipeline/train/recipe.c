@@ -105,22 +105,24 @@ static const struct schema_field stage_fields[] = {
 static const struct schema stage_schema = SCHEMA("stage", struct recipe_stage, stage_fields);
 
 static const struct schema_field set_fields[] = {
-    {"name", SCHEMA_TEXT, AT(recipe_set, name), .min = 1, .max = 63, .help = "column of the table"},
-    {"shards", SCHEMA_TEXT, AT(recipe_set, shards), .min = 1, .max = 65536, .help = "tar shards"},
-    {"task", SCHEMA_CHOICE, AT(recipe_set, task), .choices = task_words, .preset = "\"retrieval\"",
-     .help = "image-text retrieval, or zero-shot classification"},
-    {"captions", SCHEMA_CHOICE, AT(recipe_set, captions), .choices = caption_words,
+    {"name", SCHEMA_TEXT, AT(evaluation_set, name), .min = 1, .max = 63,
+     .help = "column of the table"},
+    {"shards", SCHEMA_TEXT, AT(evaluation_set, shards), .min = 1, .max = 65536,
+     .help = "tar shards"},
+    {"task", SCHEMA_CHOICE, AT(evaluation_set, task), .choices = task_words,
+     .preset = "\"retrieval\"", .help = "image-text retrieval, or zero-shot classification"},
+    {"captions", SCHEMA_CHOICE, AT(evaluation_set, captions), .choices = caption_words,
      .preset = "\"whole\"", .help = "how the .txt member becomes captions"},
-    {"caption_field", SCHEMA_TEXT, AT(recipe_set, caption_field), .preset = "\"\"",
+    {"caption_field", SCHEMA_TEXT, AT(evaluation_set, caption_field), .preset = "\"\"",
      .help = "field of the .json member with the caption; empty: the .txt member"},
-    {"label_field", SCHEMA_TEXT, AT(recipe_set, label_field), .preset = "\"\"",
+    {"label_field", SCHEMA_TEXT, AT(evaluation_set, label_field), .preset = "\"\"",
      .help = "field of the .json member with the class number; empty: the .cls member"},
-    {"templates", SCHEMA_TEXTS, AT(recipe_set, templates), .max = 1024,
+    {"templates", SCHEMA_TEXTS, AT(evaluation_set, templates), .max = 1024,
      .preset = "[\"a photo of a {}.\"]", .help = "prompts; {} or {c} stands for the class name"},
-    {"classnames", SCHEMA_TEXTS, AT(recipe_set, classnames), .max = 100000, .preset = "[]",
+    {"classnames", SCHEMA_TEXTS, AT(evaluation_set, classnames), .max = 100000, .preset = "[]",
      .help = "names of the classes by number; none: classnames.txt beside the shards"},
 };
-static const struct schema set_schema = SCHEMA("set", struct recipe_set, set_fields);
+static const struct schema set_schema = SCHEMA("set", struct evaluation_set, set_fields);
 
 #define WEIGHT                                                                                     \
     {"weight",   SCHEMA_DOUBLE, AT(loss_config, weight),                                           \
@@ -421,7 +423,7 @@ static enum status resolve_paths(struct recipe *r, const char *path, struct erro
     enum status rc = STATUS_OK;
     char folder[FILE_PATH_MAX];
     struct recipe_stage *stage = (struct recipe_stage *)r->stages.item;
-    struct recipe_set *set = (struct recipe_set *)r->evaluation.sets.item;
+    struct evaluation_set *set = (struct evaluation_set *)r->evaluation.sets.item;
     TRY(file_parent(folder, path, e));
     if (text_ends_with(r->model.architecture, ".json"))
         TRY(resolve_path(r, &r->model.architecture, folder, e));

@@ -12,6 +12,7 @@
 #include "models/model.h"
 #include "pipeline/base/schema.h"
 #include "pipeline/continual/loss_term.h"
+#include "pipeline/eval/evaluation.h"
 
 /* One source of samples. Empty texts mean the default. */
 struct recipe_source {
@@ -46,17 +47,6 @@ struct recipe_stage {
     int64_t steps;
     double lr;                     /* peak; 0: optimizer.lr */
     struct schema_objects sources; /* none: those of data.update */
-};
-
-enum recipe_task { RECIPE_RETRIEVAL, RECIPE_CLASSIFICATION };
-
-/* One evaluation set. */
-struct recipe_set {
-    const char *name, *shards;
-    int task; /* enum recipe_task */
-    int captions;
-    const char *caption_field, *label_field;
-    struct schema_texts templates, classnames;
 };
 
 struct recipe_lora {
@@ -105,7 +95,7 @@ struct recipe {
     } checkpoint;
     struct {
         bool at_start;
-        struct schema_objects sets; /* struct recipe_set */
+        struct schema_objects sets; /* struct evaluation_set */
     } evaluation;
     int64_t log_every;
     int non_finite; /* enum recipe_non_finite */

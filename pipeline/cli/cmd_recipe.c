@@ -1,0 +1,75 @@
+/* sapwood recipe: checks and explains recipes. */
+#include "pipeline/cli/command_list.h"
+#include "pipeline/cli/options.h"
+#include "pipeline/train/recipe.h"
+
+#include <stdio.h>
+
+static enum status read_command(const char *name, const char *summary, struct recipe **r, int argc,
+                                char **argv, struct error *e) {
+    enum status rc = STATUS_OK;
+    const char *path = NULL;
+    struct option_list settings = {0};
+    const struct option table[] = {
+        {"RECIPE", OPTION_PLACE, &path, .required = true, .help = "recipe file (JSON)"},
+        {"set", OPTION_LIST, &settings, .argument = "a.b=VALUE",
+         .help = "changes one value of the recipe; may be given several times"},
+    };
+    TRY(options_parse(&(struct options){.command = name, .summary = summary, OPTIONS(table)}, argc,
+                      argv, e));
+    TRY(recipe_read(r, path, settings.item, settings.n, e));
+done:
+    return rc;
+}
+
+static enum status check(int argc, char **argv, struct error *e) {
+    struct recipe *r = NULL;
+    const enum status rc =
+        read_command("recipe check", "Says whether a recipe is well-formed.", &r, argc, argv, e);
+    if (rc == STATUS_OK)
+        printf("%s: well-formed; %lld steps in %d stages. `sapwood train --dry-run` checks data, "
+               "weights and memory too\n",
+               r->name, (long long)recipe_steps(r), recipe_n_stages(r));
+    recipe_destroy(&r);
+    return rc;
+}
+
+static enum status explain(int argc, char **argv, struct error *e) {
+    enum status rc = STATUS_OK;
+    struct recipe *r = NULL;
+    struct text text = {0};
+    TRY(read_command("recipe explain",
+                     "Prints the recipe with every default filled in and every path resolved.", &r,
+                     argc, argv, e));
+    TRY(recipe_write(r, &text, e));
+    fputs(text_string(&text), stdout);
+done:
+    text_release(&text);
+    recipe_destroy(&r);
+    return rc;
+}
+
+static enum status schema(int argc, char **argv, struct error *e) {
+    enum status rc = STATUS_OK;
+    struct text text = {0};
+    TRY(options_parse(&(struct options){.command = "recipe schema",
+                                        .summary = "Prints a JSON Schema of recipes, for editors."},
+                      argc, argv, e));
+    TRY(recipe_write_schema(&text, e));
+    fputs(text_string(&text), stdout);
+done:
+    text_release(&text);
+    return rc;
+}
+
+enum status command_recipe(int argc, char **argv, struct error *e) {
+    static const char *const names[] = {"check", "explain", "schema", NULL};
+    static const char *const help[] = {"says whether a recipe is well-formed",
+                                       "prints it with every default", "prints a JSON Schema",
+                                       NULL};
+    static enum status (*const run[])(int, char **, struct error *) = {check, explain, schema};
+    int chosen;
+    const enum status rc =
+        options_choose("recipe", "Looks at recipes.", names, help, argc, argv, &chosen, e);
+    return rc == STATUS_OK ? run[chosen](argc - 1, argv + 1, e) : rc;
+}

@@ -1,0 +1,105 @@
+/* sapwood train: runs a recipe. */
+#include "pipeline/base/file.h"
+#include "pipeline/base/log.h"
+#include "pipeline/cli/command_list.h"
+#include "pipeline/cli/options.h"
+#include "pipeline/train/job.h"
+#include "pipeline/train/trainer.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static volatile sig_atomic_t stop_signal;
+
+/* The first signal asks for a checkpoint and the end; the second one ends at once. */
+static void on_signal(int number) {
+    if (stop_signal) _exit(128 + number);
+    stop_signal = number;
+}
+
+static void catch_signals(void) {
+    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
+    struct sigaction action = {.sa_handler = on_signal};
+    sigemptyset(&action.sa_mask);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        sigaction(numbers[i], &action, NULL);
+}
+
+static void print_plan(const struct recipe *r, const struct job *j) {
+    const struct parameters *p = &j->model.parameters;
+    const int pairs = recipe_slots(r, BATCH_ROLE_UPDATE);
+    printf("device           %s\n", j->backend->name);
+    printf("parameters       %lld, trained %lld (%.2f %%)\n", (long long)p->n_total,
+           (long long)p->n_trainable, 100.0 * (double)p->n_trainable / (double)p->n_total);
+    printf("steps            %lld in %d stages, %d pairs each\n", (long long)recipe_steps(r),
+           recipe_n_stages(r), pairs);
+    printf("planned memory   %.1f MiB at the peak, without pictures on their way\n",
+           (double)learner_bytes(&j->learner) / (1 << 20));
+    printf("FLOPs            %.3f GFLOP per step without text, which depends on its length\n",
+           learner_flops(&j->learner) * 1e-9);
+    for (int i = 0; i < j->n_datasets; i++) {
+        const struct dataset_counts n = dataset_counts(j->opened[i].dataset);
+        printf("source           %s: %lld samples in %d shards, %lld damaged\n",
+               dataset_name(j->opened[i].dataset), (long long)n.samples, n.shards,
+               (long long)n.damaged);
+    }
+}
+
+static enum status dry_run(const struct recipe *r, const char *run, struct error *e) {
+    enum status rc = STATUS_OK;
+    struct job j = {0};
+    TRY(job_open(&j, r, run, true, e));
+    print_plan(r, &j);
+done:
+    job_close(&j);
+    return rc;
+}
+
+enum status command_train(int argc, char **argv, struct error *e) {
+    static const char *const resume_words[] = {"auto", "never", NULL};
+    enum status rc = STATUS_OK;
+    const char *path = NULL, *run = NULL, *resume = "auto";
+    struct option_list settings = {0};
+    bool dry = false, quiet = false;
+    struct recipe *r = NULL;
+    char folder[FILE_PATH_MAX];
+    const struct option table[] = {
+        {"RECIPE", OPTION_PLACE, &path, .required = true, .help = "recipe file (JSON)"},
+        {"run", OPTION_TEXT, &run, .argument = "DIR",
+         .help = "run folder, made when missing; without it runs/NAME"},
+        {"resume", OPTION_CHOICE, &resume, .choices = resume_words,
+         .help = "auto: go on from the newest checkpoint of the run folder; never: refuse a folder "
+                 "that has one"},
+        {"set", OPTION_LIST, &settings, .argument = "a.b=VALUE",
+         .help = "changes one value of the recipe; may be given several times"},
+        {"dry-run", OPTION_FLAG, &dry,
+         .help = "check everything, print what would run, its memory and FLOPs, and stop"},
+        {"quiet", OPTION_FLAG, &quiet, .help = "only warnings and errors on the terminal"},
+    };
+    TRY(options_parse(&(struct options){.command = "train",
+                                        .summary = "Trains a model as a recipe says. Run the same "
+                                                   "command again to continue a run that was "
+                                                   "stopped or killed.",
+                                        OPTIONS(table)},
+                      argc, argv, e));
+    TRY(recipe_read(&r, path, settings.item, settings.n, e));
+    if (!run) snprintf(folder, sizeof folder, "runs/%s", r->name);
+    log_set_level(quiet ? LOG_WARNING : LOG_INFO);
+    if (dry) {
+        TRY(dry_run(r, run ? run : folder, e));
+        goto done;
+    }
+    catch_signals();
+    const struct trainer_options o = {
+        .recipe = r,
+        .run = run ? run : folder,
+        .resume = strcmp(resume, "never") ? TRAINER_RESUME_AUTO : TRAINER_RESUME_NEVER,
+        .stop = &stop_signal,
+    };
+    TRY(trainer_run(&o, e));
+done:
+    recipe_destroy(&r);
+    return rc;
+}

@@ -1,0 +1,52 @@
+/* job: a recipe made real: backend, data, model, loss terms and learner, ready for the first step.
+ *
+ * job_open does everything that does not depend on the step: datasets are opened (and indexed),
+ * weights loaded, memory planned, teacher features made or read from the cache, programs compiled.
+ */
+#ifndef PIPELINE_TRAIN_JOB_H
+#define PIPELINE_TRAIN_JOB_H
+
+#include "data/stream.h"
+#include "pipeline/train/learner.h"
+#include "pipeline/train/recipe.h"
+
+struct reference_cache;
+
+struct job {
+    const struct recipe *recipe; /* the caller's */
+    struct backend *backend;
+    struct tokenizer *tokenizer;
+    struct model model;
+    struct learner learner;
+    int n_terms;
+    struct loss_term *term[STEP_LOSSES_MAX];
+    int n_datasets;
+    struct {
+        const struct recipe_source *source;
+        struct dataset *dataset;
+    } * opened;
+    struct reference_cache *references;
+    char base_digest[33];
+    char cache[4096]; /* folder of indices and teacher features */
+};
+
+/* run: the run folder, for the cache when the recipe names none. dry: stops before anything is read
+ * but headers: no teacher features. */
+enum status job_open(struct job *j, const struct recipe *r, const char *run, bool dry,
+                     struct error *e);
+void job_close(struct job *j);
+
+/* The dataset of a source of the recipe, opened by job_open. */
+struct dataset *job_dataset(const struct job *j, const struct recipe_source *source);
+
+/* What the loader is to read in a stage, from its step `first_step` on. */
+void job_stream(const struct job *j, int stage, int64_t first_step, uint64_t digest,
+                struct stream_config *c);
+
+/* The student's results on the recipe's evaluation sets, as many as there are sets. */
+enum status job_evaluate(const struct job *j, struct evaluation_result *results, struct error *e);
+
+/* Hash of all shards that the run reads: a resumed run must find the same. */
+uint64_t job_data_digest(const struct job *j);
+
+#endif

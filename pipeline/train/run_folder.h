@@ -1,0 +1,58 @@
+/* run_folder: what a run keeps on disk: its lock, resolved recipe, logs and checkpoints. */
+#ifndef PIPELINE_TRAIN_RUN_FOLDER_H
+#define PIPELINE_TRAIN_RUN_FOLDER_H
+
+#include "pipeline/base/file.h"
+#include "pipeline/train/job.h"
+
+/* Logs without clock times: equal runs give equal bytes, and a resumed run cuts them back to its
+ * checkpoint. timing.jsonl only grows. */
+#define RUN_LOG_LIST(X)                                                                            \
+    X(METRICS, "metrics.jsonl", true)                                                              \
+    X(EVALUATION, "evaluation.jsonl", true)                                                        \
+    X(QUARANTINE, "quarantine.jsonl", true)                                                        \
+    X(TIMING, "timing.jsonl", false)
+
+#define RUN_LOG_ENUM(name, file, is_repeatable) RUN_##name,
+enum run_log { RUN_LOG_LIST(RUN_LOG_ENUM) RUN_LOGS };
+#undef RUN_LOG_ENUM
+
+/* Where a run is: everything of its state that is no tensor. */
+struct run_position {
+    int64_t step;    /* steps done */
+    int64_t updates; /* of the optimiser since its moments were zero */
+    int64_t skips, skips_in_a_row;
+    uint64_t digest; /* order of the samples so far */
+    bool is_resumed;
+};
+
+struct run_folder {
+    char path[FILE_PATH_MAX];
+    const struct recipe *recipe;
+    struct file *lock;
+    struct file *log[RUN_LOGS];
+    int n_failed_saves; /* in a row */
+};
+
+/* Makes the folder, takes its lock and opens log.txt. Errors: IN_USE, STORAGE. */
+enum status run_folder_open(struct run_folder *f, const char *path, const struct recipe *r,
+                            struct error *e);
+void run_folder_close(struct run_folder *f);
+
+/* Finds where to begin. resume: from the newest valid checkpoint, whose recipe, data, weights and
+ * numerics must be those of the job (MISMATCH names the first that is not). Without resume, a
+ * folder that has checkpoints is refused. Opens the logs, cut to the position, and writes
+ * recipe.resolved.json. */
+enum status run_folder_load(struct run_folder *f, struct job *j, bool resume,
+                            struct run_position *p, struct error *e);
+
+/* Appends text and a line end to a log; releases text. */
+enum status run_folder_log(struct run_folder *f, enum run_log log, struct text *line,
+                           struct error *e);
+
+/* Writes a checkpoint. A failure is a warning and keeps the older ones; the third in a row is an
+ * error (STORAGE). */
+enum status run_folder_save(struct run_folder *f, const struct job *j, const struct run_position *p,
+                            struct error *e);
+
+#endif

@@ -1,0 +1,329 @@
+#include "pipeline/train/trainer.h"
+
+#include "pipeline/base/file.h"
+#include "pipeline/base/hash.h"
+#include "pipeline/base/json_write.h"
+#include "pipeline/base/log.h"
+#include "pipeline/eval/evaluation.h"
+#include "pipeline/train/job.h"
+#include "pipeline/train/run_folder.h"
+#include "pipeline/train/schedule.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { SKIPS_IN_A_ROW_MAX = 3 };
+
+struct trainer {
+    struct trainer_options options;
+    const struct recipe *recipe;
+    struct job job;
+    struct run_folder folder;
+    struct run_position position; /* what a checkpoint says of where the run is */
+    struct stream *stream;
+    int stage;             /* of the open stream */
+    double started, shown; /* seconds */
+    int64_t first_step;    /* of this process */
+    struct learner_numbers numbers;
+    double wait_ms, step_ms;
+};
+
+static double seconds(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+/* --- What is written --- */
+
+static enum status write_metrics(struct trainer *t, const struct batch *batch, double lr,
+                                 struct error *e) {
+    struct json_writer w = {0};
+    char digest[HASH_HEX_64];
+    const struct learner_numbers *n = &t->numbers;
+    hash_hex_64(digest, batch->digest);
+    json_write_object_begin(&w);
+    json_write_name(&w, "step");
+    json_write_int(&w, t->position.step);
+    json_write_name(&w, "stage");
+    json_write_text(&w, recipe_stage(t->recipe, t->stage)->name);
+    json_write_name(&w, "lr");
+    json_write_double(&w, lr);
+    json_write_name(&w, "loss");
+    json_write_double(&w, n->total);
+    for (int i = 0; i < t->job.learner.n_losses; i++) {
+        json_write_name(&w, t->job.learner.loss_name[i]);
+        json_write_double(&w, n->loss[i]);
+    }
+    json_write_name(&w, "grad_norm");
+    json_write_double(&w, n->norm);
+    json_write_name(&w, "logit_scale");
+    json_write_double(&w, n->logit_scale);
+    json_write_name(&w, "holes");
+    json_write_int(&w, batch->n_holes);
+    json_write_name(&w, "skipped");
+    json_write_bool(&w, !n->is_finite);
+    json_write_name(&w, "order");
+    json_write_text(&w, digest);
+    json_write_object_end(&w);
+    return run_folder_log(&t->folder, RUN_METRICS, &w.text, e);
+}
+
+static enum status write_timing(struct trainer *t, double rate, struct error *e) {
+    struct json_writer w = {0};
+    json_write_object_begin(&w);
+    json_write_name(&w, "step");
+    json_write_int(&w, t->position.step);
+    json_write_name(&w, "pairs_per_s");
+    json_write_double(&w, rate);
+    json_write_name(&w, "step_ms");
+    json_write_double(&w, t->step_ms);
+    json_write_name(&w, "data_wait_ms");
+    json_write_double(&w, t->wait_ms);
+    json_write_object_end(&w);
+    return run_folder_log(&t->folder, RUN_TIMING, &w.text, e);
+}
+
+static void write_hole(void *context, const struct stream_hole *hole) {
+    struct trainer *t = context;
+    struct json_writer w = {0};
+    struct error e;
+    json_write_object_begin(&w);
+    json_write_name(&w, "stage");
+    json_write_text(&w, recipe_stage(t->recipe, t->stage)->name);
+    json_write_name(&w, "stage_step");
+    json_write_int(&w, hole->step);
+    json_write_name(&w, "role");
+    json_write_text(&w, batch_role_name(hole->role));
+    json_write_name(&w, "source");
+    json_write_text(&w, hole->source);
+    json_write_name(&w, "shard");
+    json_write_text(&w, hole->shard);
+    json_write_name(&w, "key");
+    json_write_text(&w, hole->key);
+    json_write_name(&w, "reason");
+    json_write_text(&w, hole->reason);
+    json_write_object_end(&w);
+    if (run_folder_log(&t->folder, RUN_QUARANTINE, &w.text, &e) != STATUS_OK)
+        log_warning("%s", e.text);
+}
+
+/* One line for a person: on a terminal all the time, otherwise every ten seconds into the log. */
+static enum status show_progress(struct trainer *t, struct error *e) {
+    const int64_t total = recipe_steps(t->recipe), done = t->position.step;
+    const double now = seconds(), spent = now - t->started;
+    const int64_t steps = done - t->first_step;
+    const int pairs = recipe_slots(t->recipe, BATCH_ROLE_UPDATE);
+    const double rate = (double)(steps * pairs) / (spent > 0 ? spent : 1e-9);
+    const double eta = (double)(total - done) * spent / (double)(steps > 0 ? steps : 1);
+    char losses[256] = "";
+    for (int i = 0; i < t->job.learner.n_losses; i++) {
+        const size_t used = strlen(losses);
+        snprintf(losses + used, sizeof losses - used, "  %s %.4f", t->job.learner.loss_name[i],
+                 t->numbers.loss[i]);
+    }
+    char line[512];
+    snprintf(line, sizeof line,
+             "%s step %" PRId64 "/%" PRId64 "  %.0f pairs/s%s  data wait %.1f ms  ETA %d:%02d",
+             recipe_stage(t->recipe, t->stage)->name, done, total, rate, losses, t->wait_ms,
+             (int)eta / 60, (int)eta % 60);
+    log_progress("%s", line);
+    if (now - t->shown >= 10 || done == total) {
+        t->shown = now;
+        log_info("%s", line);
+    }
+    return done % t->recipe->log_every == 0 ? write_timing(t, rate, e) : STATUS_OK;
+}
+
+/* --- Checkpoints and evaluation --- */
+
+static enum status save(struct trainer *t, struct error *e) {
+    const enum status rc = run_folder_save(&t->folder, &t->job, &t->position, e);
+    if (rc == STATUS_OK) log_info("checkpoint %" PRId64 " committed", t->position.step);
+    return rc;
+}
+
+static enum status evaluate(struct trainer *t, const char *after, struct error *e) {
+    enum status rc = STATUS_OK;
+    struct text line = {0};
+    const int n = t->recipe->evaluation.sets.n;
+    struct evaluation_result *results = calloc((size_t)n + 1, sizeof *results);
+    if (!results) return fail(e, STATUS_NO_MEMORY, "evaluation: no memory");
+    TRY(job_evaluate(&t->job, results, e));
+    for (int i = 0; i < n; i++) {
+        evaluation_line(&results[i], after, t->position.step, &line);
+        TRY(run_folder_log(&t->folder, RUN_EVALUATION, &line, e));
+    }
+done:
+    text_release(&line);
+    free(results);
+    return rc;
+}
+
+/* --- Steps --- */
+
+static enum status open_stage(struct trainer *t, int stage, int64_t first, struct error *e) {
+    enum status rc = STATUS_OK;
+    struct stream_config c;
+    stream_close(&t->stream);
+    t->stage = stage;
+    job_stream(&t->job, stage, t->position.step - first, t->position.digest, &c);
+    c.report = write_hole;
+    c.report_context = t;
+    TRY(stream_open(&t->stream, &c, e));
+    if (t->position.step == first && stage > 0 && t->recipe->optimizer.reset_on_stage) {
+        TRY(learner_reset_moments(&t->job.learner, e));
+        t->position.updates = 0;
+    }
+done:
+    return rc;
+}
+
+/* The numbers that kernels read in this step. */
+static double set_constants(struct trainer *t, int64_t first) {
+    const struct recipe *r = t->recipe;
+    const struct recipe_stage *stage = recipe_stage(r, t->stage);
+    float *c = t->job.learner.constants;
+    const struct schedule schedule = {
+        .peak = stage->lr > 0 ? stage->lr : r->optimizer.lr,
+        .floor = r->optimizer.lr_floor,
+        .warmup_steps = r->optimizer.warmup < stage->steps ? r->optimizer.warmup : stage->steps,
+        .total_steps = stage->steps};
+    const double lr = schedule_rate(&schedule, t->position.step - first);
+    const double n = (double)(t->position.updates + 1);
+    c[STEP_LEARNING_RATE] = (float)lr;
+    c[STEP_WEIGHT_DECAY] = (float)r->optimizer.wd;
+    c[STEP_BETA1] = (float)r->optimizer.beta1;
+    c[STEP_BETA2] = (float)r->optimizer.beta2;
+    c[STEP_EPSILON] = (float)r->optimizer.eps;
+    c[STEP_CORRECTION1] = (float)(1 - pow(r->optimizer.beta1, n));
+    c[STEP_CORRECTION2] = (float)(1 - pow(r->optimizer.beta2, n));
+    c[STEP_CLIP_NORM] = (float)r->optimizer.grad_clip_norm;
+    return lr;
+}
+
+/* A loss or gradient that is not finite never reaches the weights. */
+static enum status refuse_step(struct trainer *t, const struct batch *batch, struct error *e) {
+    char ids[256] = "";
+    const struct batch_part *part = &batch->part[0];
+    for (int i = 0; i < part->n && i < 8; i++) {
+        const size_t used = strlen(ids);
+        snprintf(ids + used, sizeof ids - used, " %016" PRIx64, part->sample_id[i]);
+    }
+    t->position.skips_in_a_row++;
+    t->position.skips++;
+    log_warning("step %" PRId64 ": loss %g, gradient norm %g; expected finite numbers; the update "
+                "is left out; samples%s%s",
+                t->position.step, t->numbers.total, t->numbers.norm, ids,
+                part->n > 8 ? " ..." : "");
+    if (t->recipe->non_finite == RECIPE_SKIP && t->position.skips_in_a_row <= SKIPS_IN_A_ROW_MAX)
+        return STATUS_OK;
+    return fail(e, STATUS_NON_FINITE,
+                "step %" PRId64 ": loss %g, gradient norm %g; expected finite numbers; lower "
+                "optimizer.lr or set non_finite to \"skip\"; the weights are unchanged since step "
+                "%" PRId64,
+                t->position.step, t->numbers.total, t->numbers.norm,
+                t->position.step - t->position.skips_in_a_row + 1);
+}
+
+static enum status step(struct trainer *t, int64_t first, struct error *e) {
+    enum status rc = STATUS_OK;
+    struct learner *l = &t->job.learner;
+    const struct batch *batch = NULL;
+    const double begin = seconds();
+    TRY(stream_next(t->stream, &batch, e)); /*  1 */
+    t->wait_ms = batch->wait_ms;
+    const double lr = set_constants(t, first); /*  2 */
+    TRY(learner_feed(l, batch, e));
+    for (int i = 0; i < t->job.n_terms; i++)
+        TRY(t->job.term[i]->class->begin_step(t->job.term[i], l, batch, e));
+    TRY(learner_gradients(l, &t->numbers, e)); /*  4 to 11 */
+    if (t->numbers.is_finite) {
+        TRY(learner_update(l, e)); /* 12 to 14 */
+        t->position.updates++;
+        t->position.skips_in_a_row = 0;
+    } else {
+        TRY(refuse_step(t, batch, e));
+    }
+    t->position.step++;
+    t->position.digest = batch->digest;
+    t->step_ms = (seconds() - begin) * 1e3;
+    if (t->position.step % t->recipe->log_every == 0) /* 15 */
+        TRY(write_metrics(t, batch, lr, e));
+    TRY(show_progress(t, e));
+done:
+    if (batch) stream_give_back(t->stream, batch);
+    return rc;
+}
+
+/* Steps of the stage that the position is in, to its end. */
+static enum status run_stage(struct trainer *t, struct error *e) {
+    enum status rc = STATUS_OK;
+    const struct recipe *r = t->recipe;
+    int64_t first;
+    const int stage = recipe_stage_of(r, t->position.step, &first);
+    const int64_t end = first + recipe_stage(r, stage)->steps;
+    TRY(open_stage(t, stage, first, e));
+    while (t->position.step < end) {
+        if (t->options.stop && *t->options.stop) {
+            TRY(save(t, e));
+            TRY(fail(e, STATUS_STOPPED,
+                     "stopped at step %" PRId64 " and saved; run the same command again to go on",
+                     t->position.step));
+        }
+        TRY(step(t, first, e));
+        const bool due = r->checkpoint.every > 0 && t->position.step % r->checkpoint.every == 0;
+        if (due && t->position.step < end) TRY(save(t, e));
+    }
+    TRY(evaluate(t, recipe_stage(r, stage)->name, e));
+    TRY(save(t, e));
+done:
+    return rc;
+}
+
+/* Weights to take away: the whole model, or the adapters and heads that were trained. */
+static enum status export_weights(struct trainer *t, struct error *e) {
+    enum status rc = STATUS_OK;
+    char folder[FILE_PATH_MAX], path[FILE_PATH_MAX];
+    const bool all = t->recipe->model.train == MODEL_TRAIN_ALL;
+    TRY(file_join(folder, t->options.run, "weights", e));
+    TRY(file_make_folders(folder, e));
+    TRY(file_join(path, folder, all ? "model.safetensors" : "adapters.safetensors", e));
+    TRY(model_save(&t->job.model, all ? MODEL_BASE : MODEL_TRAINABLE, path, e));
+    log_info("weights in %s", path);
+done:
+    return rc;
+}
+
+enum status trainer_run(const struct trainer_options *o, struct error *e) {
+    enum status rc = STATUS_OK;
+    struct trainer t = {.options = *o, .recipe = o->recipe};
+    const int64_t total = recipe_steps(o->recipe);
+    TRY(run_folder_open(&t.folder, o->run, o->recipe, e));
+    TRY(job_open(&t.job, o->recipe, o->run, false, e));
+    log_info("%s on %s: %lld parameters, %lld trained, %.0f MiB planned", t.recipe->name,
+             t.job.backend->name, (long long)t.job.model.parameters.n_total,
+             (long long)t.job.model.parameters.n_trainable,
+             (double)learner_bytes(&t.job.learner) / (1 << 20));
+    TRY(run_folder_load(&t.folder, &t.job, o->resume == TRAINER_RESUME_AUTO, &t.position, e));
+    t.first_step = t.position.step;
+    t.started = t.shown = seconds();
+    if (!t.position.is_resumed) {
+        if (o->recipe->evaluation.at_start) TRY(evaluate(&t, "start", e));
+        TRY(save(&t, e));
+    } else {
+        log_info("resumed at step %" PRId64 " of %" PRId64, t.position.step, total);
+    }
+    t.started = seconds();
+    while (t.position.step < total) TRY(run_stage(&t, e));
+    TRY(export_weights(&t, e));
+done:
+    stream_close(&t.stream);
+    job_close(&t.job);
+    run_folder_close(&t.folder);
+    return rc;
+}

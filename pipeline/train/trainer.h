@@ -1,0 +1,29 @@
+/* trainer: walks the steps of a run. It owns everything and computes nothing.
+ *
+ * A run folder holds: recipe.resolved.json, metrics.jsonl (one line per logged step, no clock
+ * times: equal runs give equal bytes), timing.jsonl, evaluation.jsonl, quarantine.jsonl, log.txt,
+ * checkpoints/, cache/, and at the end weights/. */
+#ifndef PIPELINE_TRAIN_TRAINER_H
+#define PIPELINE_TRAIN_TRAINER_H
+
+#include "pipeline/train/recipe.h"
+
+#include <signal.h>
+
+enum trainer_resume {
+    TRAINER_RESUME_AUTO,  /* from the newest valid checkpoint of the run; from the start if none */
+    TRAINER_RESUME_NEVER, /* the run folder must be new or empty of checkpoints */
+};
+
+struct trainer_options {
+    const struct recipe *recipe;
+    const char *run; /* folder, made when missing */
+    enum trainer_resume resume;
+    const volatile sig_atomic_t *stop; /* not 0: checkpoint and return STOPPED; may be NULL */
+};
+
+/* Trains to the end of the last stage. OK: done, also when it was done already. STOPPED: saved, run
+ * again. Others as in status.h; the newest checkpoint stays valid in every case. */
+enum status trainer_run(const struct trainer_options *o, struct error *e);
+
+#endif
