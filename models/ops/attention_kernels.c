@@ -56,16 +56,13 @@ static struct view scores_view(const struct sizes *s, uint number) {
 static void product(struct kernel *k, const struct sizes *s, enum gemm_layout layout, struct view a,
                     struct view b, struct view c, struct gemm_params p) {
     p.m = s->tokens;
+    p.products = s->batch * s->heads;
     p.inner_n = s->heads;
     p.a_start = a.start, p.a_line = a.line, p.a_outer = a.outer, p.a_inner = a.inner;
     p.b_start = b.start, p.b_line = b.line, p.b_outer = b.outer, p.b_inner = b.inner;
     p.c_start = c.start, p.c_line = c.line, p.c_outer = c.outer, p.c_inner = c.inner;
-    gemm_kernel_fill(k, &(struct gemm_kernel){.layout = layout,
-                                              .a = a.slot,
-                                              .b = b.slot,
-                                              .c = c.slot,
-                                              .n_products = s->batch * s->heads,
-                                              .params = p});
+    gemm_kernel_fill(k, &(struct gemm_kernel){
+                            .layout = layout, .a = a.slot, .b = b.slot, .c = c.slot, .params = p});
 }
 
 static void softmax(struct kernel *k, const struct sizes *s, bool is_forward) {

@@ -1,21 +1,29 @@
 #include "models/ops/gemm_kernel.h"
 
+enum { SMALL = 16 }; /* up to this side most of a tile would be empty */
+
 void gemm_kernel_fill(struct kernel *k, const struct gemm_kernel *g) {
     static const char *const shaders[] = {"gemm_nt", "gemm_nn", "gemm_tn"};
     struct gemm_params p = g->params;
+    const bool is_small = p.m <= SMALL && p.n <= SMALL && p.k <= 64 * SMALL;
+    if (!p.products) p.products = 1;
     if (!p.inner_n) p.inner_n = 1;
     if (!p.a_line) p.a_line = g->layout == GEMM_TN ? p.m : p.k;
     if (!p.b_line) p.b_line = g->layout == GEMM_NT ? p.k : p.n;
     if (!p.c_line) p.c_line = p.n;
+    if (is_small && g->layout == GEMM_TN) p.flags |= GEMM_A_TURNED;
+    if (is_small && g->layout == GEMM_NT) p.flags |= GEMM_B_TURNED;
     *k = (struct kernel){
-        .shader = shaders[g->layout],
+        .shader = is_small ? "gemm_small" : shaders[g->layout],
         .n_bindings = 5,
         .binding = {g->a, g->b, g->c, p.flags & GEMM_BIAS ? g->bias : g->a,
                     p.flags & GEMM_RESIDUAL ? g->residual : g->a},
     };
     const int64_t tiles_m = (p.m + GEMM_TILE - 1) / GEMM_TILE;
     const int64_t tiles_n = (p.n + GEMM_TILE - 1) / GEMM_TILE;
-    kernel_groups(k, tiles_m * tiles_n, 1);
-    k->groups[2] = g->n_products ? g->n_products : 1;
+    if (is_small)
+        kernel_groups(k, (int64_t)p.m * p.n * p.products, 256);
+    else
+        kernel_groups(k, tiles_m * tiles_n * p.products, 1);
     kernel_push(k, &p, sizeof p);
 }

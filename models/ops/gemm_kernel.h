@@ -1,4 +1,4 @@
-/* gemm_kernel: a matrix product on the GPU, one dispatch of shaders/gemm_{nt,nn,tn}.comp.
+/* gemm_kernel: a matrix product on the GPU, one dispatch of shaders/gemm_{nt,nn,tn,small}.comp.
  * C = alpha A B (+ bias + residual) (+ C); A (m, k), B (k, n), C (m, n).
  * Used by linear, attention and the contrastive loss. */
 #ifndef MODELS_OPS_GEMM_KERNEL_H
@@ -17,8 +17,7 @@ struct gemm_kernel {
     enum gemm_layout layout;
     int a, b, c;               /* slots */
     int bias, residual;        /* slots, read with GEMM_BIAS and GEMM_RESIDUAL */
-    uint n_products;           /* of the batch; 0 means 1 */
-    struct gemm_params params; /* zeros: inner_n 1, lines as long as the matrices are wide */
+    struct gemm_params params; /* zeros: one product, lines as long as the matrices are wide */
 };
 
 void gemm_kernel_fill(struct kernel *k, const struct gemm_kernel *g);
