@@ -1,0 +1,130 @@
+/* The Vulkan device layer on the device that SAPWOOD_TEST_DEVICE names (llvmpipe when unset):
+ * choice of a device, buffers with mapped and with staged copies, every shader as a pipeline. The
+ * tests of the operations run on the same devices, tests/ops. Without the device: skipped,
+ * status 77. */
+#include "models/vk/vk_backend.h"
+#include "tests/check.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *device_name(void) {
+    const char *name = getenv("SAPWOOD_TEST_DEVICE");
+    return name ? name : "llvmpipe";
+}
+
+static void test_choose(void) {
+    struct vk_device devices[4];
+    memset(devices, 0, sizeof devices);
+    const struct {
+        const char *name;
+        bool is_software, is_usable;
+        double score;
+    } listed[4] = {{"llvmpipe (LLVM 15)", true, true, 0},
+                   {"Card One", false, true, 3008},
+                   {"Card Two", false, true, 1016},
+                   {"Card Three", false, false, 3080}};
+    for (int i = 0; i < 4; i++) {
+        struct backend_device *b = &devices[i].listed;
+        snprintf(b->name, sizeof b->name, "%s", listed[i].name);
+        b->is_software = listed[i].is_software;
+        b->is_usable = listed[i].is_usable;
+        b->score = listed[i].score;
+    }
+    struct error e;
+    int index;
+    CHECK_EQUAL(vk_device_choose(&index, devices, 4, "auto", &e), STATUS_OK);
+    CHECK_EQUAL(index, 1);
+    CHECK_EQUAL(vk_device_choose(&index, devices, 1, "auto", &e), STATUS_NOT_FOUND);
+    CHECK_EQUAL(vk_device_choose(&index, devices, 4, "LLVMPipe", &e), STATUS_OK);
+    CHECK_EQUAL(index, 0);
+    CHECK_EQUAL(vk_device_choose(&index, devices, 4, "card t", &e), STATUS_OK);
+    CHECK_EQUAL(index, 2);
+    CHECK_EQUAL(vk_device_choose(&index, devices, 4, "2", &e), STATUS_OK);
+    CHECK_EQUAL(index, 2);
+    CHECK_EQUAL(vk_device_choose(&index, devices, 4, "card three", &e), STATUS_UNSUPPORTED);
+    CHECK_EQUAL(vk_device_choose(&index, devices, 4, "4", &e), STATUS_NOT_FOUND);
+    CHECK_EQUAL(vk_device_choose(&index, devices, 4, "radeon", &e), STATUS_NOT_FOUND);
+    CHECK_TRUE(strstr(e.text, "`Card Two`") != NULL);
+}
+
+static void test_buffers(struct backend *b) {
+    enum { BYTES = VK_STAGING_BYTES + 12345 };
+    struct error e = {.text = ""};
+    struct buffer *buffer = NULL;
+    unsigned char *bytes = malloc(BYTES), *back = malloc(BYTES);
+    CHECK(bytes && back);
+    if (CHECK_EQUAL(b->table->buffer_create(b, &buffer, BYTES, &e), STATUS_OK)) {
+        CHECK_EQUAL(b->table->download(back, buffer, 0, BYTES, &e), STATUS_OK);
+        int n_not_zero = 0;
+        for (int i = 0; i < BYTES; i++) n_not_zero += back[i] != 0;
+        CHECK_EQUAL(n_not_zero, 0);
+        for (int i = 0; i < BYTES; i++) bytes[i] = (unsigned char)(i * 7 + i / 256);
+        CHECK_EQUAL(b->table->upload(buffer, 0, bytes, BYTES, &e), STATUS_OK);
+        CHECK_EQUAL(b->table->upload(buffer, 1001, "odd", 3, &e), STATUS_OK);
+        memcpy(bytes + 1001, "odd", 3);
+        CHECK_EQUAL(b->table->download(back, buffer, 0, BYTES, &e), STATUS_OK);
+        CHECK_TRUE(!memcmp(back, bytes, BYTES));
+        CHECK_EQUAL(b->table->download(back, buffer, 1000, 5, &e), STATUS_OK);
+        CHECK_TRUE(!memcmp(back, bytes + 1000, 5));
+        b->table->buffer_destroy(buffer);
+    } else {
+        printf("%s\n", e.text);
+    }
+    free(bytes);
+    free(back);
+}
+
+static void test_pipelines(struct vk_backend *b) {
+    struct error e = {.text = ""};
+    int n = 0;
+    for (const struct vk_shader *s = vk_shader_table; s->name; s++, n++) {
+        VkPipeline pipeline;
+        if (!CHECK_EQUAL(vk_pipeline_get(b, &pipeline, s->name, vk_pipeline_bindings(s), &e),
+                         STATUS_OK))
+            printf("%s: %s\n", s->name, e.text);
+    }
+    CHECK_TRUE(n > 4);
+    VkPipeline pipeline;
+    CHECK_EQUAL(vk_pipeline_get(b, &pipeline, "no_such_shader", 1, &e), STATUS_UNSUPPORTED);
+}
+
+/* After a lost device every call fails with GPU, and nothing hangs or crashes. */
+static void test_lost(struct vk_backend *b) {
+    struct error e = {.text = ""};
+    struct buffer *buffer = NULL;
+    char byte = 0;
+    CHECK_EQUAL(vk_buffer_create(&b->backend, &buffer, 1, &e), STATUS_OK);
+    CHECK_EQUAL(vk_backend_fail(b, VK_ERROR_DEVICE_LOST, "vkQueueSubmit", &e), STATUS_GPU);
+    CHECK_TRUE(strstr(e.text, "VK_ERROR_DEVICE_LOST") != NULL);
+    CHECK_EQUAL(vk_buffer_upload(buffer, 0, &byte, 1, &e), STATUS_GPU);
+    CHECK_EQUAL(vk_buffer_download(&byte, buffer, 0, 1, &e), STATUS_GPU);
+    CHECK_EQUAL(b->backend.table->wait(&b->backend, &e), STATUS_GPU);
+    vk_buffer_destroy(buffer);
+}
+
+int main(void) {
+    test_choose();
+    for (int staging = 0; staging < 2; staging++) {
+        struct error e = {.text = ""};
+        struct backend *b = NULL;
+        const struct vk_options o = {.common = {.device = device_name(), .validation = true},
+                                     .staging = staging};
+        const enum status rc = vk_backend_create(&b, &o, &e);
+        if (rc == STATUS_UNSUPPORTED || rc == STATUS_NOT_FOUND) {
+            printf("skipped: %s\n", e.text);
+            return 77;
+        }
+        if (!CHECK_EQUAL(rc, STATUS_OK)) {
+            printf("%s\n", e.text);
+            break;
+        }
+        test_buffers(b);
+        if (staging) test_pipelines((struct vk_backend *)b);
+        CHECK_EQUAL(backend_vulkan_messages(b), 0);
+        if (staging) test_lost((struct vk_backend *)b);
+        b->table->destroy(b);
+    }
+    return check_report();
+}
