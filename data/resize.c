@@ -4,7 +4,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WEIGHT_BITS = 22 };
+enum { WEIGHT_BITS = 22, ROWS = 32 };
+
+/* The plain loops below are compiled twice, and the program takes the one for its processor:
+ * vectors of 32-bit products came after the baseline. Measured from 720 x 360 to 224: 0.53 ms with
+ * AVX2 and 0.94 ms without; a loop over single pixels took 0.78 ms. Sanitizers start after the
+ * choice is made, so their builds have one version. */
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) &&                             \
+    !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define FOR_EACH_MACHINE __attribute__((target_clones("avx2", "default")))
+#else
+#define FOR_EACH_MACHINE
+#endif
 
 /* The taps of one axis: output i reads count[i] places from first[i] on, with the weights at
  * weight + i * room. */
@@ -55,24 +66,36 @@ static uint8_t to_byte(int32_t sum) {
     return (uint8_t)(sum < 0 ? 0 : sum > 255 ? 255 : sum);
 }
 
-/* One row: out (taps->n, 3) from in. */
-static void resize_row(uint8_t *restrict out, const uint8_t *restrict in, const struct taps *taps) {
+/* ROWS rows at a time: out (n_rows, taps->n, 3) from in, whose rows lie stride bytes apart. The
+ * bytes of the columns that the taps read are first turned into columns of ROWS bytes, at `turned`,
+ * so that a tap is one product of vectors for all rows. */
+FOR_EACH_MACHINE
+static void resize_rows(uint8_t *restrict out, const uint8_t *restrict in, size_t stride,
+                        int n_rows, uint8_t *restrict turned, const struct taps *taps) {
+    size_t first = (size_t)taps->first[0] * 3, out_row = (size_t)taps->n * 3;
+    size_t end = (size_t)(taps->first[taps->n - 1] + taps->count[taps->n - 1]) * 3;
+    for (int r = 0; r < ROWS; r++) {
+        const uint8_t *p = in + (size_t)(r < n_rows ? r : 0) * stride;
+        for (size_t j = first; j < end; j++) turned[(j - first) * ROWS + r] = p[j];
+    }
     for (int i = 0; i < taps->n; i++) {
         const int32_t *w = taps->weight + (size_t)i * (size_t)taps->room;
-        const uint8_t *p = in + (size_t)taps->first[i] * 3;
-        int32_t r = 1 << (WEIGHT_BITS - 1), g = r, b = r;
-        for (int k = 0; k < taps->count[i]; k++, p += 3) {
-            r += w[k] * p[0];
-            g += w[k] * p[1];
-            b += w[k] * p[2];
+        for (int c = 0; c < 3; c++) {
+            const uint8_t *p = turned + ((size_t)taps->first[i] * 3 - first + c) * ROWS;
+            int32_t sum[ROWS];
+            for (int r = 0; r < ROWS; r++) sum[r] = 1 << (WEIGHT_BITS - 1);
+            for (int k = 0; k < taps->count[i]; k++, p += 3 * ROWS)
+                for (int r = 0; r < ROWS; r++) sum[r] += w[k] * p[r];
+            uint8_t column[ROWS];
+            for (int r = 0; r < ROWS; r++) column[r] = to_byte(sum[r]);
+            for (int r = 0; r < n_rows; r++)
+                out[(size_t)r * out_row + 3 * (size_t)i + c] = column[r];
         }
-        out[3 * i] = to_byte(r);
-        out[3 * i + 1] = to_byte(g);
-        out[3 * i + 2] = to_byte(b);
     }
 }
 
 /* One output row of n bytes as the weighted sum of count rows that lie stride bytes apart. */
+FOR_EACH_MACHINE
 static void resize_column(uint8_t *restrict out, const uint8_t *restrict in, size_t stride,
                           size_t n, const int32_t *restrict w, int count) {
     enum { LANES = 64 }; /* sums that stay in registers */
@@ -125,10 +148,11 @@ void resize_release(struct resize_memory *memory) {
     *memory = (struct resize_memory){0};
 }
 
-/* Prepares the taps of both axes and room for `middle_bytes` bytes between the passes. */
-static enum status prepare(struct taps axis[2], uint8_t **middle, size_t middle_bytes,
-                           const struct resize_params *params, struct resize_memory *memory,
-                           struct error *e) {
+/* Prepares the taps of both axes, room for ROWS turned rows and room for `middle_bytes` bytes
+ * between the passes. */
+static enum status prepare(struct taps axis[2], uint8_t **turned, uint8_t **middle,
+                           size_t middle_bytes, const struct resize_params *params,
+                           struct resize_memory *memory, struct error *e) {
     size_t total = 0, first[2], count[2], weight[2];
     int room = axis[0].room > axis[1].room ? axis[0].room : axis[1].room;
     for (int a = 0; a < 2; a++) {
@@ -138,6 +162,7 @@ static enum status prepare(struct taps axis[2], uint8_t **middle, size_t middle_
         weight[a] = piece(&total, n * (size_t)axis[a].room, sizeof(int32_t));
     }
     size_t row = piece(&total, (size_t)room, sizeof(double));
+    size_t turned_at = piece(&total, 3 * ROWS * (size_t)params->box.width, 1);
     size_t middle_at = piece(&total, middle_bytes, 1);
     enum status rc = reserve(memory, total, e);
     if (rc != STATUS_OK) return rc;
@@ -151,6 +176,7 @@ static enum status prepare(struct taps axis[2], uint8_t **middle, size_t middle_
               (double *)(block + row));
     taps_fill(&axis[1], params->box.height, params->height, params->window.y,
               (double *)(block + row));
+    *turned = (uint8_t *)(block + turned_at);
     *middle = (uint8_t *)(block + middle_at);
     return STATUS_OK;
 }
@@ -177,8 +203,9 @@ enum status resize_bicubic(uint8_t *out, const struct image *source,
         {.n = window->height, .room = taps_room(box->height, params.height)},
     };
     size_t source_row = (size_t)source->width * 3, row_bytes = (size_t)window->width * 3;
-    uint8_t *middle;
-    enum status rc = prepare(axis, &middle, row_bytes * (size_t)box->height, &params, memory, e);
+    uint8_t *turned, *middle;
+    enum status rc =
+        prepare(axis, &turned, &middle, row_bytes * (size_t)box->height, &params, memory, e);
     if (rc != STATUS_OK) return rc;
 
     /* Only the rows that the window needs. A pass whose size does not change has the weights 0 and
@@ -186,8 +213,9 @@ enum status resize_bicubic(uint8_t *out, const struct image *source,
     const struct taps *y = &axis[1];
     int top = y->first[0], bottom = y->first[y->n - 1] + y->count[y->n - 1];
     const uint8_t *in = source->pixels + (size_t)box->y * source_row + (size_t)box->x * 3;
-    for (int i = top; i < bottom; i++)
-        resize_row(middle + (size_t)i * row_bytes, in + (size_t)i * source_row, &axis[0]);
+    for (int i = top; i < bottom; i += ROWS)
+        resize_rows(middle + (size_t)i * row_bytes, in + (size_t)i * source_row, source_row,
+                    bottom - i < ROWS ? bottom - i : ROWS, turned, &axis[0]);
     for (int i = 0; i < y->n; i++)
         resize_column(out + (size_t)i * row_bytes, middle + (size_t)y->first[i] * row_bytes,
                       row_bytes, row_bytes, y->weight + (size_t)i * (size_t)y->room, y->count[i]);
