@@ -70,13 +70,15 @@ op_harness_fill op_harness_off_zero;
 void op_harness_run(const struct op_harness_case *c);
 /* shape must refuse the case with BAD_ARG and a text that contains the given words. */
 void op_harness_refuse(const struct op_harness_case *c, const char *words);
-/* Closes the device; prints the totals and returns the exit status of the program. */
+/* Closes the device; prints the totals and returns the exit status of the program: 77 when the
+ * device that was asked for is not there and all else passed. */
 int op_harness_report(void);
 
 /* op_harness_device.c: runs a call whose operands lie in block at slot[].offset, with block
  * uploaded before and downloaded after. 1: done; 0: no device is asked for, or the op has no
  * kernels; -1: failed, e says why. */
 int op_harness_device_run(const struct op_call *call, void *block, int64_t bytes, struct error *e);
+bool op_harness_device_missing(void);
 /* Validation messages so far; closes the device. */
 int op_harness_device_close(void);
 
