@@ -73,8 +73,8 @@ static void test_far_steps(void) {
 static void test_epochs(void) {
     struct random r = random_begin(5, RANDOM_TEST, 1, 1);
     int missing = 0, equal_orders = 0;
-    for (int round = 0; round < 200; round++) {
-        uint64_t n = 1 + random_below(&r, round % 10 ? 60 : 3000);
+    for (int round = 0; round < 2000; round++) {
+        uint64_t n = 1 + random_below(&r, round % 100 ? 60 : 3000);
         uint64_t seed = random_u64(&r), source = random_u64(&r);
         uint64_t *last = calloc(n, sizeof *last);
         for (uint64_t epoch = 0; epoch < 3; epoch++) {

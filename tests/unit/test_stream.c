@@ -394,6 +394,28 @@ static void test_refusals(void) {
     dataset_close(&only);
 }
 
+/* With more shards than are held open, one disappears during the run: that is no hole. */
+static void test_lost_shard(void) {
+    enum { SHARDS = 130 };
+    const char *place = fixture_folder();
+    char name[64];
+    struct dataset *d;
+    struct error e;
+    for (int i = 0; i < SHARDS; i++) {
+        snprintf(name, sizeof name, "l-%03d.tar", i);
+        write_shard(name, 1, i, 0);
+        CHECK_EQUAL(file_rename(fixture_path(folder, name), fixture_path(place, name), &e),
+                    STATUS_OK);
+    }
+    const struct dataset_source source = {.name = "lost", .shards = place};
+    CHECK_EQUAL(dataset_open(&d, &source, &e), STATUS_OK);
+    CHECK_EQUAL(run_to_failure(d, (struct stream_budget){0}, &e), STATUS_OK);
+    CHECK_EQUAL(file_remove(fixture_path(place, "l-077.tar"), &e), STATUS_OK);
+    CHECK_EQUAL(run_to_failure(d, (struct stream_budget){0}, &e), STATUS_NOT_FOUND);
+    CHECK_TRUE(strstr(e.text, "l-077.tar") != NULL);
+    dataset_close(&d);
+}
+
 /* Stops while threads are at work and batches wait. */
 static void test_early_close(void) {
     struct stream_config c = base_config();
@@ -426,6 +448,7 @@ int main(void) {
     test_holes();
     test_budgets();
     test_refusals();
+    test_lost_shard();
     test_early_close();
     dataset_close(&set_a);
     dataset_close(&set_b);
