@@ -109,6 +109,8 @@ static void test_every_damage_is_found(void) {
     }
     CHECK_EQUAL(silent, 0);
     CHECK_TRUE(refused > 200);
+    /* One zero block of the two is a cut too, though nothing is lost yet. */
+    CHECK_EQUAL(scan_bytes(path, tar.bytes, tar.n - 512, &s, NULL), STATUS_BAD_DATA);
     /* Zeroed from a member on: a cut that a preallocated file or a sparse copy leaves. */
     const size_t zero_from[] = {0, offsets[1] - 512, offsets[2] - 512, offsets[3] - 512};
     for (int i = 0; i < 4; i++) {
