@@ -245,6 +245,35 @@ static void test_texts(void) {
     stream_close(&s);
 }
 
+/* A sample that comes back in a later epoch is cropped anew and keeps other tags. */
+static void test_choices_change_with_the_step(void) {
+    enum { EPOCHS = 6 };
+    struct stream_config c = base_config();
+    const struct batch *b;
+    uint64_t pixels[EPOCHS] = {0}, tokens[EPOCHS] = {0};
+    int other_pixels = 0, other_tokens = 0;
+    c.n_parts = 1;
+    c.part[0].n = B_SAMPLES;
+    c.part[0].n_sources = 1;
+    c.part[0].source[0].dataset = set_b;
+    struct stream *s = open_stream(&c);
+    for (int epoch = 0; epoch < EPOCHS; epoch++) {
+        CHECK_EQUAL(stream_next(s, &b, NULL), STATUS_OK);
+        const struct batch_part *p = &b->part[0];
+        for (int slot = 0; slot < p->n; slot++) {
+            if (p->sample_id[slot] != dataset_sample(set_b, 1).id) continue;
+            pixels[epoch] = hash_64(picture(p, 0, slot), SIZE * SIZE * 3, 0);
+            tokens[epoch] = hash_64(p->tokens + slot * CONTEXT, CONTEXT * sizeof *p->tokens, 0);
+        }
+        other_pixels += epoch && pixels[epoch] != pixels[epoch - 1];
+        other_tokens += epoch && tokens[epoch] != tokens[epoch - 1];
+        stream_give_back(s, b);
+    }
+    CHECK_EQUAL(other_pixels, EPOCHS - 1);
+    CHECK_TRUE(other_tokens > 0);
+    stream_close(&s);
+}
+
 struct reports {
     int n;
     char last[400];
@@ -445,6 +474,7 @@ int main(void) {
     test_every_sample_once_per_epoch();
     test_views();
     test_texts();
+    test_choices_change_with_the_step();
     test_holes();
     test_budgets();
     test_refusals();
