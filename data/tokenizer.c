@@ -2,6 +2,7 @@
 #include "data/gzip.h"
 #include "data/tokenizer_bytes.h"
 #include "data/tokenizer_clean.h"
+#include "data/tokenizer_json.h"
 #include "pipeline/base/file.h"
 #include "pipeline/base/hash.h"
 
@@ -145,6 +146,7 @@ done:
 enum status tokenizer_open(struct tokenizer **out, const char *path, struct error *e) {
     enum status rc = STATUS_OK;
     char *bytes = NULL, *inflated = NULL;
+    struct text merges = {0};
     size_t size, inflated_size;
     struct tokenizer *t = calloc(1, sizeof *t);
     *out = NULL;
@@ -154,6 +156,10 @@ enum status tokenizer_open(struct tokenizer **out, const char *path, struct erro
     if (gzip_is(bytes, size)) {
         TRY(gzip_inflate(&inflated, &inflated_size, bytes, size, FILE_MAX, e));
         TRY(build(t, inflated, inflated_size, e));
+    } else if (size && bytes[0] == '{') {
+        rc = tokenizer_json_merges(&merges, bytes, size, path, e);
+        if (rc != STATUS_OK) goto named;
+        TRY(build(t, merges.bytes, merges.n, e));
     } else {
         TRY(build(t, bytes, size, e));
     }
@@ -162,6 +168,7 @@ done:
 named:
     free(bytes);
     free(inflated);
+    text_release(&merges);
     if (rc != STATUS_OK) tokenizer_close(&t);
     *out = t;
     return rc;

@@ -146,6 +146,13 @@ static void test_files(void) {
     struct tokenizer *t = NULL;
     CHECK_EQUAL(open_text("#version: 0.2\nc a\nca t</w>", &e), STATUS_OK);
     CHECK_EQUAL(open_text("#version: 0.2\r\nc a\r\nca t</w>\r\n", &e), STATUS_OK);
+    CHECK_EQUAL(open_text("{\"model\": {\"merges\": [\"c a\", \"ca t</w>\"]}}", &e), STATUS_OK);
+    CHECK_EQUAL(open_text("{\"model\": {\"merges\": [[\"c\", \"a\"], [\"ca\", \"t</w>\"]]}}", &e),
+                STATUS_OK);
+    CHECK_EQUAL(open_text("{\"model\": {\"merges\": [\"c a\", [\"ca\"]]}}", &e), STATUS_BAD_DATA);
+    CHECK_TRUE(strstr(e.text, "model.merges[1]") != NULL);
+    CHECK_EQUAL(open_text("{\"c\": 66, \"ca\": 512}", &e), STATUS_BAD_DATA);
+    CHECK_TRUE(strstr(e.text, "merges.txt beside it") != NULL);
     CHECK_EQUAL(open_text("#version: 0.2\nc a\nca\n", &e), STATUS_BAD_DATA);
     CHECK_TRUE(strstr(e.text, "merges.txt: line 3:") != NULL);
     CHECK_EQUAL(open_text("#version: 0.2\nc a\nc o w\n", &e), STATUS_BAD_DATA);
