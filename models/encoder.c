@@ -192,6 +192,12 @@ done:
     return rc;
 }
 
+enum status encoder_compile_longest(struct encoder *n, struct error *e) {
+    if (n->config.tower == TOWER_TEXT)
+        n->bucket = (n->config.view.architecture->context - 1) / bucket_step(n);
+    return compile(n, n->bucket, e);
+}
+
 struct work *const *encoder_forward(const struct encoder *n) {
     return n->program[n->bucket]->forward;
 }

@@ -49,6 +49,9 @@ enum status encoder_set_pixels(struct encoder *n, const uint8_t *pixels, const i
 enum status encoder_set_text(struct encoder *n, const int32_t *ids, int context,
                              const int32_t *length, struct error *e);
 
+/* Compiles the text program of the longest captions: what the worst step takes. */
+enum status encoder_compile_longest(struct encoder *n, struct error *e);
+
 /* The prepared work of the current step, n_slices items each; backward NULL: nothing learns. */
 struct work *const *encoder_forward(const struct encoder *n);
 struct work *const *encoder_backward(const struct encoder *n);

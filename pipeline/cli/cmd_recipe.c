@@ -1,4 +1,5 @@
 /* sapwood recipe: checks and explains recipes. */
+#include "pipeline/cli/cmd_plan.h"
 #include "pipeline/cli/command_list.h"
 #include "pipeline/cli/options.h"
 #include "pipeline/train/recipe.h"
@@ -38,11 +39,15 @@ static enum status explain(int argc, char **argv, struct error *e) {
     enum status rc = STATUS_OK;
     struct recipe *r = NULL;
     struct text text = {0};
+    char folder[256];
     TRY(read_command("recipe explain",
-                     "Prints the recipe with every default filled in and every path resolved.", &r,
-                     argc, argv, e));
+                     "Prints the recipe with every default filled in and every path resolved, and "
+                     "what a run would take: trained parameters, peak memory, FLOPs.",
+                     &r, argc, argv, e));
     TRY(recipe_write(r, &text, e));
-    fputs(text_string(&text), stdout);
+    snprintf(folder, sizeof folder, "runs/%s", r->name);
+    printf("%s\n", text_string(&text));
+    TRY(cmd_plan_print(r, folder, e));
 done:
     text_release(&text);
     recipe_destroy(&r);

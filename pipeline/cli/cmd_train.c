@@ -1,14 +1,13 @@
 /* sapwood train: runs a recipe. */
 #include "pipeline/base/file.h"
 #include "pipeline/base/log.h"
+#include "pipeline/cli/cmd_plan.h"
 #include "pipeline/cli/command_list.h"
 #include "pipeline/cli/options.h"
-#include "pipeline/train/job.h"
 #include "pipeline/train/trainer.h"
 
 #include <signal.h>
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 static volatile sig_atomic_t stop_signal;
@@ -27,38 +26,7 @@ static void catch_signals(void) {
         sigaction(numbers[i], &action, NULL);
 }
 
-static void print_plan(const struct recipe *r, const struct job *j) {
-    const struct parameters *p = &j->model.parameters;
-    const int pairs = recipe_slots(r, BATCH_ROLE_UPDATE);
-    printf("device           %s\n", j->backend->name);
-    printf("parameters       %lld, trained %lld (%.2f %%)\n", (long long)p->n_total,
-           (long long)p->n_trainable, 100.0 * (double)p->n_trainable / (double)p->n_total);
-    printf("steps            %lld in %d stages, %d pairs each\n", (long long)recipe_steps(r),
-           recipe_n_stages(r), pairs);
-    printf("planned memory   %.1f MiB at the peak, without pictures on their way\n",
-           (double)learner_bytes(&j->learner) / (1 << 20));
-    printf("FLOPs            %.3f GFLOP per step without text, which depends on its length\n",
-           learner_flops(&j->learner) * 1e-9);
-    for (int i = 0; i < j->n_datasets; i++) {
-        const struct dataset_counts n = dataset_counts(j->opened[i].dataset);
-        printf("source           %s: %lld samples in %d shards, %lld damaged\n",
-               dataset_name(j->opened[i].dataset), (long long)n.samples, n.shards,
-               (long long)n.damaged);
-    }
-}
-
-static enum status dry_run(const struct recipe *r, const char *run, struct error *e) {
-    enum status rc = STATUS_OK;
-    struct job j = {0};
-    TRY(job_open(&j, r, run, true, e));
-    print_plan(r, &j);
-done:
-    job_close(&j);
-    return rc;
-}
-
 enum status command_train(int argc, char **argv, struct error *e) {
-    static const char *const resume_words[] = {"auto", "never", NULL};
     enum status rc = STATUS_OK;
     const char *path = NULL, *run = NULL, *resume = "auto";
     struct option_list settings = {0};
@@ -69,9 +37,9 @@ enum status command_train(int argc, char **argv, struct error *e) {
         {"RECIPE", OPTION_PLACE, &path, .required = true, .help = "recipe file (JSON)"},
         {"run", OPTION_TEXT, &run, .argument = "DIR",
          .help = "run folder, made when missing; without it runs/NAME"},
-        {"resume", OPTION_CHOICE, &resume, .choices = resume_words,
+        {"resume", OPTION_TEXT, &resume, .argument = "auto|never|PATH",
          .help = "auto: go on from the newest checkpoint of the run folder; never: refuse a folder "
-                 "that has one"},
+                 "that has one; PATH: go on from this checkpoint and set newer ones aside"},
         {"set", OPTION_LIST, &settings, .argument = "a.b=VALUE",
          .help = "changes one value of the recipe; may be given several times"},
         {"dry-run", OPTION_FLAG, &dry,
@@ -88,14 +56,14 @@ enum status command_train(int argc, char **argv, struct error *e) {
     if (!run) snprintf(folder, sizeof folder, "runs/%s", r->name);
     log_set_level(quiet ? LOG_WARNING : LOG_INFO);
     if (dry) {
-        TRY(dry_run(r, run ? run : folder, e));
+        TRY(cmd_plan_print(r, run ? run : folder, e));
         goto done;
     }
     catch_signals();
     const struct trainer_options o = {
         .recipe = r,
         .run = run ? run : folder,
-        .resume = strcmp(resume, "never") ? TRAINER_RESUME_AUTO : TRAINER_RESUME_NEVER,
+        .resume = resume,
         .stop = &stop_signal,
     };
     TRY(trainer_run(&o, e));

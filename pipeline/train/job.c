@@ -196,8 +196,7 @@ done:
     return rc;
 }
 
-enum status job_open(struct job *j, const struct recipe *r, const char *run, bool dry,
-                     struct error *e) {
+enum status job_open(struct job *j, const struct recipe *r, const char *run, struct error *e) {
     enum status rc = STATUS_OK;
     const struct backend_options options = {.device = r->device, .threads = (int)r->threads};
     memset(j, 0, sizeof *j);
@@ -206,7 +205,7 @@ enum status job_open(struct job *j, const struct recipe *r, const char *run, boo
         snprintf(j->cache, sizeof j->cache, "%s", r->data.cache);
     else
         TRY(file_join(j->cache, run, "cache", e));
-    if (!dry) TRY(file_make_folders(j->cache, e));
+    TRY(file_make_folders(j->cache, e));
     TRY(open_model(j, e));
     TRY(open_datasets(j, e));
     TRY(backend_create(&j->backend, &options, e));

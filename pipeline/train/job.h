@@ -30,10 +30,8 @@ struct job {
     char cache[4096]; /* folder of indices and teacher features */
 };
 
-/* run: the run folder, for the cache when the recipe names none. dry: stops before anything is read
- * but headers: no teacher features. */
-enum status job_open(struct job *j, const struct recipe *r, const char *run, bool dry,
-                     struct error *e);
+/* run: the run folder, for the cache when the recipe names none. */
+enum status job_open(struct job *j, const struct recipe *r, const char *run, struct error *e);
 void job_close(struct job *j);
 
 /* The dataset of a source of the recipe, opened by job_open. */

@@ -356,6 +356,13 @@ enum status learner_update(struct learner *l, struct error *e) {
     return l->backend->table->run(l->backend, l->update->forward, 1, e);
 }
 
+enum status learner_compile_longest(struct learner *l, struct error *e) {
+    enum status rc = STATUS_OK;
+    for (int i = 0; i < l->n_encoders; i++) TRY(encoder_compile_longest(l->encoder[i], e));
+done:
+    return rc;
+}
+
 int64_t learner_bytes(const struct learner *l) {
     int64_t bytes = l->model->frozen->bytes + l->model->student->bytes;
     const struct buffer *const fixed[] = {l->gradients, l->gradient, l->first, l->second,

@@ -111,7 +111,11 @@ enum status learner_gradients(struct learner *l, struct learner_numbers *n, stru
 /* Applies the update. */
 enum status learner_update(struct learner *l, struct error *e);
 
-/* Peak bytes of planned memory: weights, gradients, moments, activations. */
+/* Compiles the text programs of the longest captions, so that the two numbers below are those of
+ * the worst step. */
+enum status learner_compile_longest(struct learner *l, struct error *e);
+/* Planned memory: weights, gradients, moments, activations of the programs compiled so far; and the
+ * FLOPs of a step at the present text length. */
 int64_t learner_bytes(const struct learner *l);
 double learner_flops(const struct learner *l);
 

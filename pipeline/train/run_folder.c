@@ -157,30 +157,41 @@ done:
     return rc;
 }
 
-enum status run_folder_load(struct run_folder *f, struct job *j, bool resume,
+/* Opens the newest valid checkpoint; NOT_FOUND allows a fresh start. */
+static enum status find_checkpoint(struct run_folder *f, const char *resume, struct checkpoint **c,
+                                   struct error *e) {
+    enum status rc = STATUS_OK;
+    struct text warnings = {0};
+    rc = checkpoint_find(c, f->path, &warnings, e);
+    if (warnings.n) log_warning("%s", text_string(&warnings));
+    if (rc == STATUS_OK && !strcmp(resume, "never"))
+        rc = fail(e, STATUS_IN_USE,
+                  "%s: has a checkpoint of step %" PRId64
+                  " but --resume never was given; choose another folder with --run or remove it",
+                  f->path, checkpoint_step(*c));
+    text_release(&warnings);
+    return rc;
+}
+
+enum status run_folder_load(struct run_folder *f, struct job *j, const char *resume,
                             struct run_position *p, struct error *e) {
     enum status rc = STATUS_OK;
     struct checkpoint *c = NULL;
-    struct text warnings = {0}, recipe = {0};
+    struct text recipe = {0};
     char path[FILE_PATH_MAX];
     *p = (struct run_position){0};
-    rc = checkpoint_find(&c, f->path, &warnings, e);
-    if (warnings.n) log_warning("%s", text_string(&warnings));
-    if (rc == STATUS_OK && !resume)
-        TRY(fail(e, STATUS_IN_USE,
-                 "%s: has a checkpoint of step %" PRId64
-                 " but --resume never was given; choose another folder with --run or remove it",
-                 f->path, checkpoint_step(c)));
+    const bool is_path = strcmp(resume, "auto") && strcmp(resume, "never");
+    rc = is_path ? checkpoint_open(&c, resume, e) : find_checkpoint(f, resume, &c, e);
     if (rc == STATUS_OK) TRY(resume_from(f, j, c, p, e));
-    if (rc == STATUS_NOT_FOUND) rc = STATUS_OK;
+    if (rc == STATUS_NOT_FOUND && !is_path) rc = STATUS_OK;
     TRY(rc);
+    if (is_path) TRY(checkpoint_set_aside(f->path, p->step, e));
     TRY(open_logs(f, !p->is_resumed, e));
     TRY(recipe_write(f->recipe, &recipe, e));
     TRY(file_join(path, f->path, "recipe.resolved.json", e));
     TRY(file_write_all(path, recipe.bytes, recipe.n, e));
 done:
     checkpoint_destroy(&c);
-    text_release(&warnings);
     text_release(&recipe);
     return rc;
 }

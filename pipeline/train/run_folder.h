@@ -39,11 +39,11 @@ enum status run_folder_open(struct run_folder *f, const char *path, const struct
                             struct error *e);
 void run_folder_close(struct run_folder *f);
 
-/* Finds where to begin. resume: from the newest valid checkpoint, whose recipe, data, weights and
- * numerics must be those of the job (MISMATCH names the first that is not). Without resume, a
- * folder that has checkpoints is refused. Opens the logs, cut to the position, and writes
- * recipe.resolved.json. */
-enum status run_folder_load(struct run_folder *f, struct job *j, bool resume,
+/* Finds where to begin. resume: `auto`, the newest valid checkpoint; `never`, a folder that has
+ * checkpoints is refused; or the folder of a checkpoint of this run, newer ones are set aside. The
+ * checkpoint's recipe, data, weights and numerics must be those of the job (MISMATCH names the
+ * first that is not). Opens the logs, cut to the position, and writes recipe.resolved.json. */
+enum status run_folder_load(struct run_folder *f, struct job *j, const char *resume,
                             struct run_position *p, struct error *e);
 
 /* Appends text and a line end to a log; releases text. */

@@ -304,12 +304,12 @@ enum status trainer_run(const struct trainer_options *o, struct error *e) {
     struct trainer t = {.options = *o, .recipe = o->recipe};
     const int64_t total = recipe_steps(o->recipe);
     TRY(run_folder_open(&t.folder, o->run, o->recipe, e));
-    TRY(job_open(&t.job, o->recipe, o->run, false, e));
+    TRY(job_open(&t.job, o->recipe, o->run, e));
     log_info("%s on %s: %lld parameters, %lld trained, %.0f MiB planned", t.recipe->name,
              t.job.backend->name, (long long)t.job.model.parameters.n_total,
              (long long)t.job.model.parameters.n_trainable,
              (double)learner_bytes(&t.job.learner) / (1 << 20));
-    TRY(run_folder_load(&t.folder, &t.job, o->resume == TRAINER_RESUME_AUTO, &t.position, e));
+    TRY(run_folder_load(&t.folder, &t.job, o->resume, &t.position, e));
     t.first_step = t.position.step;
     t.started = t.shown = seconds();
     if (!t.position.is_resumed) {

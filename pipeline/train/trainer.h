@@ -10,15 +10,10 @@
 
 #include <signal.h>
 
-enum trainer_resume {
-    TRAINER_RESUME_AUTO,  /* from the newest valid checkpoint of the run; from the start if none */
-    TRAINER_RESUME_NEVER, /* the run folder must be new or empty of checkpoints */
-};
-
 struct trainer_options {
     const struct recipe *recipe;
-    const char *run; /* folder, made when missing */
-    enum trainer_resume resume;
+    const char *run;                   /* folder, made when missing */
+    const char *resume;                /* auto, never or a checkpoint: run_folder_load */
     const volatile sig_atomic_t *stop; /* not 0: checkpoint and return STOPPED; may be NULL */
 };
 

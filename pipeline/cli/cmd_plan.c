@@ -1,0 +1,35 @@
+#include "pipeline/cli/cmd_plan.h"
+
+#include "pipeline/train/job.h"
+
+#include <stdio.h>
+
+static void print_plan(const struct recipe *r, const struct job *j) {
+    const struct parameters *p = &j->model.parameters;
+    printf("device          %s\n", j->backend->name);
+    printf("parameters      %lld, trained %lld (%.2f %%)\n", (long long)p->n_total,
+           (long long)p->n_trainable, 100.0 * (double)p->n_trainable / (double)p->n_total);
+    printf("steps           %lld in %d stages, %d pairs each\n", (long long)recipe_steps(r),
+           recipe_n_stages(r), recipe_slots(r, BATCH_ROLE_UPDATE));
+    printf("memory          %.1f MiB planned, with the longest captions\n",
+           (double)learner_bytes(&j->learner) / (1 << 20));
+    printf("FLOPs           %.3f GFLOP per step, with the longest captions\n",
+           learner_flops(&j->learner) * 1e-9);
+    for (int i = 0; i < j->n_datasets; i++) {
+        const struct dataset_counts n = dataset_counts(j->opened[i].dataset);
+        printf("source          %s: %lld samples in %d shards, %lld damaged\n",
+               dataset_name(j->opened[i].dataset), (long long)n.samples, n.shards,
+               (long long)n.damaged);
+    }
+}
+
+enum status cmd_plan_print(const struct recipe *r, const char *run, struct error *e) {
+    enum status rc = STATUS_OK;
+    struct job j = {0};
+    TRY(job_open(&j, r, run, e));
+    TRY(learner_compile_longest(&j.learner, e));
+    print_plan(r, &j);
+done:
+    job_close(&j);
+    return rc;
+}
