@@ -4,8 +4,8 @@
  *   retrieval       image_to_text_R@1, @5, @10 (a picture asks for its captions) and
  *                   text_to_image_R@1, @5, @10
  *   classification  acc1, acc5, mean_per_class_recall
- * All are 0 to 1. A set smaller than k has R@k 1 when every query counts. The score of a set, by
- * which it is compared over time, is the mean of both R@1, or acc1.
+ * All are 0 to 1. With k items or fewer R@k is 1, unless scores tie (see retrieval.h). The score of
+ * a set, by which it is compared over time, is the mean of both R@1, or acc1.
  *
  * The same model, device and slice size give the same numbers to the last bit. */
 #ifndef PIPELINE_EVAL_EVALUATION_H

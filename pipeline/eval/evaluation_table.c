@@ -1,0 +1,254 @@
+#include "pipeline/eval/evaluation_table.h"
+
+#include "pipeline/base/file.h"
+#include "pipeline/base/json.h"
+#include "pipeline/eval/retention.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { FILE_BYTES_MAX = 256 << 20, NAMES_MAX = 4096, CELL = 64 };
+
+/* Different texts in the order in which they came. */
+struct names {
+    char *item[NAMES_MAX];
+    int n;
+};
+
+/* One number of a line. */
+struct entry {
+    int moment, set;
+    double value;
+};
+
+struct table {
+    struct names moments; /* "start" and stages */
+    struct names sets;
+    struct names metrics; /* that lines have, for messages */
+    struct entry *entry;
+    int n, capacity;
+};
+
+static enum status names_add(struct names *names, const char *text, int *number, struct error *e) {
+    for (*number = 0; *number < names->n; ++*number)
+        if (!strcmp(names->item[*number], text)) return STATUS_OK;
+    if (names->n == NAMES_MAX)
+        return fail(e, STATUS_BAD_DATA, "more than %d stages, sets or metrics", NAMES_MAX);
+    names->item[names->n] = text_copy(text);
+    if (!names->item[names->n]) return fail(e, STATUS_NO_MEMORY, "no memory for a table");
+    names->n++;
+    return STATUS_OK;
+}
+
+static void names_release(struct names *names) {
+    while (names->n > 0) free(names->item[--names->n]);
+}
+
+static enum status add_entry(struct table *t, struct entry entry, struct error *e) {
+    if (t->n == t->capacity) {
+        const int capacity = t->capacity ? 2 * t->capacity : 64;
+        struct entry *grown = realloc(t->entry, (size_t)capacity * sizeof *grown);
+        if (!grown) return fail(e, STATUS_NO_MEMORY, "no memory for a table");
+        t->entry = grown;
+        t->capacity = capacity;
+    }
+    t->entry[t->n++] = entry;
+    return STATUS_OK;
+}
+
+static enum status read_line(struct table *t, const struct json *line, const char *metric,
+                             struct error *e) {
+    enum status rc = STATUS_OK;
+    struct entry entry;
+    const char *after, *set;
+    int ignored;
+    TRY(json_expect(line, JSON_OBJECT, e));
+    TRY(json_text(line, "after", &after, e));
+    TRY(json_text(line, "set", &set, e));
+    TRY(names_add(&t->moments, after, &entry.moment, e));
+    TRY(names_add(&t->sets, set, &entry.set, e));
+    for (const struct json *m = line->first; m; m = m->next)
+        if (m->kind == JSON_NUMBER) TRY(names_add(&t->metrics, m->name, &ignored, e));
+    const struct json *value = json_find(line, metric);
+    if (!value) goto done;
+    TRY(json_as_double(value, -1e300, 1e300, &entry.value, e));
+    TRY(add_entry(t, entry, e));
+done:
+    return rc;
+}
+
+static enum status read_lines(struct table *t, const char *path, const char *metric,
+                              struct error *e) {
+    enum status rc = STATUS_OK;
+    struct json_document *document = NULL;
+    char *bytes = NULL;
+    size_t n;
+    int number = 0;
+    TRY(file_read_all(&bytes, &n, path, FILE_BYTES_MAX, e));
+    for (const char *line = bytes, *end; (end = memchr(line, '\n', n - (size_t)(line - bytes)));
+         line = end + 1) {
+        char place[FILE_PATH_MAX + 16];
+        snprintf(place, sizeof place, "%s line %d", path, ++number);
+        TRY(json_parse(&document, line, (size_t)(end - line), place, e));
+        TRY(read_line(t, json_root(document), metric, e));
+        json_destroy(&document);
+    }
+done:
+    json_destroy(&document);
+    free(bytes);
+    return rc;
+}
+
+/* --- Sets and stages --- */
+
+static bool belongs(const char *set, const char *stage) {
+    const size_t n = strlen(stage);
+    return !strncmp(set, stage, n) && (set[n] == 0 || strchr("-_./", set[n]));
+}
+
+/* The stage, from 1, that a set belongs to, or 0. */
+static int stage_of(const struct table *t, const char *set) {
+    int found = 0;
+    for (int s = 1; s < t->moments.n; s++)
+        if (belongs(set, t->moments.item[s]) &&
+            (found == 0 || strlen(t->moments.item[s]) > strlen(t->moments.item[found])))
+            found = s;
+    return found;
+}
+
+/* --- Writing --- */
+
+static void write_cell(struct text *out, int width, double value) {
+    if (isnan(value))
+        text_printf(out, "  %*s", width, "-");
+    else
+        text_printf(out, "  %*.1f", width, value == 0 ? 0.0 : 100 * value);
+}
+
+static int set_width(const struct table *t, int set) {
+    const int n = (int)strlen(t->sets.item[set]);
+    return n < 5 ? 5 : n;
+}
+
+static void write_row(struct text *out, const struct table *t, int first_width, const char *name,
+                      const double *values, double mean) {
+    text_printf(out, "%-*s", first_width, name);
+    for (int s = 0; s < t->sets.n; s++) write_cell(out, set_width(t, s), values[s]);
+    write_cell(out, 5, mean);
+    text_append_char(out, '\n');
+}
+
+static double mean_of(const double *values, int n) {
+    double sum = 0;
+    int found = 0;
+    for (int i = 0; i < n; i++)
+        if (!isnan(values[i])) {
+            sum += values[i];
+            found++;
+        }
+    return found ? sum / found : (double)NAN;
+}
+
+/* The three rows below the moments. score is whole: no cell is empty. */
+static enum status write_retention(struct text *out, const struct table *t, int first_width,
+                                   const double *score, struct error *e) {
+    const int n = t->sets.n;
+    double *rows = malloc((size_t)n * 3 * sizeof *rows);
+    int *taught_in = malloc((size_t)n * sizeof *taught_in);
+    if (!rows || !taught_in) {
+        free(rows);
+        free(taught_in);
+        return fail(e, STATUS_NO_MEMORY, "no memory for a table");
+    }
+    const struct retention_table table = {score, taught_in, t->moments.n - 1, n};
+    for (int s = 0; s < n; s++) taught_in[s] = stage_of(t, t->sets.item[s]);
+    for (int s = 0; s < n; s++) {
+        const struct retention r = retention_domain(&table, s);
+        const bool is_exposed = taught_in[s] < table.n_stages;
+        rows[s] = taught_in[s] > 0 ? r.gained : (double)NAN;
+        rows[n + s] = is_exposed ? r.forgotten : (double)NAN;
+        rows[2 * n + s] = is_exposed ? r.retained : (double)NAN;
+    }
+    const struct retention mean = retention_mean(&table);
+    write_row(out, t, first_width, "gained", rows,
+              isnan(mean_of(rows, n)) ? (double)NAN : mean.gained);
+    write_row(out, t, first_width, "forgotten", rows + n,
+              isnan(mean_of(rows + n, n)) ? (double)NAN : mean.forgotten);
+    write_row(out, t, first_width, "retained", rows + 2 * n,
+              isnan(mean_of(rows + 2 * n, n)) ? (double)NAN : mean.retained);
+    free(rows);
+    free(taught_in);
+    return STATUS_OK;
+}
+
+static enum status write_table(struct text *out, const struct table *t, const char *metric,
+                               struct error *e) {
+    const int n = t->sets.n, n_moments = t->moments.n;
+    const int cells = n * n_moments;
+    char name[CELL * 2];
+    int first_width = 16;
+    double *score = malloc((size_t)cells * sizeof *score);
+    bool is_whole = n_moments > 1 && !strcmp(t->moments.item[0], "start");
+    enum status rc = STATUS_OK;
+    if (!score) return fail(e, STATUS_NO_MEMORY, "no memory for a table");
+    for (int i = 0; i < cells; i++) score[i] = (double)NAN;
+    for (int i = 0; i < t->n; i++)
+        score[t->entry[i].moment * n + t->entry[i].set] = t->entry[i].value;
+    for (int i = 0; i < cells; i++) is_whole = is_whole && !isnan(score[i]);
+    snprintf(name, sizeof name, "%.*s, percent", CELL, metric);
+    if ((int)strlen(name) > first_width) first_width = (int)strlen(name);
+    for (int m = 0; m < n_moments; m++) {
+        const int width = (int)strlen(t->moments.item[m]) + 6;
+        if (width > first_width && width < CELL) first_width = width;
+    }
+    text_printf(out, "%-*s", first_width, name);
+    for (int s = 0; s < n; s++) text_printf(out, "  %*s", set_width(t, s), t->sets.item[s]);
+    text_printf(out, "  %5s\n", "mean");
+    for (int m = 0; m < n_moments; m++) {
+        const char *moment = t->moments.item[m];
+        snprintf(name, sizeof name, "%s%.*s", strcmp(moment, "start") ? "after " : "", CELL,
+                 moment);
+        write_row(out, t, first_width, name, score + m * n, mean_of(score + m * n, n));
+    }
+    if (is_whole) rc = write_retention(out, t, first_width, score, e);
+    free(score);
+    return rc == STATUS_OK ? text_check(out, e) : rc;
+}
+
+/* No line has the metric. */
+static enum status unknown_metric(const struct table *t, const char *path, const char *metric,
+                                  struct error *e) {
+    struct text list = {0};
+    for (int i = 0; i < t->metrics.n; i++)
+        text_printf(&list, "%s%s", i ? ", " : "", t->metrics.item[i]);
+    const enum status rc = fail(e, STATUS_BAD_ARG, "%s: no metric %s; expected one of: %s", path,
+                                metric, text_string(&list));
+    text_release(&list);
+    return rc;
+}
+
+enum status evaluation_table(struct text *out, const char *path, const char *metric,
+                             struct error *e) {
+    enum status rc = STATUS_OK;
+    struct table *t = calloc(1, sizeof *t);
+    if (!t) return fail(e, STATUS_NO_MEMORY, "no memory for a table");
+    if (!metric) metric = "score";
+    TRY(read_lines(t, path, metric, e));
+    if (t->sets.n == 0)
+        TRY(fail(e, STATUS_NOT_FOUND,
+                 "%s: no evaluation yet; does the recipe have "
+                 "evaluation.sets?",
+                 path));
+    if (t->n == 0) TRY(unknown_metric(t, path, metric, e));
+    TRY(write_table(out, t, metric, e));
+done:
+    names_release(&t->moments);
+    names_release(&t->sets);
+    names_release(&t->metrics);
+    free(t->entry);
+    free(t);
+    return rc;
+}

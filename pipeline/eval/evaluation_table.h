@@ -1,0 +1,27 @@
+/* evaluation_table: the lines of an evaluation.jsonl as a table for people.
+ *
+ *   score, percent      emoji  photos  fashion    mean
+ *   start                41.2    10.0      9.8    20.3
+ *   after photos         38.0    16.0      9.9    21.3
+ *   after fashion        30.1    15.0     71.3    38.8
+ *   gained                  -     6.0     61.4    33.7
+ *   forgotten            11.1     1.0        -     6.1
+ *   retained             73.1    93.8        -    83.4
+ *
+ * A set belongs to the stage whose name it has, alone or in front of one of `-_./` and more
+ * ("photos-test" to "photos"); the one with the longest name if several fit. gained, forgotten and
+ * retained are those of retention.h; they are left out while there is no line "start" or no stage
+ * has ended. The mean of the moments is over the sets that were measured. */
+#ifndef PIPELINE_EVAL_EVALUATION_TABLE_H
+#define PIPELINE_EVAL_EVALUATION_TABLE_H
+
+#include "pipeline/base/status.h"
+#include "pipeline/base/text.h"
+
+/* Appends the table of one metric; NULL: "score". Errors: those of file_read_all; BAD_DATA with the
+ * line that is no evaluation; BAD_ARG when no line has the metric, naming those there are. A last
+ * line without its end, as a killed run leaves it, is not read. */
+enum status evaluation_table(struct text *out, const char *path, const char *metric,
+                             struct error *e);
+
+#endif
