@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { SEEN_MAX = 16 };
 
@@ -97,10 +98,9 @@ static void test_every_damage_is_found(void) {
     size_t offsets[6], end = small_tar(&tar, offsets);
     int silent = 0, refused = 0;
     CHECK_EQUAL(scan_bytes(path, tar.bytes, tar.n, &whole, NULL), STATUS_OK);
-    /* fsync of each of thousands of files would take most of the time: cut one file instead. */
     for (size_t n = tar.n; n-- > 0;) {
         if (n > 40 && n < end - 40 && n % 512 > 1 && n % 512 < 511 && n % 37) continue;
-        CHECK_EQUAL(file_cut(path, n, NULL), STATUS_OK);
+        CHECK_EQUAL(truncate(path, (off_t)n), 0);
         s = (struct seen){0};
         if (shard_scan(path, note, &s, NULL) == STATUS_OK)
             silent += s.n != whole.n || memcmp(&s, &whole, sizeof s) != 0;
