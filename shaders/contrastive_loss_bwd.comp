@@ -16,20 +16,20 @@ layout(binding = 5) readonly buffer ColumnLse { float column_lse[]; };   /* (n) 
 layout(binding = 6) readonly buffer Dloss { float dloss[]; };            /* () */
 
 void main() {
-    const uint i = row_number(), lane = row_lane();
+    const uint i = row_number(p.lanes), lane = row_lane(p.lanes);
     const bool is_used = i < p.n && usable[min(i, p.n - 1)] != 0.0;
     const float scale = math_exp(logit_scale[0]);
     float n_usable = 0.0, n_targets = 0.0;
-    for (uint j = lane; j < p.n; j += ROW_LANES) {
+    for (uint j = lane; j < p.n; j += p.lanes) {
         if (usable[j] == 0.0) continue;
         n_usable += 1.0;
         if (is_used && caption_id[i] == caption_id[j]) n_targets += 1.0;
     }
-    const vec3 counts = row_sum3(vec3(n_usable, n_targets, 0.0));
+    const vec3 counts = row_sum3(vec3(n_usable, n_targets, 0.0), p.lanes);
     n_usable = counts.x, n_targets = counts.y;
     const uint end = i < p.n ? p.n : 0;
     float sum = 0.0;
-    for (uint j = lane; j < end; j += ROW_LANES) {
+    for (uint j = lane; j < end; j += p.lanes) {
         float e = 0.0;
         if (is_used && usable[j] != 0.0) {
             const float z = scale * scratch[i * p.n + j];
@@ -40,6 +40,6 @@ void main() {
         }
         scratch[i * p.n + j] = scale * e;
     }
-    sum = row_sum(sum);
+    sum = row_sum(sum, p.lanes);
     if (lane == 0 && i < p.n) scratch[p.terms + i] = sum;
 }

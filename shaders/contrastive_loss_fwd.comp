@@ -14,28 +14,28 @@ layout(binding = 3) readonly buffer Usable { float usable[]; };          /* (n) 
 layout(binding = 4) writeonly buffer Lse { float lse[]; };               /* (n) */
 
 void main() {
-    const uint i = row_number(), lane = row_lane();
+    const uint i = row_number(p.lanes), lane = row_lane(p.lanes);
     const bool is_used = i < p.n && usable[min(i, p.n - 1)] != 0.0;
     const float scale = math_exp(logit_scale[0]);
     float largest = -3.4e38, n_usable = 0.0, n_targets = 0.0;
-    for (uint j = lane; j < p.n; j += ROW_LANES) {
+    for (uint j = lane; j < p.n; j += p.lanes) {
         if (usable[j] == 0.0) continue;
         n_usable += 1.0;
         if (!is_used) continue;
         largest = max(largest, scale * scratch[i * p.line + j * p.item]);
         if (caption_id[i] == caption_id[j]) n_targets += 1.0;
     }
-    largest = row_max(largest);
-    const vec3 counts = row_sum3(vec3(n_usable, n_targets, 0.0));
+    largest = row_max(largest, p.lanes);
+    const vec3 counts = row_sum3(vec3(n_usable, n_targets, 0.0), p.lanes);
     n_usable = counts.x, n_targets = counts.y;
     float sum = 0.0, targets = 0.0;
-    for (uint j = lane; j < p.n && is_used; j += ROW_LANES) {
+    for (uint j = lane; j < p.n && is_used; j += p.lanes) {
         if (usable[j] == 0.0) continue;
         const float z = scale * scratch[i * p.line + j * p.item] - largest;
         sum += math_exp(z);
         if (caption_id[i] == caption_id[j]) targets += z;
     }
-    const vec3 sums = row_sum3(vec3(sum, targets, 0.0));
+    const vec3 sums = row_sum3(vec3(sum, targets, 0.0), p.lanes);
     sum = sums.x, targets = sums.y;
     if (lane != 0 || i >= p.n) return;
     lse[i] = is_used ? largest + math_log(sum) : 0.0;

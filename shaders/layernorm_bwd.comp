@@ -12,19 +12,19 @@ layout(binding = 3) readonly buffer Dy { float dy[]; };                 /* (rows
 layout(binding = 4) buffer Dx { float dx[]; };                          /* (rows, columns) */
 
 void main() {
-    const uint row = row_number(), lane = row_lane(), start = row * p.columns;
+    const uint row = row_number(p.lanes), lane = row_lane(p.lanes), start = row * p.columns;
     const uint end = row < p.rows ? p.columns : 0;
     const float mean = row < p.rows ? statistics[2 * row] : 0.0;
     const float r = row < p.rows ? statistics[2 * row + 1] : 0.0;
     float sum_g = 0.0, sum_gh = 0.0;
-    for (uint c = lane; c < end; c += ROW_LANES) {
+    for (uint c = lane; c < end; c += p.lanes) {
         const float g = dy[start + c] * gain[c];
         sum_g += g;
         sum_gh += g * ((x[start + c] - mean) * r);
     }
-    const vec3 means = row_sum3(vec3(sum_g, sum_gh, 0.0)) / float(p.columns);
+    const vec3 means = row_sum3(vec3(sum_g, sum_gh, 0.0), p.lanes) / float(p.columns);
     const float mean_g = means.x, mean_gh = means.y;
-    for (uint c = lane; c < end; c += ROW_LANES) {
+    for (uint c = lane; c < end; c += p.lanes) {
         const float h = (x[start + c] - mean) * r;
         const float d = r * (dy[start + c] * gain[c] - mean_g - h * mean_gh);
         dx[start + c] = (p.flags & LAYERNORM_ADD_X) != 0 ? dx[start + c] + d : d;

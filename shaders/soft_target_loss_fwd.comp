@@ -12,23 +12,23 @@ layout(binding = 7) writeonly buffer Terms { float terms[]; };            /* (li
 bool is_used(uint row) { return p.by_columns != 0 ? weight[row] > 0.0 : weight[row] != 0.0; }
 
 void main() {
-    const uint line = row_number(), lane = row_lane();
+    const uint line = row_number(p.lanes), lane = row_lane(p.lanes);
     const bool by_columns = p.by_columns != 0;
     const uint lines = by_columns ? p.columns : p.rows;
     const uint items = line >= lines ? 0 : by_columns ? p.rows : p.columns;
     const float s = scale();
     float student_max = -3.4e38, teacher_max = -3.4e38, used = 0.0;
-    for (uint item = lane; item < items; item += ROW_LANES) {
+    for (uint item = lane; item < items; item += p.lanes) {
         const uint row = by_columns ? item : line, column = by_columns ? line : item;
         if (!is_used(row)) continue;
         used = 1.0;
         student_max = max(student_max, student_logit(row, column, s));
         teacher_max = max(teacher_max, teacher_logit(row, column, s));
     }
-    const vec3 largest = row_max3(vec3(student_max, teacher_max, used));
+    const vec3 largest = row_max3(vec3(student_max, teacher_max, used), p.lanes);
     student_max = largest.x, teacher_max = largest.y, used = largest.z;
     float student_sum = 0.0, teacher_sum = 0.0, cross_sum = 0.0;
-    for (uint item = lane; item < items; item += ROW_LANES) {
+    for (uint item = lane; item < items; item += p.lanes) {
         const uint row = by_columns ? item : line, column = by_columns ? line : item;
         if (!is_used(row)) continue;
         const float z = student_logit(row, column, s) - student_max;
@@ -37,7 +37,7 @@ void main() {
         teacher_sum += q;
         cross_sum += q * z;
     }
-    const vec3 sums = row_sum3(vec3(student_sum, teacher_sum, cross_sum));
+    const vec3 sums = row_sum3(vec3(student_sum, teacher_sum, cross_sum), p.lanes);
     student_sum = sums.x, teacher_sum = sums.y, cross_sum = sums.z;
     if (lane != 0 || line >= lines) return;
     student_lse[line] = used != 0.0 ? student_max + math_log(student_sum) : 0.0;

@@ -8,8 +8,6 @@
 
 #include <math.h>
 
-enum { ROWS_PER_GROUP = 4 /* ROW_TEAMS of shaders/common/row.glsl */ };
-
 struct sizes {
     uint batch, tokens, width, heads, head; /* head: its size D */
     uint scores;                            /* B H T T */
@@ -72,11 +70,12 @@ static void softmax(struct kernel *k, const struct sizes *s, bool is_forward) {
         .causal = s->is_causal,
         .d_start = s->scores,
         .scale = s->scale,
+        .lanes = op_kernels_lanes(s->tokens),
     };
     *k = (struct kernel){.shader = is_forward ? "attention_fwd" : "attention_bwd",
                          .n_bindings = 2,
                          .binding = {OP_SCRATCH, OP_SAVE}};
-    kernel_groups(k, p.rows, ROWS_PER_GROUP);
+    op_kernels_row_groups(k, p.rows, p.lanes);
     kernel_push(k, &p, sizeof p);
 }
 

@@ -6,7 +6,6 @@
 #include "shaders/params/contrastive_loss.h"
 
 enum { U, V, LOGIT_SCALE, CAPTION_ID, USABLE };
-enum { ROWS_PER_GROUP = 4 /* ROW_TEAMS of shaders/common/row.glsl */ };
 
 /* Cross-entropy of the rows, or of the columns, into lse and into the terms of the loss. */
 static void forward_kernel(struct kernel *k, uint n, bool is_column) {
@@ -15,22 +14,24 @@ static void forward_kernel(struct kernel *k, uint n, bool is_column) {
         .line = is_column ? 1 : n,
         .item = is_column ? n : 1,
         .terms = is_column ? n * n + n : n * n,
+        .lanes = op_kernels_lanes(n),
     };
     *k = (struct kernel){.shader = "contrastive_loss_fwd",
                          .n_bindings = 5,
                          .binding = {OP_SCRATCH, OP_IN + LOGIT_SCALE, OP_IN + CAPTION_ID,
                                      OP_IN + USABLE, is_column ? OP_SAVE + 1 : OP_SAVE}};
-    kernel_groups(k, n, ROWS_PER_GROUP);
+    op_kernels_row_groups(k, n, p.lanes);
     kernel_push(k, &p, sizeof p);
 }
 
 static void backward_kernel(struct kernel *k, uint n) {
-    const struct contrastive_loss_params p = {.n = n, .line = n, .item = 1, .terms = n * n};
+    const struct contrastive_loss_params p = {
+        .n = n, .line = n, .item = 1, .terms = n * n, .lanes = op_kernels_lanes(n)};
     *k = (struct kernel){.shader = "contrastive_loss_bwd",
                          .n_bindings = 7,
                          .binding = {OP_SCRATCH, OP_IN + LOGIT_SCALE, OP_IN + CAPTION_ID,
                                      OP_IN + USABLE, OP_SAVE, OP_SAVE + 1, OP_D_OUT}};
-    kernel_groups(k, n, ROWS_PER_GROUP);
+    op_kernels_row_groups(k, n, p.lanes);
     kernel_push(k, &p, sizeof p);
 }
 

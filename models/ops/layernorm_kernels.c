@@ -7,7 +7,6 @@ enum {
     X,
     GAIN,
     BIAS,
-    ROWS_PER_GROUP = 4,    /* ROW_TEAMS of shaders/common/row.glsl */
     COLUMNS_PER_GROUP = 32 /* COLUMN_WIDTH of shaders/common/column.glsl */
 };
 
@@ -15,6 +14,7 @@ int layernorm_kernels(const struct op_call *c, struct kernel *k) {
     struct layernorm_params p = {
         .rows = (uint)op_rows(c, OP_IN + X),
         .columns = (uint)op_columns(c, OP_IN + X),
+        .lanes = op_kernels_lanes(op_columns(c, OP_IN + X)),
         .epsilon = ((const struct layernorm_options *)c->options)->epsilon,
     };
     int n = 0;
@@ -24,7 +24,7 @@ int layernorm_kernels(const struct op_call *c, struct kernel *k) {
             .n_bindings = 5,
             .binding = {OP_IN + X, OP_IN + GAIN, OP_IN + BIAS, OP_OUT, OP_SAVE},
         };
-        kernel_groups(k, p.rows, ROWS_PER_GROUP);
+        op_kernels_row_groups(k, p.rows, p.lanes);
         kernel_push(k, &p, sizeof p);
         return 1;
     }
@@ -35,7 +35,7 @@ int layernorm_kernels(const struct op_call *c, struct kernel *k) {
             .n_bindings = 5,
             .binding = {OP_IN + X, OP_IN + GAIN, OP_SAVE, OP_D_OUT, OP_D_IN + X},
         };
-        kernel_groups(&k[n], p.rows, ROWS_PER_GROUP);
+        op_kernels_row_groups(&k[n], p.rows, p.lanes);
         kernel_push(&k[n++], &p, sizeof p);
     }
     if (op_wants(c, GAIN) || op_wants(c, BIAS)) {

@@ -1,5 +1,6 @@
 #include "models/ops/normalize.h"
 
+#include "models/ops/op_kernels.h"
 #include "shaders/params/normalize.h"
 
 #include <math.h>
@@ -56,10 +57,10 @@ static void backward(const struct op_call *c) {
 }
 
 static int kernels(const struct op_call *c, struct kernel *k) {
-    enum { ROWS_PER_GROUP = 4 /* ROW_TEAMS of shaders/common/row.glsl */ };
     const struct normalize_params push = {.rows = (uint)op_rows(c, OP_IN),
                                           .columns = (uint)op_columns(c, OP_IN),
-                                          .accumulate = op_adds(c, 0)};
+                                          .accumulate = op_adds(c, 0),
+                                          .lanes = op_kernels_lanes(op_columns(c, OP_IN))};
     *k = c->direction == OP_FORWARD
              ? (struct kernel){.shader = "normalize_fwd",
                                .n_bindings = 3,
@@ -67,7 +68,7 @@ static int kernels(const struct op_call *c, struct kernel *k) {
              : (struct kernel){.shader = "normalize_bwd",
                                .n_bindings = 4,
                                .binding = {OP_OUT, OP_SAVE, OP_D_OUT, OP_D_IN}};
-    kernel_groups(k, push.rows, ROWS_PER_GROUP);
+    op_kernels_row_groups(k, push.rows, push.lanes);
     kernel_push(k, &push, sizeof push);
     return 1;
 }

@@ -8,6 +8,15 @@
 
 enum { COLUMNS_PER_GROUP = 32 /* COLUMN_WIDTH of shaders/common/column.glsl */ };
 
+uint32_t op_kernels_lanes(int64_t columns) {
+    enum { SHORT_ROW = 32 };
+    return columns <= SHORT_ROW ? 1 : 64;
+}
+
+void op_kernels_row_groups(struct kernel *k, int64_t rows, uint32_t lanes) {
+    kernel_groups(k, rows, 256 / lanes);
+}
+
 void op_kernels_fill(struct kernel *k, int to, int64_t n, float value) {
     const struct fill_params p = {.n = (uint)n, .value = value};
     *k = (struct kernel){.shader = "fill", .n_bindings = 1, .binding = {to}};

@@ -19,6 +19,11 @@ int64_t attention_kernels_scratch(const struct op_call *c);
 int64_t contrastive_loss_kernels_scratch(const struct op_call *c);
 int64_t soft_target_loss_kernels_scratch(const struct op_call *c);
 
+/* For kernels on shaders/common/row.glsl: threads that share a row of so many numbers, and the grid
+ * for it. */
+uint32_t op_kernels_lanes(int64_t columns);
+void op_kernels_row_groups(struct kernel *k, int64_t rows, uint32_t lanes);
+
 /* Kernels that several operations use. */
 /* to = value, n numbers. */
 void op_kernels_fill(struct kernel *k, int to, int64_t n, float value);

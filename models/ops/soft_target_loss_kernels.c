@@ -5,7 +5,6 @@
 #include "shaders/params/soft_target_loss.h"
 
 enum { STUDENT, TEACHER, WEIGHT, LOGIT_SCALE, CENTER };
-enum { ROWS_PER_GROUP = 4 /* ROW_TEAMS of shaders/common/row.glsl */ };
 
 int soft_target_loss_kernels(const struct op_call *c, struct kernel *k) {
     const struct soft_target_loss_options *o = (const struct soft_target_loss_options *)c->options;
@@ -19,6 +18,7 @@ int soft_target_loss_kernels(const struct op_call *c, struct kernel *k) {
         .student_factor = 1 / o->student_temperature,
         .teacher_factor = 1 / o->teacher_temperature,
         .factor = o->factor,
+        .lanes = op_kernels_lanes(o->columns ? op_rows(c, OP_IN) : op_columns(c, OP_IN)),
     };
     const int64_t lines = o->columns ? p.columns : p.rows;
     const bool is_forward = c->direction == OP_FORWARD;
@@ -28,7 +28,7 @@ int soft_target_loss_kernels(const struct op_call *c, struct kernel *k) {
                                      OP_IN + LOGIT_SCALE, OP_IN + CENTER, OP_SAVE, OP_SAVE + 1,
                                      is_forward ? OP_SCRATCH : OP_D_OUT, OP_D_IN + STUDENT}};
     if (is_forward)
-        kernel_groups(k, lines, ROWS_PER_GROUP);
+        op_kernels_row_groups(k, lines, p.lanes);
     else
         kernel_groups(k, (int64_t)p.rows * p.columns, 256);
     kernel_push(k, &p, sizeof p);

@@ -8,6 +8,7 @@ struct attention_params {
     uint causal;
     uint p_start, d_start; /* of probabilities and their gradients in the scratch memory */
     float scale;           /* 1 / sqrt(D) */
+    uint lanes; /* threads per row, see shaders/common/row.glsl */
 };
 
 #endif

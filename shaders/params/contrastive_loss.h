@@ -8,6 +8,7 @@ struct contrastive_loss_params {
     uint line, item;        /* strides of the similarities: row by row or column by column */
     uint terms;             /* where a number per line goes in the scratch memory */
     float factor;           /* of the term of each line */
+    uint lanes; /* threads per row, see shaders/common/row.glsl */
 };
 
 #endif

@@ -13,6 +13,7 @@ struct layernorm_params {
     uint rows, columns;
     float epsilon;
     uint flags; /* of layernorm_bwd: ADD_X; of layernorm_bwd_columns: the others */
+    uint lanes; /* threads per row, see shaders/common/row.glsl */
 };
 
 #endif

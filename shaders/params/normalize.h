@@ -6,6 +6,7 @@
 struct normalize_params {
     uint rows, columns;
     uint accumulate;
+    uint lanes; /* threads per row, see shaders/common/row.glsl */
 };
 
 #endif

@@ -10,6 +10,7 @@ struct soft_target_loss_params {
     uint accumulate;
     float student_factor, teacher_factor; /* 1 / temperature */
     float factor;
+    uint lanes; /* threads per row, see shaders/common/row.glsl */
 };
 
 #endif

@@ -109,8 +109,10 @@ int main(void) {
     for (int staging = 0; staging < 2; staging++) {
         struct error e = {.text = ""};
         struct backend *b = NULL;
-        const struct vk_options o = {.common = {.device = device_name(), .validation = true},
-                                     .staging = staging};
+        const struct vk_options o = {
+            .common = {.device = device_name(),
+                       .validation = getenv("SAPWOOD_TEST_VALIDATION") != NULL},
+            .staging = staging};
         const enum status rc = vk_backend_create(&b, &o, &e);
         if (rc == STATUS_UNSUPPORTED || rc == STATUS_NOT_FOUND) {
             printf("skipped: %s\n", e.text);
