@@ -176,6 +176,33 @@ static enum status decode_webp(struct image *out, const uint8_t *data, size_t si
     return STATUS_OK;
 }
 
+/* stb_image reads past the end of a palette that is shorter than an index in the pixels, and what
+ * is there differs from run to run. So such a PNG is copied with the palette filled up with black
+ * to 256 colours, which is what libpng shows; *copy is NULL when there is nothing to fill. The
+ * chunks have been walked before, and stb_image does not look at the CRC. */
+static enum status fill_palette(uint8_t **copy, size_t *copy_size, const uint8_t *data, size_t size,
+                                struct error *e) {
+    enum { COLOR_TYPE = 25, PALETTE = 3, BYTES = 3 * 256 };
+    size_t at = 8, n = 0;
+    *copy = NULL;
+    if (data[COLOR_TYPE] != PALETTE) return STATUS_OK;
+    for (;; at += n + 12) {
+        n = (size_t)data[at + 2] << 8 | data[at + 3] | (size_t)data[at + 1] << 16;
+        if (!memcmp(data + at + 4, "PLTE", 4)) break;
+        if (!memcmp(data + at + 4, "IEND", 4)) return STATUS_OK;
+    }
+    if (n >= BYTES || n % 3) return STATUS_OK; /* complete, or for stb_image to refuse */
+    *copy_size = size + BYTES - n;
+    *copy = malloc(*copy_size);
+    if (!*copy) return fail(e, STATUS_NO_MEMORY, "png: no memory for %zu bytes", *copy_size);
+    memcpy(*copy, data, at + 8 + n);
+    memset(*copy + at + 8 + n, 0, BYTES - n);
+    memcpy(*copy + at + 8 + BYTES, data + at + 8 + n, size - at - 8 - n);
+    (*copy)[at + 2] = BYTES >> 8;
+    (*copy)[at + 3] = BYTES & 0xFF;
+    return STATUS_OK;
+}
+
 static enum status decode_stb(struct image *out, const struct image_info *info, const uint8_t *data,
                               size_t size, struct error *e) {
     /* The most that a sound file needs at once: its own bytes doubled, or 16-bit RGBA and filter
@@ -184,11 +211,18 @@ static enum status decode_stb(struct image *out, const struct image_info *info, 
     size_t sound = 8 * n + 8 * (size_t)info->height + 65536;
     allocation_max = sound > 2 * size + 8192 ? sound : 2 * size + 8192;
     int width, height, n_channels;
+    bool is_bmp = info->format == IMAGE_BMP;
     /* Alpha of a BMP is padding more often than not: Pillow ignores it, so do we. */
-    int wanted = info->format == IMAGE_BMP ? 3 : 0;
-    uint8_t *pixels = stbi_load_from_memory(data, (int)size, &width, &height, &n_channels, wanted);
-    const char *name = info->format == IMAGE_BMP ? "bmp" : "png";
-    if (!pixels) return fail(e, STATUS_BAD_DATA, "%s: %s", name, stbi_failure_reason());
+    int wanted = is_bmp ? 3 : 0;
+    uint8_t *copy = NULL;
+    size_t copy_size = 0;
+    enum status rc = is_bmp ? STATUS_OK : fill_palette(&copy, &copy_size, data, size, e);
+    if (rc != STATUS_OK) return rc;
+    uint8_t *pixels = stbi_load_from_memory(copy ? copy : data, (int)(copy ? copy_size : size),
+                                            &width, &height, &n_channels, wanted);
+    free(copy);
+    if (!pixels)
+        return fail(e, STATUS_BAD_DATA, "%s: %s", is_bmp ? "bmp" : "png", stbi_failure_reason());
     CHECK(width == out->width && height == out->height);
     to_rgb(out->pixels, pixels, wanted ? wanted : n_channels, n);
     stbi_image_free(pixels);

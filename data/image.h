@@ -7,8 +7,10 @@
  * libwebp or stb_image. Other formats are refused: the distribution's stb_image 2.27 has known
  * memory errors in its JPEG, GIF, PIC, PSD and HDR readers, so those are not even compiled in.
  *
+ * Not looked at: the Adler-32 inside a PNG, whose bytes the CRCs cover already.
+ *
  * Rules for pixels:
- *   grey is repeated into three channels; palettes are looked up;
+ *   grey is repeated into three channels; palettes are looked up, with black for what they lack;
  *   16 bits become the high byte;
  *   alpha (also grey + alpha, palette + alpha and a PNG colour key) is composed on white:
  *     out = (c a + 255 (255 - a)) / 255, rounded to nearest, as Pillow's paste on white does;

@@ -16,9 +16,10 @@
 enum { ROUNDS = 60000, DAMAGES_MAX = 4, COPY_MAX = 64 << 10 };
 
 static const char *const names[] = {
-    "color_420.jpg", "grey.jpg",   "progressive.jpg", "cmyk.jpg",    "color.png",
-    "alpha.png",     "bit.png",    "palette_key.png", "deep.png",    "interlaced.png",
-    "color_key.png", "lossy.webp", "color.bmp",       "palette.png", "lossless_alpha.webp",
+    "color_420.jpg",     "grey.jpg",  "progressive.jpg", "cmyk.jpg",
+    "color.png",         "alpha.png", "bit.png",         "palette_key.png",
+    "palette_short.png", "deep.png",  "interlaced.png",  "color_key.png",
+    "lossy.webp",        "color.bmp", "palette.png",     "lossless_alpha.webp",
 };
 enum { N_NAMES = sizeof names / sizeof *names };
 

@@ -94,6 +94,12 @@ def make_pictures():
     rows = b"".join(b"\0" + row.tobytes() for row in rgb)
     white = np.where((rgb == key).all(axis=2, keepdims=True), 255, rgb)
     save("color_key.png", png(W, H, 8, 2, rows, chunk(b"tRNS", struct.pack(">3H", *map(int, key)))), white)
+    # A palette of five colours, and pixels that ask for the ninth: black.
+    index = noise(W, H, 1)[:, :, 0] % 9
+    colors = np.array([[i * 40 + 10, 250 - i * 50, 90] for i in range(5)] + [[0, 0, 0]] * 4)
+    rows = b"".join(b"\0" + row.tobytes() for row in index)
+    extra = chunk(b"PLTE", colors[:5].astype(np.uint8).tobytes())
+    save("palette_short.png", png(W, H, 8, 3, rows, extra), colors[index])
     color.convert("CMYK").save(f"{OUT}/cmyk.jpg")
 
 

@@ -11,10 +11,13 @@
 #define FOLDER SAPWOOD_SOURCE_DIR "/tests/fixtures/images/"
 
 static const char *const names[] = {
-    "color_420.jpg", "color_444.jpg",  "grey.jpg",       "progressive.jpg",     "color.png",
-    "alpha.png",     "grey.png",       "grey_alpha.png", "palette.png",         "palette_key.png",
-    "deep.png",      "bit.png",        "lossy.webp",     "lossless_alpha.webp", "color.bmp",
-    "deep_grey.png", "interlaced.png", "color_key.png",  "palette_alpha.png",
+    "color_420.jpg",   "color_444.jpg",     "grey.jpg",
+    "progressive.jpg", "color.png",         "alpha.png",
+    "grey.png",        "grey_alpha.png",    "palette.png",
+    "palette_key.png", "palette_short.png", "deep.png",
+    "bit.png",         "lossy.webp",        "lossless_alpha.webp",
+    "color.bmp",       "deep_grey.png",     "interlaced.png",
+    "color_key.png",   "palette_alpha.png",
 };
 enum { N_NAMES = sizeof names / sizeof *names };
 
