@@ -171,16 +171,6 @@ static int named(struct tower_builder *b, const char *prefix, const char *name) 
     return tower_parameter(b, full);
 }
 
-/* A linear layer without adapters. */
-static struct linear_inputs plain(int x, int weight, int bias) {
-    return (struct linear_inputs){.x = x,
-                                  .weight = weight,
-                                  .bias = bias,
-                                  .lora_a = GRAPH_NONE,
-                                  .lora_b = GRAPH_NONE,
-                                  .residual = GRAPH_NONE};
-}
-
 static int norm(struct tower_builder *b, const char *prefix, const char *name, int x) {
     char gain[96], bias[96];
     snprintf(gain, sizeof gain, "%s.weight", name);
@@ -215,17 +205,12 @@ static int block_linear(struct tower_builder *b, const char *prefix, const char 
 /* scale Up(ReLU(Down(LN x))), added to y. */
 static int bottleneck(struct tower_builder *b, const char *prefix, int x, int y) {
     struct graph *g = b->graph;
-    const struct linear_options none = {0};
-    const int low =
-        linear_call(g,
-                    plain(norm(b, prefix, "adapter.ln", x), named(b, prefix, "adapter.down.weight"),
-                          named(b, prefix, "adapter.down.bias")),
-                    none);
-    const int high = linear_call(g,
-                                 plain(activation_call(g, low, ACTIVATION_RELU),
+    const int low = linear_plain_call(g, norm(b, prefix, "adapter.ln", x),
+                                      named(b, prefix, "adapter.down.weight"),
+                                      named(b, prefix, "adapter.down.bias"));
+    const int high = linear_plain_call(g, activation_call(g, low, ACTIVATION_RELU),
                                        named(b, prefix, "adapter.up.weight"),
-                                       named(b, prefix, "adapter.up.bias")),
-                                 none);
+                                       named(b, prefix, "adapter.up.bias"));
     return add_call(g, y, high, b->view.adapters->bottleneck_scale);
 }
 
@@ -256,10 +241,8 @@ int tower_image_tokens(struct tower_builder *b, int pixels) {
     const struct patchify_options patches = {.patch = a->patch,
                                              .mean = {0.48145466f, 0.4578275f, 0.40821073f},
                                              .deviation = {0.26862954f, 0.26130258f, 0.27577711f}};
-    const int rows = linear_call(g,
-                                 plain(patchify_call(g, pixels, patches),
-                                       tower_parameter(b, "visual.conv1.weight"), GRAPH_NONE),
-                                 (struct linear_options){0});
+    const int rows = linear_plain_call(g, patchify_call(g, pixels, patches),
+                                       tower_parameter(b, "visual.conv1.weight"), GRAPH_NONE);
     int x = image_tokens_call(g, rows, tower_parameter(b, "visual.class_embedding"),
                               tower_parameter(b, "visual.positional_embedding"));
     x = norm(b, "visual.", "ln_pre", x);
@@ -284,6 +267,11 @@ int tower_pool(struct tower_builder *b, int tower, int tokens, int index) {
 
 int tower_project(struct tower_builder *b, int tower, int pooled) {
     const char *weight = tower == TOWER_IMAGE ? "visual.proj" : "text_projection";
-    return linear_call(b->graph, plain(pooled, tower_parameter(b, weight), GRAPH_NONE),
-                       (struct linear_options){.transposed = 1});
+    const struct linear_inputs in = {.x = pooled,
+                                     .weight = tower_parameter(b, weight),
+                                     .bias = GRAPH_NONE,
+                                     .lora_a = GRAPH_NONE,
+                                     .lora_b = GRAPH_NONE,
+                                     .residual = GRAPH_NONE};
+    return linear_call(b->graph, in, (struct linear_options){.transposed = 1});
 }

@@ -294,3 +294,13 @@ int linear_call(struct graph *g, struct linear_inputs in, struct linear_options 
                       (int[OP_INPUTS]){in.x, in.weight, in.bias, in.lora_a, in.lora_b, in.residual},
                       &options, sizeof options);
 }
+
+int linear_plain_call(struct graph *g, int x, int weight, int bias) {
+    const struct linear_inputs in = {.x = x,
+                                     .weight = weight,
+                                     .bias = bias,
+                                     .lora_a = GRAPH_NONE,
+                                     .lora_b = GRAPH_NONE,
+                                     .residual = GRAPH_NONE};
+    return linear_call(g, in, (struct linear_options){0});
+}

@@ -22,5 +22,7 @@ struct linear_inputs {
     int x, weight, bias, lora_a, lora_b, residual; /* GRAPH_NONE: absent, all but x and weight */
 };
 int linear_call(struct graph *g, struct linear_inputs in, struct linear_options options);
+/* x W' + bias without adapters and residual; bias may be GRAPH_NONE. */
+int linear_plain_call(struct graph *g, int x, int weight, int bias);
 
 #endif

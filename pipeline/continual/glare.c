@@ -135,13 +135,8 @@ static int head_layer(struct learner *l, struct tower_builder *weights, const ch
     char weight[64], bias[64];
     snprintf(weight, sizeof weight, "glare.%s.weight", name);
     snprintf(bias, sizeof bias, "glare.%s.bias", name);
-    const struct linear_inputs in = {.x = x,
-                                     .weight = tower_parameter(weights, weight),
-                                     .bias = tower_parameter(weights, bias),
-                                     .lora_a = GRAPH_NONE,
-                                     .lora_b = GRAPH_NONE,
-                                     .residual = GRAPH_NONE};
-    return linear_call(&l->loss_graph, in, (struct linear_options){0});
+    return linear_plain_call(&l->loss_graph, x, tower_parameter(weights, weight),
+                             tower_parameter(weights, bias));
 }
 
 /* Logits (rows, K) of all rows of an encoder. */

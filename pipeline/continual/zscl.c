@@ -87,17 +87,6 @@ done:
     return rc;
 }
 
-/* rows of x times the rows of y. */
-static int product(struct graph *g, int x, int y) {
-    const struct linear_inputs in = {.x = x,
-                                     .weight = y,
-                                     .bias = GRAPH_NONE,
-                                     .lora_a = GRAPH_NONE,
-                                     .lora_b = GRAPH_NONE,
-                                     .residual = GRAPH_NONE};
-    return linear_call(g, in, (struct linear_options){0});
-}
-
 /* Inputs of the loss graph that do not change: the base model's scale and, without student_texts,
  * the teacher's texts. */
 static enum status fill_constants(struct zscl_term *t, struct learner *l, struct error *e) {
@@ -136,9 +125,9 @@ static enum status build(struct loss_term *base, struct learner *l, struct error
     TRY(fill_constants(t, l, e));
     in.logit_scale = graph_input(g, "base logit_scale", tensor_make(TENSOR_F32, 0, NULL),
                                  (struct place){.buffer = t->scale});
-    in.teacher = product(g, teacher_images, teacher_texts);
-    in.student = product(g, learner_rows(l, t->image),
-                         base->config.student_texts ? learner_rows(l, t->text) : teacher_texts);
+    const int student_texts = base->config.student_texts ? learner_rows(l, t->text) : teacher_texts;
+    in.teacher = linear_plain_call(g, teacher_images, teacher_texts, GRAPH_NONE);
+    in.student = linear_plain_call(g, learner_rows(l, t->image), student_texts, GRAPH_NONE);
     TRY(learner_add_loss(l, "zscl_image", soft_target_loss_call(g, in, options), &t->image_number,
                          e));
     options.columns = 1;
