@@ -153,6 +153,43 @@ done:
     return rc;
 }
 
+static bool is_adapter_name(const char *name) {
+    return strstr(name, ".lora_") || strstr(name, ".adapter.");
+}
+
+enum status model_load_trained(struct model *m, const char *path, struct error *e) {
+    enum status rc = STATUS_OK;
+    struct safetensors *s = NULL;
+    float *values = largest(m, e);
+    if (!values) return STATUS_NO_MEMORY;
+    TRY(safetensors_open(&s, path, e));
+    for (int i = 0; i < safetensors_count(s); i++) {
+        const char *name = safetensors_at(s, i)->name;
+        if (parameters_find(&m->parameters, name) < 0 && is_adapter_name(name))
+            TRY(fail(e, STATUS_BAD_DATA,
+                     "%s: %s is no part of this model; expected the adapters of the recipe that "
+                     "trained it",
+                     path, name));
+    }
+    for (int i = 0; i < m->parameters.n; i++) {
+        const struct parameter *w = &m->parameters.list[i];
+        const struct safetensors_tensor *t = safetensors_find(s, w->name);
+        if (!t && (!w->is_trainable || w->kind == PARAMETER_HEAD)) continue;
+        rc = safetensors_get(s, w->name, &t, e);
+        if (rc == STATUS_OK) rc = safetensors_check_shape(t, w->tensor.rank, w->tensor.shape, e);
+        if (rc != STATUS_OK) {
+            error_context(e, "%s", path);
+            goto done;
+        }
+        TRY(safetensors_read_f32(t, values, e));
+        TRY(model_write(m, i, values, e));
+    }
+done:
+    free(values);
+    safetensors_destroy(&s);
+    return rc;
+}
+
 /* --- Saving --- */
 
 static bool is_in(const struct parameter *w, enum model_part part) {

@@ -40,6 +40,11 @@ struct weights_view model_base_view(const struct model *m);
  * registry has them; a file that has adapters this model lacks is refused. */
 enum status model_load(struct model *m, const char *path, struct error *e);
 
+/* Reads what a run trained (model_save of MODEL_TRAINABLE, or of everything) over the base weights.
+ * BAD_DATA when the file lacks a trainable weight or has an adapter that this model lacks. Heads of
+ * losses, which no evaluation needs, are not read unless the model has them. */
+enum status model_load_trained(struct model *m, const char *path, struct error *e);
+
 /* Writes every base weight, adapters left aside (or all that is trainable: adapters and heads). */
 enum model_part { MODEL_BASE, MODEL_TRAINABLE, MODEL_EVERYTHING };
 enum status model_save(const struct model *m, enum model_part part, const char *path,

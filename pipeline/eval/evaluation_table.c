@@ -59,6 +59,11 @@ static enum status add_entry(struct table *t, struct entry entry, struct error *
     return STATUS_OK;
 }
 
+/* Numbers of a line that are no metrics. */
+static bool is_count(const char *name) {
+    return !strcmp(name, "step") || !strcmp(name, "num_samples") || !strcmp(name, "unusable");
+}
+
 static enum status read_line(struct table *t, const struct json *line, const char *metric,
                              struct error *e) {
     enum status rc = STATUS_OK;
@@ -69,11 +74,12 @@ static enum status read_line(struct table *t, const struct json *line, const cha
     TRY(json_text(line, "after", &after, e));
     TRY(json_text(line, "set", &set, e));
     TRY(names_add(&t->moments, after, &entry.moment, e));
-    TRY(names_add(&t->sets, set, &entry.set, e));
     for (const struct json *m = line->first; m; m = m->next)
-        if (m->kind == JSON_NUMBER) TRY(names_add(&t->metrics, m->name, &ignored, e));
+        if (m->kind == JSON_NUMBER && !is_count(m->name))
+            TRY(names_add(&t->metrics, m->name, &ignored, e));
     const struct json *value = json_find(line, metric);
-    if (!value) goto done;
+    if (!value) goto done; /* a retrieval set has no acc1 */
+    TRY(names_add(&t->sets, set, &entry.set, e));
     TRY(json_as_double(value, -1e300, 1e300, &entry.value, e));
     TRY(add_entry(t, entry, e));
 done:
@@ -237,7 +243,7 @@ enum status evaluation_table(struct text *out, const char *path, const char *met
     if (!t) return fail(e, STATUS_NO_MEMORY, "no memory for a table");
     if (!metric) metric = "score";
     TRY(read_lines(t, path, metric, e));
-    if (t->sets.n == 0)
+    if (t->moments.n == 0)
         TRY(fail(e, STATUS_NOT_FOUND,
                  "%s: no evaluation yet; does the recipe have "
                  "evaluation.sets?",

@@ -225,6 +225,22 @@ done:
     return rc;
 }
 
+enum status job_open_model(struct job *j, const struct recipe *r, struct error *e) {
+    enum status rc = STATUS_OK;
+    const struct backend_options options = {.device = r->device, .threads = (int)r->threads};
+    memset(j, 0, sizeof *j);
+    j->recipe = r;
+    snprintf(j->cache, sizeof j->cache, "%s", r->data.cache);
+    if (j->cache[0]) TRY(file_make_folders(j->cache, e));
+    TRY(open_model(j, e));
+    TRY(backend_create(&j->backend, &options, e));
+    TRY(model_allocate(&j->model, j->backend, (uint64_t)r->seed, e));
+    if (r->model.weights[0]) TRY(model_load(&j->model, r->model.weights, e));
+done:
+    if (rc != STATUS_OK) job_close(j);
+    return rc;
+}
+
 enum status job_evaluate(const struct job *j, struct evaluation_result *results, struct error *e) {
     const struct schema_objects *sets = &j->recipe->evaluation.sets;
     const struct evaluation_model model = {.backend = j->backend,

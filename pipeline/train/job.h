@@ -32,6 +32,8 @@ struct job {
 
 /* run: the run folder, for the cache when the recipe names none. */
 enum status job_open(struct job *j, const struct recipe *r, const char *run, struct error *e);
+/* Only backend, tokenizer and model with its weights, which is what job_evaluate needs. */
+enum status job_open_model(struct job *j, const struct recipe *r, struct error *e);
 void job_close(struct job *j);
 
 /* The dataset of a source of the recipe, opened by job_open. */

@@ -334,7 +334,8 @@ static void test_table(void) {
                 "gained                -        30.0     60.0   45.0\n"
                 "forgotten          20.0        10.0        -   15.0\n"
                 "retained           60.0        75.0        -   67.5\n");
-    check_table(LINE("start", "a", "0.5"), "acc1",
+    check_table(LINE("start", "a", "0.5") "{\"after\":\"start\",\"set\":\"b\",\"score\":1}\n",
+                "acc1",
                 "acc1, percent         a   mean\n"
                 "start              12.5   12.5\n");
     check_table(LINE("start", "a", "0.5") LINE("start", "b", "1") LINE("s", "a", "0"), NULL,
