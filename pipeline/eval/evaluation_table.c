@@ -162,7 +162,7 @@ static double mean_of(const double *values, int n) {
 static enum status write_retention(struct text *out, const struct table *t, int first_width,
                                    const double *score, struct error *e) {
     const int n = t->sets.n;
-    double *rows = malloc((size_t)n * 3 * sizeof *rows);
+    double *rows = calloc((size_t)n * 3, sizeof *rows);
     int *taught_in = malloc((size_t)n * sizeof *taught_in);
     if (!rows || !taught_in) {
         free(rows);
