@@ -33,7 +33,9 @@ static void *reallocate(void *old, size_t bytes) {
 #define STB_IMAGE_IMPLEMENTATION
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wunused-function"
+#ifndef __clang__
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized" /* fields that only callbacks use */
+#endif
 #include <stb_image.h>
 #pragma GCC diagnostic pop
 
