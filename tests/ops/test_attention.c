@@ -50,9 +50,11 @@ int main(void) {
         op_harness_run(&large);
         test_golden(causal);
     }
-    /* More than 65535 pairs of sample and head. */
+    /* More than 65535 pairs of sample and head; backward runs the same kernels, for minutes on
+     * software devices. */
     const struct attention_options options = {.heads = 8};
     struct op_harness_case many = case_of(8200, 2, 1, &options);
+    many.wants = 0;
     op_harness_run(&many);
 
     struct op_harness_case wrong = case_of(2, 3, 4, &options);
