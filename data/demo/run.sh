@@ -79,4 +79,9 @@ while [ "$seed" -le "$seeds" ]; do
     seed=$((seed + 1))
 done
 
-/usr/bin/python3 data/demo/table.py $runs $list
+if [ -n "$quick" ]; then
+    /usr/bin/python3 data/demo/table.py $runs $list || true
+    echo "  (--quick: the numbers mean nothing)"
+else
+    /usr/bin/python3 data/demo/table.py $runs $list
+fi
