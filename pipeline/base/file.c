@@ -303,6 +303,13 @@ const char *file_base_name(const char *path) {
     return slash ? slash + 1 : path;
 }
 
+enum status file_absolute(char out[FILE_PATH_MAX], const char *path, struct error *e) {
+    char here[FILE_PATH_MAX] = "";
+    if (path[0] != '/' && !getcwd(here, sizeof here))
+        return fail(e, STATUS_STORAGE, "%s: working folder: %s", path, strerror(errno));
+    return file_join(out, here, path, e);
+}
+
 enum status file_parent(char out[FILE_PATH_MAX], const char *path, struct error *e) {
     const char *slash = strrchr(path, '/');
     size_t n = slash ? (size_t)(slash - path) : 1;

@@ -368,7 +368,7 @@ done:
 static enum status resolve_path(struct recipe *r, const char **path, const char *folder,
                                 struct error *e) {
     const size_t a = strlen(folder), b = strlen(*path);
-    if (b == 0 || (*path)[0] == '/' || !strcmp(folder, ".")) return STATUS_OK;
+    if (b == 0 || (*path)[0] == '/') return STATUS_OK;
     struct recipe_path *kept = malloc(sizeof *kept + a + b + 2);
     if (!kept) return fail(e, STATUS_NO_MEMORY, "recipe: no memory for a path");
     char *text = (char *)(kept + 1);
@@ -388,8 +388,8 @@ static enum status resolve_shards(struct recipe *r, const char **shards, const c
     while (rc == STATUS_OK) {
         const char *end = strstr(at, "::");
         const size_t n = end ? (size_t)(end - at) : strlen(at);
-        const bool is_relative = n > 0 && at[0] != '/' && !strstr(at, "://") &&
-                                 strncmp(at, "pipe:", 5) && strcmp(folder, ".");
+        const bool is_relative =
+            n > 0 && at[0] != '/' && !strstr(at, "://") && strncmp(at, "pipe:", 5);
         if (is_relative) text_printf(&all, "%s/", folder);
         text_append_bytes(&all, at, n);
         if (!end) break;
@@ -421,10 +421,11 @@ done:
 
 static enum status resolve_paths(struct recipe *r, const char *path, struct error *e) {
     enum status rc = STATUS_OK;
-    char folder[FILE_PATH_MAX];
+    char parent[FILE_PATH_MAX], folder[FILE_PATH_MAX];
     struct recipe_stage *stage = (struct recipe_stage *)r->stages.item;
     struct evaluation_set *set = (struct evaluation_set *)r->evaluation.sets.item;
-    TRY(file_parent(folder, path, e));
+    TRY(file_parent(parent, path, e));
+    TRY(file_absolute(folder, parent, e));
     if (text_ends_with(r->model.architecture, ".json"))
         TRY(resolve_path(r, &r->model.architecture, folder, e));
     TRY(resolve_path(r, &r->model.vocabulary, folder, e));
@@ -471,6 +472,22 @@ static enum status check(const struct recipe *r, struct error *e) {
     return STATUS_OK;
 }
 
+/* Taken before paths are resolved: a recipe may move with its data. */
+static uint64_t digest(const struct recipe *r) {
+    struct recipe copy = *r;
+    struct json_writer w = {0};
+    copy.name = copy.device = "";
+    copy.threads = copy.log_every = 0;
+    copy.data.loader_threads = 0;
+    copy.data.cache = "";
+    memset(&copy.checkpoint, 0, sizeof copy.checkpoint);
+    memset(&copy.evaluation, 0, sizeof copy.evaluation);
+    schema_write(&recipe_schema, &copy, &w);
+    const uint64_t result = hash_64(text_string(&w.text), w.text.n, 0);
+    text_release(&w.text);
+    return result;
+}
+
 enum status recipe_read(struct recipe **out, const char *path, const char *const *settings,
                         int n_settings, struct error *e) {
     enum status rc = STATUS_OK;
@@ -485,6 +502,7 @@ enum status recipe_read(struct recipe **out, const char *path, const char *const
     read_losses(r);
     TRY(read_adapters(r, e));
     TRY(check(r, e));
+    r->digest = digest(r);
     TRY(resolve_paths(r, path, e));
 done:
     if (rc != STATUS_OK) recipe_destroy(&r);
@@ -527,21 +545,6 @@ enum status recipe_write_schema(struct text *out, struct error *e) {
     text_append_char(out, '\n');
     text_release(&w.text);
     return text_check(out, e);
-}
-
-uint64_t recipe_digest(const struct recipe *r) {
-    struct recipe copy = *r;
-    struct json_writer w = {0};
-    copy.name = copy.device = "";
-    copy.threads = copy.log_every = 0;
-    copy.data.loader_threads = 0;
-    copy.data.cache = "";
-    memset(&copy.checkpoint, 0, sizeof copy.checkpoint);
-    memset(&copy.evaluation, 0, sizeof copy.evaluation);
-    schema_write(&recipe_schema, &copy, &w);
-    const uint64_t digest = hash_64(text_string(&w.text), w.text.n, 0);
-    text_release(&w.text);
-    return digest;
 }
 
 /* --- Questions --- */

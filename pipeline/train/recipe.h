@@ -106,6 +106,9 @@ struct recipe {
     struct recipe_path *paths; /* texts of resolved paths */
     int n_losses;
     struct loss_config loss[STEP_LOSSES_MAX];
+    /* What decides the numbers of a run: the recipe with its defaults, paths as they were given,
+     * without name, device, threads, loader_threads, cache, checkpoint, evaluation, log_every. */
+    uint64_t digest;
 };
 
 /* Reads and checks a recipe; settings are "a.b=value" overrides. */
@@ -116,10 +119,6 @@ void recipe_destroy(struct recipe **r);
 enum status recipe_write(const struct recipe *r, struct text *out, struct error *e);
 /* A JSON Schema for editors. */
 enum status recipe_write_schema(struct text *out, struct error *e);
-/* Digest of what decides the numbers of a run: the resolved recipe without name, device, threads,
- * loader_threads, cache, checkpoint, evaluation and log_every. */
-uint64_t recipe_digest(const struct recipe *r);
-
 int64_t recipe_steps(const struct recipe *r);
 int recipe_n_stages(const struct recipe *r);
 const struct recipe_stage *recipe_stage(const struct recipe *r, int i);

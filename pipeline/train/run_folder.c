@@ -61,7 +61,7 @@ static void set_fact(struct facts *f, int i, const char *name, const char *forma
 }
 
 static void collect(struct facts *f, const struct job *j, const struct run_position *p) {
-    set_fact(f, 0, "recipe", "%016" PRIx64, recipe_digest(j->recipe));
+    set_fact(f, 0, "recipe", "%016" PRIx64, j->recipe->digest);
     set_fact(f, 1, "data", "%016" PRIx64, job_data_digest(j));
     set_fact(f, 2, "base_weights", "%s", j->base_digest);
     set_fact(f, 3, "tokenizer", "%016" PRIx64, tokenizer_hash(j->tokenizer));
