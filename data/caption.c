@@ -50,8 +50,10 @@ void caption_drop_tags(struct text *out, const char *caption, size_t n, float dr
         text_append_bytes(out, caption, n);
         return;
     }
-    const char *separator = ": ";
-    text_append_bytes(out, caption, (size_t)(colon - caption));
+    const bool keeps_label = random_float(random) >= dropout;
+    const char *separator = keeps_label ? ": " : "";
+    bool is_empty = !keeps_label;
+    if (keeps_label) text_append_bytes(out, caption, (size_t)(colon - caption));
     for (const char *tag = colon + 2; tag < end;) {
         const char *comma = memchr(tag, ',', (size_t)(end - tag)), *word = tag;
         size_t length = (size_t)((comma ? comma : end) - tag);
@@ -61,5 +63,7 @@ void caption_drop_tags(struct text *out, const char *caption, size_t n, float dr
         text_append(out, separator);
         text_append_bytes(out, word, length);
         separator = ", ";
+        is_empty = false;
     }
+    if (is_empty) text_append_bytes(out, caption, (size_t)(colon - caption));
 }

@@ -26,9 +26,10 @@ const char *caption_use_name(enum caption_use use);
 bool caption_next(const char **from, const char *end, enum caption_use use, const char **caption,
                   size_t *n);
 
-/* Appends the caption with some tags left out. A caption of the form "label: tag, tag, tag" keeps
- * its label, and each tag stays with probability 1 - dropout; without a tag left the colon goes
- * too. Any other caption stays as it is. Draws one random number per tag. */
+/* Appends the caption with some parts left out. Of a caption "label: tag, tag, tag" the label and
+ * each tag stay with probability 1 - dropout; with nothing left the label stays. So a model cannot
+ * know a picture by its label alone and has to learn the tags. Any other caption stays as it is.
+ * Draws one random number for the label and one per tag. */
 void caption_drop_tags(struct text *out, const char *caption, size_t n, float dropout,
                        struct random *random);
 

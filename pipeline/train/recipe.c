@@ -55,7 +55,8 @@ static const struct schema_field augment_fields[] = {
      .help = "strength of the jitter's hue"},
     SHARE(grey, "probability of grey"),
     SHARE(blur, "probability of a Gaussian blur"),
-    SHARE(tag_dropout, "probability of leaving out each tag of a caption \"label: tag, tag\""),
+    SHARE(tag_dropout,
+          "probability of leaving out the label and each tag of a caption \"label: tag, tag\""),
 };
 #undef SHARE
 static const struct schema augment_schema =
