@@ -1,6 +1,7 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
-/* Many small products of any layout: one thread for each number of the results. */
+/* Small or narrow products of any layout: one thread for each number of the results. Four steps at a
+ * time, because lavapipe ends a loop after 65535 rounds. */
 #include "shaders/common/gemm_operands.glsl"
 
 void main() {
@@ -10,11 +11,20 @@ void main() {
     const uint row = i % size / p.n, column = i % p.n;
     const bool a_turned = (p.flags & GEMM_A_TURNED) != 0, b_turned = (p.flags & GEMM_B_TURNED) != 0;
     const uint a_step = a_turned ? p.a_line : 1, b_step = b_turned ? 1 : p.b_line;
-    const uint a_start = p.a_start + outer * p.a_outer + inner * p.a_inner +
+    uint i_a = p.a_start + outer * p.a_outer + inner * p.a_inner +
                          row * (a_turned ? 1 : p.a_line);
-    const uint b_start = p.b_start + outer * p.b_outer + inner * p.b_inner +
+    uint i_b = p.b_start + outer * p.b_outer + inner * p.b_inner +
                          column * (b_turned ? p.b_line : 1);
     float sum = 0.0;
-    for (uint k = 0; k < p.k; k++) sum += a[a_start + k * a_step] * b[b_start + k * b_step];
+    uint k = 0;
+    for (; k + 4 <= p.k; k += 4) {
+        sum += a[i_a] * b[i_b];
+        sum += a[i_a + a_step] * b[i_b + b_step];
+        sum += a[i_a + 2 * a_step] * b[i_b + 2 * b_step];
+        sum += a[i_a + 3 * a_step] * b[i_b + 3 * b_step];
+        i_a += 4 * a_step;
+        i_b += 4 * b_step;
+    }
+    for (; k < p.k; k++, i_a += a_step, i_b += b_step) sum += a[i_a] * b[i_b];
     store(p.c_start + outer * p.c_outer + inner * p.c_inner, row, column, sum);
 }
