@@ -29,7 +29,7 @@ static void catch_signals(void) {
 enum status command_train(int argc, char **argv, struct error *e) {
     enum status rc = STATUS_OK;
     const char *path = NULL, *run = NULL, *resume = "auto";
-    struct option_list settings = {0};
+    struct option_list settings = {0}, allowed = {0};
     bool dry = false, quiet = false;
     struct recipe *r = NULL;
     char folder[FILE_PATH_MAX];
@@ -42,6 +42,9 @@ enum status command_train(int argc, char **argv, struct error *e) {
                  "that has one; PATH: go on from this checkpoint and set newer ones aside"},
         {"set", OPTION_LIST, &settings, .argument = "a.b=VALUE",
          .help = "changes one value of the recipe; may be given several times"},
+        {"allow-change", OPTION_LIST, &allowed, .argument = "FACT",
+         .help = "go on although recipe, data, base_weights, tokenizer, numerics or version differ "
+                 "from the checkpoint's; may be given several times"},
         {"dry-run", OPTION_FLAG, &dry,
          .help = "check everything, print what would run, its memory and FLOPs, and stop"},
         {"quiet", OPTION_FLAG, &quiet, .help = "only warnings and errors on the terminal"},
@@ -64,6 +67,7 @@ enum status command_train(int argc, char **argv, struct error *e) {
         .recipe = r,
         .run = run ? run : folder,
         .resume = resume,
+        .allowed = {allowed.item, allowed.n},
         .stop = &stop_signal,
     };
     TRY(trainer_run(&o, e));

@@ -474,9 +474,9 @@ static enum status check(const struct recipe *r, struct error *e) {
 }
 
 /* Taken before paths are resolved: a recipe may move with its data. */
-static uint64_t digest(const struct recipe *r) {
+static enum status write_numbers(struct recipe *r, struct error *e) {
     struct recipe copy = *r;
-    struct json_writer w = {0};
+    struct json_writer w = {.indent = 2};
     copy.name = copy.device = "";
     copy.threads = copy.log_every = 0;
     copy.data.loader_threads = 0;
@@ -484,9 +484,9 @@ static uint64_t digest(const struct recipe *r) {
     memset(&copy.checkpoint, 0, sizeof copy.checkpoint);
     memset(&copy.evaluation, 0, sizeof copy.evaluation);
     schema_write(&recipe_schema, &copy, &w);
-    const uint64_t result = hash_64(text_string(&w.text), w.text.n, 0);
-    text_release(&w.text);
-    return result;
+    r->numbers = w.text;
+    r->digest = hash_64(text_string(&r->numbers), r->numbers.n, 0);
+    return text_check(&r->numbers, e);
 }
 
 enum status recipe_read(struct recipe **out, const char *path, const char *const *settings,
@@ -503,7 +503,7 @@ enum status recipe_read(struct recipe **out, const char *path, const char *const
     read_losses(r);
     TRY(read_adapters(r, e));
     TRY(check(r, e));
-    r->digest = digest(r);
+    TRY(write_numbers(r, e));
     TRY(resolve_paths(r, path, e));
 done:
     if (rc != STATUS_OK) recipe_destroy(&r);
@@ -519,6 +519,7 @@ void recipe_destroy(struct recipe **recipe) {
         free(r->paths);
         r->paths = next;
     }
+    text_release(&r->numbers);
     schema_destroy(&r->source);
     free(r);
     *recipe = NULL;

@@ -11,6 +11,7 @@
 #include "data/caption.h"
 #include "models/model.h"
 #include "pipeline/base/schema.h"
+#include "pipeline/base/text.h"
 #include "pipeline/continual/loss_term.h"
 #include "pipeline/eval/evaluation.h"
 
@@ -107,7 +108,9 @@ struct recipe {
     int n_losses;
     struct loss_config loss[STEP_LOSSES_MAX];
     /* What decides the numbers of a run: the recipe with its defaults, paths as they were given,
-     * without name, device, threads, loader_threads, cache, checkpoint, evaluation, log_every. */
+     * without name, device, threads, loader_threads, cache, checkpoint, evaluation, log_every;
+     * as JSON with one value per line, and its digest. */
+    struct text numbers;
     uint64_t digest;
 };
 

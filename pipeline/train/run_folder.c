@@ -3,6 +3,7 @@
 #include "pipeline/base/hash.h"
 #include "pipeline/base/log.h"
 #include "pipeline/train/checkpoint.h"
+#include "pipeline/train/recipe_change.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -10,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FAILED_SAVES_MAX = 3, FACTS = 10, FACT_TEXT_MAX = 320 };
+enum { FAILED_SAVES_MAX = 3, FACTS = 10, FACT_TEXT_MAX = 320, WAITING_BYTES_MAX = 1 << 24 };
 
 static const struct {
     const char *file;
@@ -35,8 +36,32 @@ done:
     return rc;
 }
 
+/* Hands the waiting lines of a log to its file: all of them or, on a failure, none. */
+static enum status write_waiting(struct run_folder *f, int log, struct error *e) {
+    enum status rc = STATUS_OK;
+    struct text *waiting = &f->log[log].waiting;
+    char path[FILE_PATH_MAX];
+    struct error ignored;
+    if (!waiting->n) return rc;
+    TRY(file_join(path, f->path, logs[log].file, e));
+    rc = file_write(f->log[log].file, waiting->bytes, waiting->n, e);
+    if (rc == STATUS_OK) {
+        f->log[log].size += waiting->n;
+        text_clear(waiting);
+    } else {
+        file_cut(path, f->log[log].size, &ignored); /* else the next start cuts it */
+    }
+done:
+    return rc;
+}
+
 void run_folder_close(struct run_folder *f) {
-    for (int i = 0; i < RUN_LOGS; i++) file_destroy(&f->log[i]);
+    struct error ignored;
+    for (int i = 0; i < RUN_LOGS; i++) {
+        if (f->log[i].file) write_waiting(f, i, &ignored);
+        text_release(&f->log[i].waiting);
+        file_destroy(&f->log[i].file);
+    }
     if (f->lock) log_file_close();
     file_destroy(&f->lock);
 }
@@ -122,6 +147,46 @@ done:
     return rc;
 }
 
+/* Names what changed in the recipe since a checkpoint; without it says what rc says. */
+static enum status explain_mismatch(const struct recipe *r, const struct checkpoint *c,
+                                    enum status rc, struct error *e) {
+    char path[FILE_PATH_MAX], *old = NULL;
+    size_t n;
+    struct error ignored;
+    struct recipe_change change = {0};
+    if (checkpoint_file(c, "recipe.json", path, &ignored) == STATUS_OK &&
+        file_read_all(&old, &n, path, 1 << 24, &ignored) == STATUS_OK &&
+        recipe_change_find(&change, old, text_string(&r->numbers)))
+        rc = fail(e, STATUS_MISMATCH,
+                  "checkpoint step %" PRId64 ": recipe changed: %s; expected %s, found %s; go "
+                  "back, begin in another folder, or pass --allow-change recipe",
+                  checkpoint_step(c), text_string(&change.place), text_string(&change.old),
+                  text_string(&change.young));
+    recipe_change_release(&change);
+    free(old);
+    return rc;
+}
+
+static enum status check_facts(const struct run_folder *f, const struct checkpoint *c,
+                               const struct facts *facts, struct error *e) {
+    const struct run_allowed *a = &f->allowed;
+    struct error ignored;
+    for (int i = 0; i < a->n; i++) {
+        int k = 0;
+        while (k < FACTS_COMPARED && strcmp(a->item[i], facts->fact[k].name)) k++;
+        if (k == FACTS_COMPARED)
+            return fail(e, STATUS_BAD_ARG,
+                        "--allow-change: expected recipe, data, base_weights, tokenizer, numerics "
+                        "or version, found %s",
+                        a->item[i]);
+    }
+    const enum status rc = checkpoint_check_facts(c, facts->fact, FACTS_COMPARED, a->item, a->n, e);
+    if (rc == STATUS_MISMATCH &&
+        checkpoint_check_facts(c, facts->fact, 1, a->item, a->n, &ignored) == STATUS_MISMATCH)
+        return explain_mismatch(f->recipe, c, rc, e);
+    return rc;
+}
+
 static enum status resume_from(struct run_folder *f, struct job *j, struct checkpoint *c,
                                struct run_position *p, struct error *e) {
     enum status rc = STATUS_OK;
@@ -134,7 +199,7 @@ static enum status resume_from(struct run_folder *f, struct job *j, struct check
                                .skips_in_a_row = fact_int(c, "skips_in_a_row"),
                                .is_resumed = true};
     collect(&facts, j, p);
-    TRY(checkpoint_check_facts(c, facts.fact, FACTS_COMPARED, NULL, 0, e));
+    TRY(check_facts(f, c, &facts, e));
     TRY(checkpoint_file(c, "model.safetensors", path, e));
     TRY(load_weights(j, path, e));
     TRY(checkpoint_file(c, "state.safetensors", path, e));
@@ -151,7 +216,8 @@ static enum status open_logs(struct run_folder *f, bool is_fresh, struct error *
         char path[FILE_PATH_MAX];
         TRY(file_join(path, f->path, logs[i].file, e));
         if (is_fresh) TRY(file_remove(path, e));
-        TRY(file_append_open(&f->log[i], path, e));
+        TRY(file_append_open(&f->log[i].file, path, e));
+        TRY(file_size(f->log[i].file, &f->log[i].size, e));
     }
 done:
     return rc;
@@ -201,9 +267,16 @@ done:
 enum status run_folder_log(struct run_folder *f, enum run_log log, struct text *line,
                            struct error *e) {
     enum status rc = STATUS_OK;
+    struct text *waiting = &f->log[log].waiting;
+    const bool is_first = waiting->n == 0;
     text_append_char(line, '\n');
     TRY(text_check(line, e));
-    TRY(file_write(f->log[log], line->bytes, line->n, e));
+    text_append_bytes(waiting, line->bytes, line->n);
+    TRY(text_check(waiting, e));
+    rc = write_waiting(f, log, e);
+    if (rc != STATUS_STORAGE || waiting->n > WAITING_BYTES_MAX) goto done;
+    if (is_first) log_warning("%s; its lines wait in memory", e->text);
+    rc = STATUS_OK;
 done:
     text_release(line);
     return rc;
@@ -247,6 +320,9 @@ static enum status write_checkpoint(struct run_folder *f, const struct job *j,
     TRY(model_content(&j->model, MODEL_TRAINABLE, &weights, e));
     TRY(checkpoint_add_tensors(w, "model.safetensors", &weights, e));
     TRY(add_states(w, j, e));
+    const char *recipe = text_string(&f->recipe->numbers);
+    TRY(checkpoint_add(w, "recipe.json", &(struct checkpoint_part){recipe, strlen(recipe)}, 1, e));
+    for (int i = 0; i < RUN_LOGS; i++) TRY(write_waiting(f, i, e));
     TRY(checkpoint_commit(&w, &about, e));
     TRY(checkpoint_retain(f->path, (int)f->recipe->checkpoint.keep, e));
 done:
@@ -256,11 +332,16 @@ done:
 }
 
 enum status run_folder_save(struct run_folder *f, const struct job *j, const struct run_position *p,
-                            struct error *e) {
+                            bool is_last, struct error *e) {
     const enum status rc = write_checkpoint(f, j, p, e);
-    if (rc == STATUS_OK) f->n_failed_saves = 0;
-    if (rc != STATUS_STORAGE || ++f->n_failed_saves >= FAILED_SAVES_MAX) return rc;
-    log_warning("checkpoint %" PRId64 " failed (%d of %d in a row): %s; the older ones are kept",
-                p->step, f->n_failed_saves, FAILED_SAVES_MAX, e->text);
+    if (rc == STATUS_OK) {
+        f->n_failed_saves = 0;
+        log_info("checkpoint %" PRId64 " committed", p->step);
+        return rc;
+    }
+    error_context(e, "checkpoint %" PRId64 " failed", p->step);
+    if (rc != STATUS_STORAGE || is_last || ++f->n_failed_saves >= FAILED_SAVES_MAX) return rc;
+    log_warning("%s; the older ones are kept (failure %d of %d in a row)", e->text,
+                f->n_failed_saves, FAILED_SAVES_MAX);
     return STATUS_OK;
 }

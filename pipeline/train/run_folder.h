@@ -3,6 +3,7 @@
 #define PIPELINE_TRAIN_RUN_FOLDER_H
 
 #include "pipeline/base/file.h"
+#include "pipeline/base/text.h"
 #include "pipeline/train/job.h"
 
 /* Logs without clock times: equal runs give equal bytes, and a resumed run cuts them back to its
@@ -26,11 +27,23 @@ struct run_position {
     bool is_resumed;
 };
 
+/* Facts of a checkpoint that may differ from those of the run: recipe, data, base_weights,
+ * tokenizer, numerics, version. */
+struct run_allowed {
+    const char *const *item;
+    int n;
+};
+
 struct run_folder {
     char path[FILE_PATH_MAX];
     const struct recipe *recipe;
+    struct run_allowed allowed; /* none, until the caller says */
     struct file *lock;
-    struct file *log[RUN_LOGS];
+    struct {
+        struct file *file;
+        uint64_t size;       /* bytes of whole lines in the file */
+        struct text waiting; /* lines that a full disk has not taken yet */
+    } log[RUN_LOGS];
     int n_failed_saves; /* in a row */
 };
 
@@ -46,13 +59,15 @@ void run_folder_close(struct run_folder *f);
 enum status run_folder_load(struct run_folder *f, struct job *j, const char *resume,
                             struct run_position *p, struct error *e);
 
-/* Appends text and a line end to a log; releases text. */
+/* Appends text and a line end to a log; releases text. A line that cannot be written waits in
+ * memory for the next one or the next checkpoint; the first time that is a warning. STORAGE when
+ * too many wait. */
 enum status run_folder_log(struct run_folder *f, enum run_log log, struct text *line,
                            struct error *e);
 
-/* Writes a checkpoint. A failure is a warning and keeps the older ones; the third in a row is an
- * error (STORAGE). */
+/* Writes a checkpoint. A failure keeps the older ones and is a warning, but an error (STORAGE) when
+ * it is the third in a row or when is_last says that this process will not save again. */
 enum status run_folder_save(struct run_folder *f, const struct job *j, const struct run_position *p,
-                            struct error *e);
+                            bool is_last, struct error *e);
 
 #endif

@@ -141,10 +141,8 @@ static enum status show_progress(struct trainer *t, struct error *e) {
 
 /* --- Checkpoints and evaluation --- */
 
-static enum status save(struct trainer *t, struct error *e) {
-    const enum status rc = run_folder_save(&t->folder, &t->job, &t->position, e);
-    if (rc == STATUS_OK) log_info("checkpoint %" PRId64 " committed", t->position.step);
-    return rc;
+static enum status save(struct trainer *t, bool is_last, struct error *e) {
+    return run_folder_save(&t->folder, &t->job, &t->position, is_last, e);
 }
 
 static enum status evaluate(struct trainer *t, const char *after, struct error *e) {
@@ -270,17 +268,17 @@ static enum status run_stage(struct trainer *t, struct error *e) {
     TRY(open_stage(t, stage, first, e));
     while (t->position.step < end) {
         if (t->options.stop && *t->options.stop) {
-            TRY(save(t, e));
+            TRY(save(t, true, e));
             TRY(fail(e, STATUS_STOPPED,
                      "stopped at step %" PRId64 " and saved; run the same command again to go on",
                      t->position.step));
         }
         TRY(step(t, first, e));
         const bool due = r->checkpoint.every > 0 && t->position.step % r->checkpoint.every == 0;
-        if (due && t->position.step < end) TRY(save(t, e));
+        if (due && t->position.step < end) TRY(save(t, false, e));
     }
     TRY(evaluate(t, recipe_stage(r, stage)->name, e));
-    TRY(save(t, e));
+    TRY(save(t, end == recipe_steps(r), e));
 done:
     return rc;
 }
@@ -304,6 +302,7 @@ enum status trainer_run(const struct trainer_options *o, struct error *e) {
     struct trainer t = {.options = *o, .recipe = o->recipe};
     const int64_t total = recipe_steps(o->recipe);
     TRY(run_folder_open(&t.folder, o->run, o->recipe, e));
+    t.folder.allowed = o->allowed;
     TRY(job_open(&t.job, o->recipe, o->run, e));
     log_info("%s on %s: %lld parameters, %lld trained, %.0f MiB planned", t.recipe->name,
              t.job.backend->name, (long long)t.job.model.parameters.n_total,
@@ -314,7 +313,7 @@ enum status trainer_run(const struct trainer_options *o, struct error *e) {
     t.started = t.shown = seconds();
     if (!t.position.is_resumed) {
         if (o->recipe->evaluation.at_start) TRY(evaluate(&t, "start", e));
-        TRY(save(&t, e));
+        TRY(save(&t, false, e));
     } else {
         log_info("resumed at step %" PRId64 " of %" PRId64, t.position.step, total);
     }

@@ -6,7 +6,7 @@
 #ifndef PIPELINE_TRAIN_TRAINER_H
 #define PIPELINE_TRAIN_TRAINER_H
 
-#include "pipeline/train/recipe.h"
+#include "pipeline/train/run_folder.h"
 
 #include <signal.h>
 
@@ -14,6 +14,7 @@ struct trainer_options {
     const struct recipe *recipe;
     const char *run;                   /* folder, made when missing */
     const char *resume;                /* auto, never or a checkpoint: run_folder_load */
+    struct run_allowed allowed;        /* what may differ from the checkpoint */
     const volatile sig_atomic_t *stop; /* not 0: checkpoint and return STOPPED; may be NULL */
 };
 

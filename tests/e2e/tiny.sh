@@ -1,0 +1,67 @@
+# tiny: what the end-to-end tests share; `. tests/e2e/tiny.sh` in a script that got the binary as $1.
+#   $folder  a temporary copy of the tiny recipe and its fixtures, removed at the end
+#   check, same, report  count and print as the other test scripts do
+sapwood=$(realpath "$1")
+passed=0
+failed=0
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+mkdir -p "$folder/recipes" "$folder/tests/fixtures"
+cp recipes/tiny*.json "$folder/recipes"
+cp tests/fixtures/*.tar tests/fixtures/vocabulary.txt "$folder/tests/fixtures"
+recipe=$folder/recipes/tiny.json
+
+good() { passed=$((passed + 1)); }
+bad() {
+    failed=$((failed + 1))
+    printf '%s\n' "$*"
+}
+
+# check WHAT EXPECTED_CODE PATTERN COMMAND...: exit code and a pattern in all that was printed
+check() {
+    what=$1 code=$2 pattern=$3
+    shift 3
+    output=$("$@" 2>&1)
+    found=$?
+    if [ "$found" = "$code" ] && printf '%s\n' "$output" | grep -q -- "$pattern"; then
+        good
+    else
+        bad "$what: expected code $code and \"$pattern\", found code $found and:
+$output"
+    fi
+}
+
+# same WHAT RUN RUN: what two runs have in common must have equal bytes: repeatable logs, exported
+# weights, the newest checkpoint.
+same() {
+    a=$(newest "$2")
+    for file in metrics.jsonl evaluation.jsonl quarantine.jsonl weights/adapters.safetensors \
+        "checkpoints/$a/model.safetensors" "checkpoints/$a/state.safetensors" \
+        "checkpoints/$a/MANIFEST.json"; do
+        if [ -f "$2/$file" ] && cmp -s "$2/$file" "$3/$file"; then
+            good
+        else
+            bad "$1: $file differs: $(cmp "$2/$file" "$3/$file" 2>&1)"
+        fi
+    done
+}
+
+# newest RUN: name of its newest checkpoint
+newest() { ls "$1/checkpoints" | grep '^step_' | sort | tail -n 1; }
+
+# step_of RUN: step of its newest checkpoint, 0 without one
+step_of() {
+    name=$(newest "$1" 2>/dev/null | sed 's/^step_0*//')
+    echo "${name:-0}"
+}
+
+# random_ms SEED NUMBER LOW HIGH: a number of milliseconds as seconds for sleep
+random_ms() {
+    awk -v seed="$1" -v n="$2" -v low="$3" -v high="$4" 'BEGIN {
+        srand(seed * 1000 + n); rand(); printf "%.3f\n", (low + rand() * (high - low)) / 1000 }'
+}
+
+report() {
+    echo "$passed passed, $failed failed"
+    [ "$failed" = 0 ]
+}
