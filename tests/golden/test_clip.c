@@ -153,7 +153,9 @@ static void run(struct backend *b, const struct safetensors *weights, const char
 
 int main(void) {
     const char *device = getenv("SAPWOOD_TEST_DEVICE");
-    const struct backend_options options = {.device = device ? device : "cpu", .threads = 2};
+    const struct backend_options options = {.device = device ? device : "cpu",
+                                            .threads = 2,
+                                            .validation = getenv("SAPWOOD_TEST_VALIDATION") != 0};
     struct backend *b = NULL;
     struct safetensors *weights = NULL;
     const enum status rc = backend_create(&b, &options, &e);
@@ -172,6 +174,7 @@ int main(void) {
     }
     run(b, weights, "tests/golden/clip_tiny_gelu_lora.safetensors", false, false, false, 3);
     run(b, weights, "tests/golden/clip_tiny_quickgelu.safetensors", true, true, true, 3);
+    CHECK_EQUAL(backend_vulkan_messages(b), 0);
     safetensors_destroy(&weights);
     backend_destroy(&b);
     return check_report();
