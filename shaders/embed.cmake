@@ -40,7 +40,7 @@ endforeach()
 
 set(shader_table ${shader_folder}/vk_shader_table.c)
 file(CONFIGURE OUTPUT ${shader_table} CONTENT
-"/* Made by cmake/shaders.cmake. */
+"/* Made by shaders/embed.cmake. */
 #include \"models/vk/vk_shader.h\"
 
 ${shader_arrays}
