@@ -147,7 +147,10 @@ static enum status open_model(struct job *j, struct error *e) {
     struct model_config c = {.adapters = r->adapters,
                              .training = r->model.train ? MODEL_TRAIN_ALL : MODEL_TRAIN_ADAPTERS,
                              .train_logit_scale = r->model.train_logit_scale};
-    TRY(architecture_find(&c.architecture, r->model.architecture, e));
+    rc = architecture_find(&c.architecture, r->model.architecture, e);
+    if (rc == STATUS_NOT_FOUND) rc = STATUS_BAD_ARG; /* a wrong word in the recipe, not lost data */
+    if (rc != STATUS_OK) error_context(e, "model.architecture");
+    TRY(rc);
     TRY(tokenizer_open(&j->tokenizer, r->model.vocabulary, e));
     if (tokenizer_size(j->tokenizer) != c.architecture.vocabulary)
         TRY(fail(e, STATUS_BAD_ARG,

@@ -17,13 +17,15 @@ bad() {
     printf '%s\n' "$*"
 }
 
-# check WHAT EXPECTED_CODE PATTERN COMMAND...: exit code and a pattern in all that was printed
+# check WHAT EXPECTED_CODE PATTERN COMMAND...: exit code (a pattern of the shell) and a pattern in all
+# that was printed
 check() {
     what=$1 code=$2 pattern=$3
     shift 3
     output=$("$@" 2>&1)
     found=$?
-    if [ "$found" = "$code" ] && printf '%s\n' "$output" | grep -q -- "$pattern"; then
+    case $found in $code) fits=yes ;; *) fits=no ;; esac
+    if [ $fits = yes ] && printf '%s\n' "$output" | grep -q -- "$pattern"; then
         good
     else
         bad "$what: expected code $code and \"$pattern\", found code $found and:

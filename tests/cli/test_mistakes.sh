@@ -1,0 +1,144 @@
+# What a newcomer does wrong, and what the program answers: exit code and the words that help.
+. tests/e2e/tiny.sh
+fixtures=$folder/tests/fixtures
+run=$folder/run
+
+# wrong WHAT EXPECTED_CODE PATTERN OPTION...: training answers so, in one line on stderr
+wrong() {
+    what=$1 code=$2 pattern=$3
+    shift 3
+    check "$what" "$code" "^sapwood: .*$pattern" "$sapwood" train "$recipe" --run "$run" --quiet "$@"
+    rm -rf "$run"
+}
+
+# --- The recipe ---
+
+wrong "misspelt key" 2 "optimizer.wamup: unknown key; did you mean 'warmup'?" --set optimizer.wamup=1
+wrong "unknown key" 2 'optimizer.learning_rate: unknown key; expected one of lr,' \
+    --set optimizer.learning_rate=1
+wrong "wrong kind" 2 'optimizer.lr: .*expected a number, found a text' --set optimizer.lr='"fast"'
+wrong "out of range" 2 'optimizer.lr: out of range; expected 0 to 10, found 11' --set optimizer.lr=11
+wrong "fraction" 2 'stages\[0\].steps: .*1.5' --set stages.0.steps=1.5
+wrong "loss nobody has" 2 "losses\[0\].type: .*did you mean 'clip'?" --set losses.0.type='"clipp"'
+wrong "setting without value" 2 'optimizer.lr' --set optimizer.lr
+wrong "batch and slice" 2 'data.update: 12 samples.*multiple of data.slice 8' \
+    --set data.update.batch_size=12
+wrong "loss without its samples" 2 'zscl needs samples of the role ref_image.*add data.ref_image' \
+    --set data.ref_image=null
+wrong "nothing to train" 2 'model.train is "adapters" but neither' --set model.lora=null \
+    --set model.uniadapter=null
+sed 's/"lr"/"lt"/' "$recipe" >"$folder/recipes/typo.json"
+check "key in the file" 2 "typo.json:.*optimizer.lt: unknown key; did you mean 'lr'?" \
+    "$sapwood" train "$folder/recipes/typo.json" --run "$run"
+check "recipe check" 2 "did you mean 'lr'?" "$sapwood" recipe check "$folder/recipes/typo.json"
+printf '{"name": "x",}\n' >"$folder/comma.json"
+check "no JSON" 2 'comma.json:1:14: not JSON' "$sapwood" train "$folder/comma.json" --run "$run"
+printf '{"name": "x", "name": "y"}\n' >"$folder/twice.json"
+check "key twice" 2 'twice.json:.*name' "$sapwood" train "$folder/twice.json" --run "$run"
+check "no such recipe" 2 'none.json: cannot open' "$sapwood" train "$folder/none.json" --run "$run"
+check "no recipe" 2 'RECIPE' "$sapwood" train
+[ -e "$run" ] && bad "a wrong recipe leaves a run folder" || good
+
+# --- The model ---
+
+wrong "architecture" 2 'model.architecture: architecture ViT-B-33; expected one of .*ViT-B-32' \
+    --set model.architecture='"ViT-B-33"'
+printf '%s' '{"embed_dim": 32, "quick_gelu": true,
+  "vision_cfg": {"image_size": 32, "patch_size": 8, "width": 48, "layers": 2, "head_width": 16},
+  "text_cfg": {"context_length": 24, "vocab_size": 700, "width": 32, "heads": 2, "layers": 2}}' \
+    >"$folder/recipes/wide.json"
+"$sapwood" train "$recipe" --run "$folder/wide" --quiet --set model.architecture='"wide.json"' \
+    --set model.train='"all"' --set model.lora=null --set model.uniadapter=null \
+    --set 'losses=[{"type":"clip"}]' --set stages.0.steps=2 --set stages.1.steps=2
+wrong "weights of another model" 3 'model.safetensors.*visual.*shape' \
+    --set model.weights="\"$folder/wide/weights/model.safetensors\""
+head -c 5000 "$folder/wide/weights/model.safetensors" >"$folder/cut.safetensors"
+wrong "cut weights" 3 'cut.safetensors' --set model.weights="\"$folder/cut.safetensors\""
+wrong "no weights" 3 'none.safetensors: cannot open' --set model.weights='"none.safetensors"'
+wrong "vocabulary of another size" 2 'has 49408 entries; expected 700' \
+    --set model.vocabulary="\"$PWD/tests/fixtures/bpe_simple_vocab_16e6.txt.gz\""
+wrong "no vocabulary" 3 'none.txt' --set model.vocabulary='"none.txt"'
+
+# --- The device ---
+
+wrong "no such GPU" '[23]' 'no Vulkan device for .geforce.; expected .cpu., .auto.' \
+    --set device='"geforce"'
+check "no driver at all" 77 "Vulkan: no driver can be used.*or take the device .cpu." env VK_ICD_FILENAMES=/dev/null "$sapwood" train "$recipe" \
+    --run "$run" --quiet --set device='"geforce"'
+check "auto without a GPU" 0 'on cpu:' env VK_ICD_FILENAMES=/dev/null "$sapwood" train "$recipe" \
+    --run "$run" --set device='"auto"' --set stages.0.steps=2 --set stages.1.steps=2
+rm -rf "$run"
+
+# --- The data ---
+
+shard=$fixtures/fashion-train.tar
+mv "$shard" "$folder/kept.tar"
+wrong "missing shard" 3 'source fashion: .*fashion-train.tar: no such shard.*check the path'
+head -c 20000 "$folder/kept.tar" >"$shard"
+wrong "cut shard" 3 'fashion-train.tar: damaged or cut short after member 18'
+echo "this is no tar" >"$shard"
+wrong "no tar" 3 'fashion-train.tar: damaged or cut short'
+gzip -c "$folder/kept.tar" >"$fixtures/fashion-train.tar.gz"
+rm "$shard"
+wrong "compressed shard" '[23]' 'gzip -dk .*fashion-train.tar.gz' --set \
+    'stages.1.sources=[{"name":"fashion","shards":"../tests/fixtures/fashion-train.tar.gz"}]'
+
+# repack SCRIPT: the shard with its members changed by a script that runs among them
+repack() {
+    rm -rf "$folder/members" "$shard"
+    mkdir "$folder/members"
+    (cd "$folder/members" && tar xf "$folder/kept.tar" && sh -c "$1" && tar cf "$shard" *)
+}
+repack 'rm *.txt'
+wrong "no captions" 3 'no sample has a caption; expected members txt.*found cls png; run: sapwood shards ls'
+repack 'rm *.png'
+wrong "no pictures" 3 'fashion.*no sample has a picture\|fashion.*found cls txt'
+repack 'for f in *.png; do head -c 100 $f >cut; mv cut $f; done'
+wrong "all pictures corrupt" 3 'source fashion: too much unusable data: .*png.*run: sapwood shards check'
+repack 'head -c 100 train00000.png >cut; mv cut train00000.png'
+check "one corrupt picture" 0 '' "$sapwood" train "$recipe" --run "$run" --quiet
+grep -q '"key": "train00000", "reason": "png' "$run/quarantine.jsonl" && good ||
+    bad "expected train00000 in $(head -n 1 "$run/quarantine.jsonl")"
+grep -q '"holes": [1-9].*"skipped": false' "$run/metrics.jsonl" && good || bad "expected a hole"
+[ "$(wc -l <"$run/metrics.jsonl")" = 60 ] && good || bad "a hole shifted the steps"
+grep -c nan "$run/metrics.jsonl" | grep -q '^0$' && good || bad "a hole made a NaN"
+rm -rf "$run"
+cp "$folder/kept.tar" "$shard"
+
+# --- The run folder ---
+
+"$sapwood" train "$recipe" --run "$run" --quiet --set stages.0.steps=100000 >"$folder/said" 2>&1 &
+process=$!
+tries=0
+until [ -s "$run/metrics.jsonl" ] || [ $tries = 500 ]; do sleep 0.02 && tries=$((tries + 1)); done
+check "folder in use" 2 'run.*in use\|run.*another process' "$sapwood" train "$recipe" --run "$run"
+kill -TERM $process
+wait $process
+check "other steps" 4 'recipe changed: stages\[0\].steps; expected 100000, found 30' \
+    "$sapwood" train "$recipe" --run "$run" --quiet
+check "resume never" 2 'has a checkpoint of step .*--resume never' \
+    "$sapwood" train "$recipe" --run "$run" --resume never
+rm -rf "$run"
+echo file >"$folder/file"
+check "run is a file" '[235]' "$folder/file" "$sapwood" train "$recipe" --run "$folder/file/run"
+# Nothing fits: not even the index or the teacher's features.
+check "no disk space at the start" 5 'File too large' sh -c 'ulimit -f 1; exec "$@"' - \
+    "$sapwood" train "$recipe" --run "$run" --quiet
+rm -rf "$run"
+if [ "$(id -u)" != 0 ]; then
+    mkdir "$folder/locked" && chmod 555 "$folder/locked"
+    check "no permission" 5 'locked.*Permission denied' "$sapwood" train "$recipe" \
+        --run "$folder/locked/run"
+fi
+
+# --- Commands ---
+
+check "unknown command" 2 "unknown command 'trian'; did you mean 'train'?" "$sapwood" trian
+check "unknown option" 2 "train: .*--resme.*--resume" "$sapwood" train "$recipe" --resme auto
+check "unknown sub-command" 2 'shards' "$sapwood" shards chek
+for words in train eval devices bench "bench step" "bench loader" recipe "recipe check" \
+    "recipe explain" shards "shards make" "shards index" "shards check" "shards ls" tokenize \
+    tokenizer "tokenizer train"; do
+    check "$words --help" 0 "^usage: sapwood $words" "$sapwood" $words --help
+done
+report
