@@ -202,8 +202,7 @@ static int block_linear(struct tower_builder *b, const char *prefix, const char 
     return linear_call(b->graph, in, (struct linear_options){.scale = scale});
 }
 
-/* scale Up(ReLU(Down(LN x))), added to y. */
-static int bottleneck(struct tower_builder *b, const char *prefix, int x, int y) {
+int tower_bottleneck(struct tower_builder *b, const char *prefix, int x, int y) {
     struct graph *g = b->graph;
     const int low = linear_plain_call(g, norm(b, prefix, "adapter.ln", x),
                                       named(b, prefix, "adapter.down.weight"),
@@ -231,7 +230,7 @@ static int block(struct tower_builder *b, int tower, int layer, int x) {
         activation_call(g, hidden, a->quick_gelu ? ACTIVATION_QUICK_GELU : ACTIVATION_GELU);
     const int y = block_linear(b, prefix, "mlp.c_proj", ".", active, x1);
     if (b->view.adapters && named(b, prefix, "adapter.up.weight") != GRAPH_NONE)
-        return bottleneck(b, prefix, x1, y);
+        return tower_bottleneck(b, prefix, x1, y);
     return y;
 }
 

@@ -54,4 +54,7 @@ int tower_pool(struct tower_builder *b, int tower, int tokens, int index);
 /* pooled (R, C) -> features (R, joint), not normalised. */
 int tower_project(struct tower_builder *b, int tower, int pooled);
 
+/* UniAdapter of the block of that prefix: y + scale Up(ReLU(Down(LN x))), of the shape of x. */
+int tower_bottleneck(struct tower_builder *b, const char *prefix, int x, int y);
+
 #endif
