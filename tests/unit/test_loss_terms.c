@@ -1,0 +1,365 @@
+/* Loss terms and adapters inside whole jobs of the tiny recipe: the properties that the methods
+ * promise whatever the numbers are. Expected values follow from the definitions: a student equal
+ * to its teacher has nothing to learn, an average of a constant is geometric, a weight of 0 is no
+ * term. */
+#include "models/encoder.h"
+#include "pipeline/base/file.h"
+#include "pipeline/base/random.h"
+#include "pipeline/train/job.h"
+#include "tests/check.h"
+#include "tests/fixture.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SETTINGS_MAX = 16 };
+
+static struct error e;
+static const char *folder;
+
+#define MUST(call)                                                                                 \
+    do {                                                                                           \
+        if ((call) != STATUS_OK) {                                                                 \
+            printf("%s:%d: %s\n", __FILE__, __LINE__, e.text);                                     \
+            exit(1);                                                                               \
+        }                                                                                          \
+    } while (0)
+
+/* --- A job in the middle of a run --- */
+
+struct run {
+    struct recipe *recipe;
+    struct job job;
+    struct stream *stream;
+    const struct batch *batch; /* of the last step */
+    struct learner_numbers numbers;
+    int steps;
+};
+
+/* Copies a file of the source tree, so that indices are written elsewhere. */
+static void copy(const char *name) {
+    char from[FILE_PATH_MAX], *bytes;
+    size_t n;
+    snprintf(from, sizeof from, "%s/%s", SAPWOOD_SOURCE_DIR, name);
+    MUST(file_read_all(&bytes, &n, from, 1 << 26, &e));
+    fixture_write(fixture_path(folder, name), bytes, n);
+    free(bytes);
+}
+
+static void copy_recipe(void) {
+    folder = fixture_folder();
+    MUST(file_make_folders(fixture_path(folder, "recipes"), &e));
+    MUST(file_make_folders(fixture_path(folder, "tests/fixtures"), &e));
+    copy("recipes/tiny.json");
+    copy("recipes/tiny-architecture.json");
+    copy("tests/fixtures/vocabulary.txt");
+    copy("tests/fixtures/emoji-train.tar");
+    copy("tests/fixtures/fashion-train.tar");
+    copy("tests/fixtures/openclipart-train.tar");
+}
+
+/* Opens the tiny recipe with settings (up to the first NULL) at its first step. */
+static void run_open(struct run *r, const char *const *settings) {
+    int n = 0;
+    struct stream_config c;
+    *r = (struct run){0};
+    while (n < SETTINGS_MAX && settings[n]) n++;
+    MUST(recipe_read(&r->recipe, fixture_path(folder, "recipes/tiny.json"), settings, n, &e));
+    MUST(job_open(&r->job, r->recipe, fixture_path(folder, "run"), &e));
+    job_stream(&r->job, 0, 0, 0, &c);
+    MUST(stream_open(&r->stream, &c, &e));
+}
+
+static void run_close(struct run *r) {
+    if (r->batch) stream_give_back(r->stream, r->batch);
+    stream_close(&r->stream);
+    job_close(&r->job);
+    recipe_destroy(&r->recipe);
+}
+
+/* The next batch, or the same one again, up to gradients and norm. */
+static void run_gradients(struct run *r, bool next) {
+    struct learner *l = &r->job.learner;
+    if (next) {
+        if (r->batch) stream_give_back(r->stream, r->batch);
+        MUST(stream_next(r->stream, &r->batch, &e));
+    }
+    MUST(learner_feed(l, r->batch, &e));
+    for (int i = 0; i < r->job.n_terms; i++)
+        MUST(r->job.term[i]->class->begin_step(r->job.term[i], l, r->batch, &e));
+    MUST(learner_gradients(l, &r->numbers, &e));
+}
+
+static void run_update(struct run *r, double rate) {
+    float *c = r->job.learner.constants;
+    r->steps++;
+    c[STEP_LEARNING_RATE] = (float)rate;
+    c[STEP_WEIGHT_DECAY] = 0.1f;
+    c[STEP_BETA1] = 0.9f;
+    c[STEP_BETA2] = 0.98f;
+    c[STEP_EPSILON] = 1e-6f;
+    c[STEP_CORRECTION1] = (float)(1 - pow(0.9, r->steps));
+    c[STEP_CORRECTION2] = (float)(1 - pow(0.98, r->steps));
+    c[STEP_CLIP_NORM] = 1;
+    run_gradients(r, true);
+    MUST(learner_update(&r->job.learner, &e));
+}
+
+static uint8_t *download(const struct run *r, struct buffer *b) {
+    uint8_t *bytes = malloc((size_t)b->bytes);
+    MUST(r->job.backend->table->download(bytes, b, 0, b->bytes, &e));
+    return bytes;
+}
+
+/* Adds noise to every adapter weight, so that the student is another model. */
+static void disturb(struct run *r) {
+    struct model *m = &r->job.model;
+    struct random noise = random_begin(7, RANDOM_TEST, 0, 0);
+    for (int i = 0; i < m->parameters.n; i++) {
+        const struct parameter *p = &m->parameters.list[i];
+        const int64_t n = tensor_elements(&p->tensor);
+        if (p->kind != PARAMETER_ADAPTER) continue;
+        float *values = malloc((size_t)n * sizeof *values);
+        MUST(model_read(m, i, m->student, values, &e));
+        for (int64_t k = 0; k < n; k++) values[k] += 0.5f * random_float(&noise) - 0.25f;
+        MUST(model_write(m, i, values, &e));
+        free(values);
+    }
+}
+
+/* --- Adapters --- */
+
+/* Features of the update images through a view of the weights. */
+static void features(const struct run *r, const struct weights_view *view, enum tower tower,
+                     float *out) {
+    const struct batch_part *part = loss_part(r->batch, BATCH_ROLE_UPDATE);
+    const struct encoder_config c = {.name = "test",
+                                     .tower = tower,
+                                     .view = *view,
+                                     .result = ENCODER_FEATURES,
+                                     .rows_per_sample = 1,
+                                     .n_slices = 2,
+                                     .slice_samples = 8};
+    struct encoder *n;
+    MUST(encoder_create(&n, r->job.backend, &c, &e));
+    if (tower == TOWER_IMAGE)
+        MUST(encoder_set_pixels(n, part->pixels, NULL, &e));
+    else
+        MUST(encoder_set_text(n, part->tokens, part->context, part->length, &e));
+    MUST(r->job.backend->table->run(r->job.backend, encoder_forward(n), 2, &e));
+    MUST(encoder_read(n, out, &e));
+    encoder_destroy(&n);
+}
+
+static int count_different(const float *a, const float *b, int n) {
+    int different = 0;
+    for (int i = 0; i < n; i++) different += !(a[i] == b[i]);
+    return different;
+}
+
+/* New adapters change no bit of any feature; disturbed ones do. */
+static void test_identity(const char *const *settings) {
+    struct run r;
+    enum { N = 16 * 32 };
+    float with[N], without[N];
+    run_open(&r, settings);
+    run_gradients(&r, true);
+    for (int round = 0; round < 2; round++) {
+        const struct weights_view adapted = model_view(&r.job.model);
+        const struct weights_view base = model_base_view(&r.job.model);
+        for (int tower = 0; tower < TOWER_COUNT; tower++) {
+            features(&r, &adapted, (enum tower)tower, with);
+            features(&r, &base, (enum tower)tower, without);
+            const int different = count_different(with, without, N);
+            CHECK_TRUE(round == 0 ? different == 0 : different > N / 2);
+        }
+        disturb(&r);
+    }
+    run_close(&r);
+}
+
+/* --- ZSCL --- */
+
+/* At the start the student is the teacher: the divergence has its minimum there, the gradient is 0
+ * but for rounding, and any other student has a larger loss on the same batch. */
+static void test_zscl(const char *const *settings) {
+    struct run r;
+    double start[2];
+    run_open(&r, settings);
+    run_gradients(&r, true);
+    CHECK_EQUAL(r.job.learner.n_losses, 2);
+    CHECK_TRUE(r.numbers.is_finite);
+    for (int i = 0; i < 2; i++) start[i] = r.numbers.loss[i];
+    const double norm = r.numbers.norm;
+    disturb(&r);
+    run_gradients(&r, false);
+    CHECK_TRUE(r.numbers.loss[0] > start[0] * 1.001);
+    CHECK_TRUE(r.numbers.loss[1] > start[1] * 1.001);
+    CHECK_TRUE(norm <= 1e-5 * r.numbers.norm);
+    run_close(&r);
+}
+
+/* A term of weight 0 leaves plain fine-tuning as it is, bit for bit. */
+static void test_no_weight(void) {
+    static const char *const plain[] = {"losses=[{\"type\":\"clip\"}]", NULL};
+    static const char *const both[] = {
+        "losses=[{\"type\":\"clip\"},{\"type\":\"zscl\",\"weight\":0,\"student_texts\":true}]",
+        NULL};
+    struct run a, b;
+    run_open(&a, plain);
+    run_open(&b, both);
+    for (int i = 0; i < 5; i++) {
+        run_update(&a, 1e-3);
+        run_update(&b, 1e-3);
+        CHECK_TRUE(a.numbers.total == b.numbers.total && a.numbers.norm == b.numbers.norm);
+    }
+    uint8_t *x = download(&a, a.job.model.student), *y = download(&b, b.job.model.student);
+    CHECK_EQUAL(a.job.model.student->bytes, b.job.model.student->bytes);
+    CHECK_TRUE(!memcmp(x, y, (size_t)a.job.model.student->bytes));
+    free(x);
+    free(y);
+    run_close(&a);
+    run_close(&b);
+}
+
+/* --- GLARE --- */
+
+#define GLARE                                                                                      \
+    "\"type\":\"glare\",\"hidden\":64,\"bottleneck\":16,\"prototypes\":64,\"patches\":4,"          \
+    "\"teacher_temperature\":0.1,\"student_temperature\":0.1"
+
+/* The same picture in both views, equal temperatures, a teacher equal to the student: gradient 0
+ * but for rounding. Blurred patches, or another student, and there is something to learn. */
+static void test_glare_zero(void) {
+    static const char *const same[] = {"losses=[{" GLARE "}]",
+                                       "data.view.augment={\"crop_area_min\":0}",
+                                       "data.view.blur_share=0", NULL};
+    static const char *const blurred[] = {"losses=[{" GLARE "}]",
+                                          "data.view.augment={\"crop_area_min\":0}",
+                                          "data.view.blur_share=0.5", NULL};
+    struct run r;
+    run_open(&r, same);
+    run_gradients(&r, true);
+    const double norm = r.numbers.norm, start = r.numbers.total;
+    disturb(&r);
+    run_gradients(&r, false);
+    CHECK_TRUE(norm <= 1e-5 * r.numbers.norm);
+    CHECK_TRUE(r.numbers.total > start);
+    run_close(&r);
+    run_open(&r, blurred);
+    run_gradients(&r, true);
+    CHECK_TRUE(r.numbers.norm > 1e-3);
+    run_close(&r);
+}
+
+/* Teacher minus student shrinks by the momentum m per step while the student does not move; the
+ * centre after one step is (1 - momentum) times a mean that is not 0. */
+static void test_average(void) {
+    static const char *const settings[] = {"losses=[{" GLARE ",\"teacher_momentum\":0.9}]", NULL};
+    enum { STEPS = 6 };
+    struct run r;
+    run_open(&r, settings);
+    struct learner *l = &r.job.learner;
+    const int64_t bytes = l->teacher->bytes;
+    float *student = (float *)download(&r, r.job.model.student), *teacher = malloc((size_t)bytes);
+    for (int64_t i = 0; i < bytes / 4; i++) teacher[i] = student[i] + 1;
+    MUST(r.job.backend->table->upload(l->teacher, 0, teacher, bytes, &e));
+    free(teacher);
+    for (int i = 0; i < STEPS; i++) run_update(&r, 0);
+    float *after = (float *)download(&r, r.job.model.student);
+    CHECK_TRUE(!memcmp(student, after, (size_t)bytes));
+    teacher = (float *)download(&r, l->teacher);
+    double worst = 0; /* 6 roundings of numbers near 1: 6 x 6e-8 */
+    for (int64_t i = 0; i < r.job.model.parameters.trainable_bytes / 4; i++)
+        worst = fmax(worst, fabs(teacher[i] - (double)student[i] - pow(0.9, STEPS)));
+    CHECK_TRUE(worst <= 1e-6);
+    for (int i = 0; i < l->n_states; i++) {
+        if (strcmp(l->state[i].name, "glare.center.global")) continue;
+        float *center = (float *)download(&r, l->state[i].buffer);
+        CHECK_TRUE(center[0] != 0);
+        free(center);
+    }
+    free(student);
+    free(after);
+    free(teacher);
+    run_close(&r);
+}
+
+/* --- Training --- */
+
+/* All terms train for some steps: frozen bytes stay, trained ones do not. */
+static void test_frozen(void) {
+    static const char *const settings[] = {NULL};
+    struct run r;
+    char before[33], after[33];
+    run_open(&r, settings);
+    const struct model *m = &r.job.model;
+    uint8_t *frozen = download(&r, m->frozen), *student = download(&r, m->student);
+    MUST(model_base_digest(m, before, &e));
+    for (int i = 0; i < 5; i++) run_update(&r, 1e-3);
+    uint8_t *frozen_after = download(&r, m->frozen), *student_after = download(&r, m->student);
+    CHECK_TRUE(!memcmp(frozen, frozen_after, (size_t)m->frozen->bytes));
+    for (int i = 0; i < m->parameters.n; i++) {
+        const struct parameter *p = &m->parameters.list[i];
+        if (!p->is_trainable) continue;
+        const bool moved = memcmp(student + p->offset, student_after + p->offset,
+                                  (size_t)tensor_bytes(&p->tensor)) != 0;
+        if (!CHECK_TRUE(moved)) printf("    %s was not trained\n", p->name);
+    }
+    MUST(model_base_digest(m, after, &e));
+    CHECK_TRUE(strlen(before) == 32 && strlen(after) == 32);
+    free(frozen);
+    free(student);
+    free(frozen_after);
+    free(student_after);
+    run_close(&r);
+}
+
+/* A number that is not finite, in a loss or only in a gradient, is seen before the update. */
+static void test_not_finite(void) {
+    static const char *const settings[] = {NULL};
+    struct run r;
+    run_open(&r, settings);
+    struct model *m = &r.job.model;
+    run_gradients(&r, true);
+    CHECK_TRUE(r.numbers.is_finite);
+    const int scale = parameters_find(&m->parameters, "logit_scale");
+    /* exp(70) is finite and so is the loss, but not the square in the gradient's norm */
+    const float wrong[] = {NAN, INFINITY, 70};
+    float kept;
+    MUST(model_read(m, scale, m->student, &kept, &e));
+    for (int i = 0; i < 3; i++) {
+        MUST(model_write(m, scale, &wrong[i], &e));
+        run_gradients(&r, false);
+        CHECK_TRUE(!r.numbers.is_finite);
+        CHECK_TRUE((isfinite(r.numbers.total) != 0) == (i == 2));
+    }
+    MUST(model_write(m, scale, &kept, &e));
+    run_gradients(&r, false);
+    CHECK_TRUE(r.numbers.is_finite);
+    run_close(&r);
+}
+
+int main(void) {
+    static const char *const lora[] = {"model.uniadapter=null", NULL};
+    static const char *const uniadapter[] = {"model.lora=null", NULL};
+    static const char *const neither_alone[] = {NULL};
+    static const char *const fixed_texts[] = {"losses=[{\"type\":\"zscl\",\"reference_texts\":8}]",
+                                              NULL};
+    static const char *const student_texts[] = {
+        "losses=[{\"type\":\"zscl\",\"student_texts\":true}]", NULL};
+    copy_recipe();
+    test_identity(lora);
+    test_identity(uniadapter);
+    test_identity(neither_alone);
+    test_zscl(fixed_texts);
+    test_zscl(student_texts);
+    test_no_weight();
+    test_glare_zero();
+    test_average();
+    test_frozen();
+    test_not_finite();
+    return check_report();
+}
