@@ -2,6 +2,7 @@
  * choice of a device, buffers with mapped and with staged copies, every shader as a pipeline. The
  * tests of the operations run on the same devices, tests/ops. Without the device: skipped,
  * status 77. */
+#include "models/ops/add.h"
 #include "models/vk/vk_backend.h"
 #include "tests/check.h"
 
@@ -90,6 +91,47 @@ static void test_pipelines(struct vk_backend *b) {
     CHECK_EQUAL(vk_pipeline_get(b, &pipeline, "no_such_shader", 1, &e), STATUS_UNSUPPORTED);
 }
 
+static VKAPI_ATTR VkResult VKAPI_CALL submit_lost(VkQueue queue, uint32_t n,
+                                                  const VkSubmitInfo *info, VkFence fence) {
+    (void)queue, (void)n, (void)info, (void)fence;
+    return VK_ERROR_DEVICE_LOST;
+}
+
+static VKAPI_ATTR VkResult VKAPI_CALL wait_lost(VkDevice device, const VkSemaphoreWaitInfo *info,
+                                                uint64_t timeout) {
+    (void)device, (void)info, (void)timeout;
+    return VK_ERROR_DEVICE_LOST;
+}
+
+/* The driver loses the device at a submission or while waiting: GPU, then and
+ * from then on. */
+static void test_driver_lost(struct vk_backend *b, bool at_submit) {
+    struct error e = {.text = ""};
+    struct buffer *buffer = NULL;
+    struct work *work = NULL;
+    const int64_t n = 64;
+    const struct add_options options = {.scale = 1};
+    struct op_call call = {.op = OP_add, .direction = OP_FORWARD};
+    memcpy(call.options, &options, sizeof options);
+    CHECK_EQUAL(vk_buffer_create(&b->backend, &buffer, 3 * 256, &e), STATUS_OK);
+    for (int i = 0; i < 3; i++)
+        call.slot[i < 2 ? OP_IN + i : OP_OUT] = (struct op_operand){
+            .tensor = tensor_make(TENSOR_F32, 1, &n), .buffer = buffer, .offset = (int64_t)i * 256};
+    CHECK_EQUAL(vk_run_work_create(&b->backend, &work, &call, 1, &e), STATUS_OK);
+    CHECK_EQUAL(vk_run_items(&b->backend, &work, 1, &e), STATUS_OK);
+    CHECK_EQUAL(b->backend.table->wait(&b->backend, &e), STATUS_OK);
+    if (at_submit)
+        b->f.QueueSubmit = submit_lost;
+    else
+        b->f.WaitSemaphores = wait_lost;
+    enum status rc = vk_run_items(&b->backend, &work, 1, &e);
+    if (rc == STATUS_OK) rc = b->backend.table->wait(&b->backend, &e);
+    CHECK_EQUAL(rc, STATUS_GPU);
+    CHECK_EQUAL(vk_run_items(&b->backend, &work, 1, &e), STATUS_GPU);
+    vk_run_work_destroy(work);
+    vk_buffer_destroy(buffer);
+}
+
 /* After a lost device every call fails with GPU, and nothing hangs or crashes. */
 static void test_lost(struct vk_backend *b) {
     struct error e = {.text = ""};
@@ -163,6 +205,9 @@ int main(void) {
         if (staging) test_pipelines((struct vk_backend *)b);
         CHECK_EQUAL(backend_vulkan_messages(b), 0);
         if (staging) test_lost((struct vk_backend *)b);
+        b->table->destroy(b);
+        CHECK_EQUAL(vk_backend_create(&b, &o, &e), STATUS_OK);
+        test_driver_lost((struct vk_backend *)b, staging);
         b->table->destroy(b);
     }
     return check_report();
