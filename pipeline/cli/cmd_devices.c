@@ -50,8 +50,10 @@ enum status command_devices(int argc, char **argv, struct error *e) {
     TRY(backend_vulkan_list(&devices, &n, reason, e));
     printf("cpu   this processor, with OpenBLAS\n");
     for (int i = 0; i < n; i++) print_device(i, &devices[i]);
-    if (reason[0]) printf("\n%s\n", reason);
-    print_choice(devices, n);
+    if (reason[0])
+        printf("\n%s\n\nauto takes cpu\n", reason);
+    else
+        print_choice(devices, n);
 done:
     free(devices);
     return rc;
