@@ -59,6 +59,7 @@ done:
 enum status adapters_declare(struct parameters *p, const struct architecture *a,
                              const struct adapter_config *c, struct error *e) {
     enum status rc = STATUS_OK;
+    const int n_before = p->n;
 #define ADAPTER_LAYER_PATH(name, word, path) path,
     static const char *const paths[] = {ADAPTER_LAYER_LIST(ADAPTER_LAYER_PATH)};
 #undef ADAPTER_LAYER_PATH
@@ -77,6 +78,12 @@ enum status adapters_declare(struct parameters *p, const struct architecture *a,
             if (c->bottleneck > 0) TRY(declare_bottleneck(p, w, block, width, c->bottleneck, e));
         }
     }
+    if (p->n == n_before)
+        rc = fail(e, STATUS_BAD_ARG,
+                  "adapters: no layer of the chosen towers lies from first_layer %d to last_layer "
+                  "%d; expected some, counted from 0; change model.towers, first_layer or "
+                  "last_layer",
+                  c->first_layer, c->last_layer);
 done:
     return rc;
 }

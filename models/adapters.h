@@ -33,7 +33,8 @@ struct adapter_config {
     int first_layer, last_layer; /* of every chosen tower; last -1: the last one */
 };
 
-/* Declares the trainable parameters of the adapters in a model of this architecture. */
+/* Declares the trainable parameters of the adapters in a model of this architecture. BAD_ARG when
+ * there is nothing to train: no layer chosen. */
 enum status adapters_declare(struct parameters *p, const struct architecture *a,
                              const struct adapter_config *c, struct error *e);
 bool adapters_cover(const struct adapter_config *c, const struct architecture *a, int tower,

@@ -20,7 +20,8 @@ static enum status optional_int(const struct json *object, const char *name, int
 static enum status required_int(const struct json *object, const char *name, int64_t max, int *out,
                                 struct error *e) {
     int64_t value = 0;
-    const enum status rc = json_int(object, name, 1, max, &value, e);
+    const int64_t min = strcmp(name, "context_length") ? 1 : 2; /* start and end */
+    const enum status rc = json_int(object, name, min, max, &value, e);
     *out = (int)value;
     return rc;
 }

@@ -100,7 +100,7 @@ enum status command_eval(int argc, char **argv, struct error *e) {
         {"weights", OPTION_TEXT, &o.weights, .argument = "FILE",
          .help = "of a recipe: weights that a run of it trained, put over the base weights"},
         {"set", OPTION_LIST, &o.settings, .argument = "a.b=VALUE",
-         .help = "changes one value of the recipe; may be given several times"},
+         .help = "changes one value of the recipe"},
         {"json", OPTION_FLAG, &o.json, .help = "of a recipe: one JSON object per line and set"},
     };
     TRY(options_parse(

@@ -14,7 +14,7 @@ static enum status read_command(const char *name, const char *summary, struct re
     const struct option table[] = {
         {"RECIPE", OPTION_PLACE, &path, .required = true, .help = "recipe file (JSON)"},
         {"set", OPTION_LIST, &settings, .argument = "a.b=VALUE",
-         .help = "changes one value of the recipe; may be given several times"},
+         .help = "changes one value of the recipe"},
     };
     TRY(options_parse(&(struct options){.command = name, .summary = summary, OPTIONS(table)}, argc,
                       argv, e));

@@ -41,10 +41,10 @@ enum status command_train(int argc, char **argv, struct error *e) {
          .help = "auto: go on from the newest checkpoint of the run folder; never: refuse a folder "
                  "that has one; PATH: go on from this checkpoint and set newer ones aside"},
         {"set", OPTION_LIST, &settings, .argument = "a.b=VALUE",
-         .help = "changes one value of the recipe; may be given several times"},
+         .help = "changes one value of the recipe"},
         {"allow-change", OPTION_LIST, &allowed, .argument = "FACT",
          .help = "go on although recipe, data, base_weights, tokenizer, numerics or version differ "
-                 "from the checkpoint's; may be given several times"},
+                 "from the checkpoint's"},
         {"dry-run", OPTION_FLAG, &dry,
          .help = "check everything, print what would run, its memory and FLOPs, and stop"},
         {"quiet", OPTION_FLAG, &quiet, .help = "only warnings and errors on the terminal"},

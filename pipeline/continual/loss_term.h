@@ -22,7 +22,7 @@ enum loss_type { LOSS_LIST(LOSS_ENUM) LOSS_TYPES };
 struct loss_config {
     enum loss_type type;
     double weight;
-    int64_t ramp_steps; /* the weight grows linearly from 0 over that many steps; 0: at once */
+    int64_t ramp_steps; /* in each stage the weight grows linearly from 0 over that many steps */
     /* clip */
     bool dedup_targets; /* equal captions share their target */
     /* zscl */

@@ -14,6 +14,8 @@
 
 #define AT(type, member) offsetof(struct type, member)
 
+enum { SLOTS_MAX = 1 << 20 }; /* samples of a role in a step */
+
 static const char *const caption_words[] = {
 #define CAPTION_WORD(name, word) word,
     CAPTION_USE_LIST(CAPTION_WORD)
@@ -63,7 +65,7 @@ static const struct schema augment_schema =
     SCHEMA("augment", struct recipe_augment, augment_fields);
 
 #define SLOTS(word, text)                                                                          \
-    { word, SCHEMA_INT, AT(recipe_part, n), .min = 1, .max = 1 << 20, .help = text }
+    { word, SCHEMA_INT, AT(recipe_part, n), .min = 1, .max = SLOTS_MAX, .help = text }
 #define SOURCES(least, text)                                                                       \
     {                                                                                              \
         "sources", SCHEMA_OBJECTS, AT(recipe_part, sources),                                       \
@@ -130,7 +132,8 @@ static const struct schema set_schema = SCHEMA("set", struct evaluation_set, set
      .max = 1e6, .preset = "1", .help = "weight in the sum of losses"},                            \
     {                                                                                              \
         "ramp_steps", SCHEMA_INT, AT(loss_config, ramp_steps),                                     \
-            .max = 1e12, .preset = "0", .help = "steps over which the weight grows from 0"         \
+            .max = 1e12, .preset = "0",                                                            \
+            .help = "steps of each stage over which the weight grows from 0"                       \
     }
 static const struct schema_field clip_fields[] = {
     WEIGHT,
@@ -292,7 +295,9 @@ static const struct schema_field recipe_fields[] = {
     {"seed", SCHEMA_INT, AT(recipe, seed), .max = 9007199254740991.0, .preset = "1",
      .help = "of every random choice"},
     {"device", SCHEMA_TEXT, AT(recipe, device), .min = 1, .max = 255, .preset = "\"auto\"",
-     .help = "cpu, auto, or part of the name of a device that `sapwood devices` lists"},
+     .help =
+         "cpu, auto, or part of the name of a device that `sapwood devices` lists, or its number "
+         "as a text: \"0\""},
     {"threads", SCHEMA_INT, AT(recipe, threads), .max = 1024, .preset = "0",
      .help = "CPU threads that compute; 0: all cores; changes no number"},
     {"model", SCHEMA_OBJECT, 0, .object = &model_schema, .help = "what is trained"},
@@ -463,12 +468,27 @@ static enum status check(const struct recipe *r, struct error *e) {
             return fail(e, STATUS_BAD_ARG,
                         "stages[%d]: no sources here and none in data.update; add \"sources\"", i);
     }
+    const int64_t n_update = r->data.part[BATCH_ROLE_UPDATE]->n * r->optimizer.accum_freq;
+    if (n_update > SLOTS_MAX)
+        return fail(
+            e, STATUS_BAD_ARG,
+            "data.update.batch_size times optimizer.accum_freq is %lld; expected at most %d",
+            (long long)n_update, SLOTS_MAX);
+    for (int i = 0; i < r->n_losses; i++)
+        for (int k = 0; k < i; k++)
+            if (r->loss[i].type == r->loss[k].type)
+                return fail(e, STATUS_BAD_ARG,
+                            "losses[%d]: %s is there already as losses[%d]; expected each once; "
+                            "raise its weight instead",
+                            i, loss_name(r->loss[i].type), k);
     for (int role = 0; role < BATCH_ROLE_COUNT; role++) {
         const int n = recipe_slots(r, (enum batch_role)role);
         if (role != BATCH_ROLE_REF_TEXT && n % r->data.slice)
-            return fail(e, STATUS_BAD_ARG,
-                        "data.%s: %d samples per step; expected a multiple of data.slice %lld",
-                        batch_role_name((enum batch_role)role), n, (long long)r->data.slice);
+            return fail(
+                e, STATUS_BAD_ARG,
+                "data.%s: %d samples per step; expected a multiple of data.slice, which is %lld; "
+                "change one of them",
+                batch_role_name((enum batch_role)role), n, (long long)r->data.slice);
     }
     return STATUS_OK;
 }

@@ -30,6 +30,7 @@ struct trainer {
     int64_t first_step;    /* of this process */
     struct learner_numbers numbers;
     double wait_ms, step_ms;
+    int64_t holes; /* slots that could not be filled, since the stage was opened */
 };
 
 static double seconds(void) {
@@ -169,6 +170,7 @@ static enum status open_stage(struct trainer *t, int stage, int64_t first, struc
     struct stream_config c;
     stream_close(&t->stream);
     t->stage = stage;
+    t->holes = 0;
     job_stream(&t->job, stage, t->position.step - first, t->position.digest, &c);
     c.report = write_hole;
     c.report_context = t;
@@ -249,6 +251,7 @@ static enum status step(struct trainer *t, int64_t first, struct error *e) {
     }
     t->position.step++;
     t->position.digest = batch->digest;
+    t->holes += batch->n_holes;
     t->step_ms = (seconds() - begin) * 1e3;
     if (t->position.step % t->recipe->log_every == 0) /* 15 */
         TRY(write_metrics(t, batch, lr, e));
@@ -304,8 +307,8 @@ enum status trainer_run(const struct trainer_options *o, struct error *e) {
     TRY(run_folder_open(&t.folder, o->run, o->recipe, e));
     t.folder.allowed = o->allowed;
     TRY(job_open(&t.job, o->recipe, o->run, e));
-    log_info("%s on %s: %lld parameters, %lld trained, %.0f MiB planned", t.recipe->name,
-             t.job.backend->name, (long long)t.job.model.parameters.n_total,
+    log_info("%s in %s on %s: %lld parameters, %lld trained, %.0f MiB planned", t.recipe->name,
+             o->run, t.job.backend->name, (long long)t.job.model.parameters.n_total,
              (long long)t.job.model.parameters.n_trainable,
              (double)learner_bytes(&t.job.learner) / (1 << 20));
     TRY(run_folder_load(&t.folder, &t.job, o->resume, &t.position, e));
