@@ -21,7 +21,7 @@ wrong "out of range" 2 'optimizer.lr: out of range; expected 0 to 10, found 11' 
 wrong "fraction" 2 'stages\[0\].steps: .*1.5' --set stages.0.steps=1.5
 wrong "loss nobody has" 2 "losses\[0\].type: .*did you mean 'clip'?" --set losses.0.type='"clipp"'
 wrong "setting without value" 2 'optimizer.lr' --set optimizer.lr
-wrong "batch and slice" 2 'data.update: 12 samples.*multiple of data.slice 8' \
+wrong "batch and slice" 2 'data.update: 12 samples.*multiple of data.slice, which is 8' \
     --set data.update.batch_size=12
 wrong "loss without its samples" 2 'zscl needs samples of the role ref_image.*add data.ref_image' \
     --set data.ref_image=null
