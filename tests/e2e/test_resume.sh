@@ -13,7 +13,9 @@ train() {
 
 # --- The same run again; other numbers of threads ---
 
+begin=$(date +%s%N)
 train "$folder/plain" || bad "plain run failed: $(cat "$folder/plain.said")"
+short_ms=$((($(date +%s%N) - begin) / 1000000))
 train "$folder/again" || bad "second run failed: $(cat "$folder/again.said")"
 same "again" "$folder/plain" "$folder/again"
 [ "$(wc -l <"$folder/plain/metrics.jsonl")" = 60 ] && good || bad "expected 60 lines of metrics"
@@ -62,7 +64,7 @@ while [ $kills -lt 20 ] && [ $number -lt 60 ]; do
     "$sapwood" train "$recipe" --run "$chain" $long --set data.loader_threads=$threads \
         --set threads=$((1 + number % 2)) >"$chain.said" 2>&1 &
     process=$!
-    sleep "$(random_ms "$seed" $number 20 $((whole / 16 + 60)))"
+    sleep "$(random_ms "$seed" $number 20 $((whole / 16 + short_ms)))"
     kill -9 $process 2>/dev/null
     wait $process 2>/dev/null
     code=$?
