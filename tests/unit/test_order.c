@@ -4,6 +4,7 @@
 #include "tests/check.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -54,6 +55,33 @@ static void test_mixing(void) {
         uneven +=
             order_mix_count(&mix, 0, 16 * (step + 1)) - order_mix_count(&mix, 0, 16 * step) != 12;
     CHECK_EQUAL(uneven, 0);
+}
+
+/* Worked by hand from the rule: source 0 has round(draws ratio / total) of the draws, halves up;
+ * the next source has its share of what is left, by the ratios that are left; and so on.
+ *   1:1    of 1, 2, 3, 4 draws source 0 has 0.5, 1, 1.5, 2, so 1, 1, 2, 2
+ *   2:1:1  the same for source 0; of the 1, 2 draws left source 1 has 0.5, 1, so 1, 1
+ *   1:2:1  source 0 has 0.25, 0.5, 0.75, 1, so 0, 1, 1, 1; of the 1, 2, 3 draws left source 1 has
+ *          2/3, 4/3, 2, so 1, 1, 2 */
+static void test_sequences_by_hand(void) {
+    static const struct {
+        double ratios[3];
+        int n;
+        const char *sources;
+    } cases[] = {
+        {{1, 1}, 2, "010101010101"},
+        {{2, 1, 1}, 3, "010201020102"},
+        {{1, 2, 1}, 3, "102110211021"},
+    };
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        struct order_mix mix;
+        char found[16] = "";
+        CHECK_EQUAL(order_mix_init(&mix, cases[c].ratios, cases[c].n, NULL), STATUS_OK);
+        for (int g = 0; g < 12; g++)
+            found[g] = (char)('0' + order_mix_draw(&mix, (uint64_t)g).source);
+        if (!CHECK_TRUE(strcmp(found, cases[c].sources) == 0))
+            fprintf(stderr, "    expected %s, found %s\n", cases[c].sources, found);
+    }
 }
 
 static void test_far_steps(void) {
@@ -111,6 +139,7 @@ static void test_refusals(void) {
 
 int main(void) {
     test_mixing();
+    test_sequences_by_hand();
     test_far_steps();
     test_epochs();
     test_refusals();

@@ -177,6 +177,26 @@ static void test_every_sample_once_per_epoch(void) {
     stream_close(&s);
 }
 
+/* The same source in two roles: each has an order of its own. Of two independent orders of 37
+ * samples about one slot agrees per epoch; equal orders agree in all 37. */
+static void test_roles_have_orders_of_their_own(void) {
+    struct stream_config c = base_config();
+    const struct batch *b;
+    int equal = 0;
+    c.part[0].n = c.part[1].n = A_SAMPLES;
+    c.part[0].n_sources = 1;
+    c.part[1].n_views = 1;
+    struct stream *s = open_stream(&c);
+    for (int epoch = 0; epoch < 3; epoch++) {
+        if (!CHECK_EQUAL(stream_next(s, &b, NULL), STATUS_OK)) break;
+        for (int slot = 0; slot < A_SAMPLES; slot++)
+            equal += b->part[0].sample_id[slot] == b->part[1].sample_id[slot];
+        stream_give_back(s, b);
+    }
+    CHECK_TRUE(equal < 20);
+    stream_close(&s);
+}
+
 static const uint8_t *picture(const struct batch_part *p, int view, int slot) {
     return p->pixels + ((size_t)view * (size_t)p->n + (size_t)slot) * SIZE * SIZE * 3;
 }
@@ -472,6 +492,7 @@ int main(void) {
     set_b = open_set("b", "b-0.tar");
     test_threads_and_resume();
     test_every_sample_once_per_epoch();
+    test_roles_have_orders_of_their_own();
     test_views();
     test_texts();
     test_choices_change_with_the_step();
