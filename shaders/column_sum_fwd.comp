@@ -17,5 +17,5 @@ void main() {
         if (w != 0.0) sum += w * x[i * p.columns + j];
     }
     sum = column_total(sum);
-    if (j < p.columns && column_strip() == 0) y[j] = p.accumulate != 0 ? y[j] + sum : sum;
+    if (j < p.columns && column_writes()) y[j] = p.accumulate != 0 ? y[j] + sum : sum;
 }

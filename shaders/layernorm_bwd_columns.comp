@@ -23,7 +23,7 @@ void main() {
     }
     sum_gain = column_total(sum_gain);
     sum_bias = column_total(sum_bias);
-    if (c >= p.columns || column_strip() != 0) return;
+    if (c >= p.columns || !column_writes()) return;
     if (wants_gain) dgain[c] = (p.flags & LAYERNORM_ADD_GAIN) != 0 ? dgain[c] + sum_gain : sum_gain;
     if (wants_bias) dbias[c] = (p.flags & LAYERNORM_ADD_BIAS) != 0 ? dbias[c] + sum_bias : sum_bias;
 }

@@ -1,5 +1,10 @@
+#include "models/backend.h"
 #include "models/ops/linear.h"
+#include "tests/check.h"
 #include "tests/ops/op_harness.h"
+
+#include <stdio.h>
+#include <string.h>
 
 enum { BIAS = 1, LORA = 2, RESIDUAL = 4, TRANSPOSED = 8, FEATURES = 16 };
 
@@ -32,6 +37,43 @@ static void run(int64_t rows, int64_t inputs, int64_t outputs, int64_t rank, int
                                            .scale = scale};
     struct op_harness_case c = case_of(rows, inputs, outputs, rank, features, &options);
     if (wants) c.wants = wants;
+    op_harness_run(&c);
+}
+
+/* The shaders of the call's kernels, each followed by a blank. */
+static void shaders_of(const struct op_harness_case *c, enum op_direction direction,
+                       char out[256]) {
+    static struct buffer somewhere;
+    struct op_call call = {.op = c->id, .direction = direction};
+    struct kernel kernels[OP_KERNELS_MAX] = {0};
+    size_t used = 0;
+    memcpy(call.options, c->options, c->options_bytes);
+    for (int i = 0; i < OP_INPUTS; i++) {
+        if (!c->in[i].is_present) continue;
+        call.slot[OP_IN + i].tensor = call.slot[OP_D_IN + i].tensor = c->in[i].tensor;
+        call.slot[OP_IN + i].buffer = &somewhere;
+        if (c->wants >> i & 1) call.slot[OP_D_IN + i].buffer = &somewhere;
+    }
+    CHECK_EQUAL(c->op->shape(&call, NULL), STATUS_OK);
+    call.slot[OP_D_OUT].tensor = call.slot[OP_OUT].tensor;
+    call.slot[OP_OUT].buffer = call.slot[OP_D_OUT].buffer = &somewhere;
+    const int n = c->op->kernels(&call, kernels);
+    out[0] = '\0';
+    for (int i = 0; i < n && used < 256; i++)
+        used += (size_t)snprintf(out + used, 256 - used, "%s ", kernels[i].shader);
+}
+
+/* Large enough for the tiled shaders: several tiles and strips with odd ends, all three layouts. */
+static void test_tiles(void) {
+    const struct linear_options options = {.scale = 1};
+    const struct op_harness_case c = case_of(130, 97, 131, 0, BIAS | RESIDUAL, &options);
+    char shaders[256];
+    shaders_of(&c, OP_FORWARD, shaders);
+    CHECK_TRUE(strcmp(shaders, "gemm_nt ") == 0);
+    shaders_of(&c, OP_BACKWARD, shaders);
+    CHECK_TRUE(strstr(shaders, "gemm_nn ") != NULL);
+    CHECK_TRUE(strstr(shaders, "gemm_tn ") != NULL);
+    CHECK_TRUE(strstr(shaders, "gemm_small ") == NULL);
     op_harness_run(&c);
 }
 
@@ -71,6 +113,7 @@ int main(void) {
         1u << LINEAR_LORA_A | 1u << LINEAR_LORA_B | 1u << LINEAR_X, 1);
     run(33, 16, 24, 4, BIAS | LORA, 1u << LINEAR_LORA_A | 1u << LINEAR_LORA_B, 1);
     test_by_hand();
+    test_tiles();
 
     const struct linear_options options = {.scale = 1};
     struct op_harness_case wrong = case_of(3, 4, 5, 2, BIAS | LORA, &options);
