@@ -1,0 +1,111 @@
+# Options of the optimiser as they show in a run: learning rates against the formula, and what the
+# definition of AdamW says of logit_scale and of the weights' norm. Expected values come from awk.
+. tests/e2e/tiny.sh
+
+# train RUN OPTION...: two stages of 12 steps of the clip loss with the rank-4 LoRA
+train() {
+    run=$folder/$1
+    shift
+    "$sapwood" train "$recipe" --run "$run" --quiet --set 'losses=[{"type":"clip"}]' \
+        --set stages.0.steps=12 --set stages.1.steps=12 --set model.uniadapter=null \
+        --set evaluation.sets=[] --set checkpoint.every=0 "$@" >"$run.said" 2>&1 ||
+        bad "$run: $(cat "$run.said")"
+}
+
+# holds WHAT PROGRAM RUN: an awk program over the metrics, with value(name) of a line, ends with 0
+holds() {
+    awk 'function value(name,    at) {
+            at = index($0, "\"" name "\": ")
+            return at ? substr($0, at + length(name) + 4) + 0 : "missing"
+        }
+        function size(x) { return x < 0 ? -x : x }
+        '"$2" "$folder/$3/metrics.jsonl" >"$folder/found" && good ||
+        bad "$1: $(cat "$folder/found")"
+}
+
+# differ WHAT RUN RUN: not the same loss curve
+differ() {
+    cmp -s "$folder/$2/metrics.jsonl" "$folder/$3/metrics.jsonl" &&
+        bad "$1: expected another curve" || good
+}
+
+# --- Learning rate: warm-up over 5 of 12 steps, half a cosine to a tenth, another peak in stage 2 ---
+
+train plain --set optimizer.lr_floor=0.1 --set stages.1.lr=4e-4
+holds "learning rate" '{
+        n = (NR - 1) % 12
+        peak = NR <= 12 ? 1e-3 : 4e-4
+        low = peak / 10
+        pi = 4 * atan2(1, 1)
+        rate = n < 5 ? peak * (n + 1) / 5 : low + (peak - low) / 2 * (1 + cos(pi * (n - 4) / 7))
+        if (!(size(value("lr") - rate) <= 1e-9 * peak)) {
+            print "step " NR ": expected " rate ", found " value("lr")
+            wrong = 1
+        }
+    }
+    END { exit !(NR == 24 && !wrong) }' plain
+
+# --- Moments: the first step of fresh moments moves logit_scale by the rate, whatever the gradient.
+# 2e-4 and 8e-5 in numbers near 2.7 (unit 2.4e-7), less eps over the gradient: 1% ---
+
+moved='{ scale[NR] = log(value("logit_scale")); rate[NR] = value("lr") }
+    END {
+        for (i = 1; i <= 13; i += 12) {
+            share = size(scale[i + 1] - scale[i]) / rate[i]
+            print "step " i ": moved by " share " of the rate"
+            near[i] = size(share - 1) <= 0.01
+        }
+        exit !'
+holds "fresh moments" "$moved(near[1] && near[13]) }" plain
+train kept --set optimizer.lr_floor=0.1 --set stages.1.lr=4e-4 --set optimizer.reset_on_stage=false
+holds "kept moments" "$moved(near[1] && !near[13]) }" kept
+
+# --- A gradient clipped to 1e-9, far below eps = 1e-6, moves nothing; 0 does not clip at all ---
+
+still='{ scale = log(value("logit_scale")) }
+    NR > 1 { moved += size(scale - before) / 1e-3 }
+    { before = scale }
+    END { print "moved by " moved " peak rates in 23 steps"; exit !'
+train clipped --set optimizer.grad_clip_norm=1e-9
+holds "clipped" "$still(moved < 0.1) }" clipped
+train loose --set optimizer.grad_clip_norm=1e9
+train off --set optimizer.grad_clip_norm=0
+train tight --set optimizer.grad_clip_norm=0.1
+holds "loose" "$still(moved > 5) }" loose
+differ "tight" tight loose
+cmp -s "$folder/off/metrics.jsonl" "$folder/loose/metrics.jsonl" && good ||
+    bad "grad_clip_norm 0: expected the curve of a norm that is never reached"
+
+# --- Decay: with gradients that move nothing each step multiplies the weights by 1 - lr wd ---
+
+# norm RUN: of the trained weights; the file is 8 bytes of header length, header, numbers
+norm() {
+    file=$folder/$1/weights/adapters.safetensors
+    header=$(od -An -t u8 -N 8 "$file" | tr -d ' ')
+    od -An -v -t f4 -j $((header + 8)) "$file" |
+        awk '{ for (i = 1; i <= NF; i++) sum += $i * $i } END { printf "%.9g\n", sqrt(sum) }'
+}
+for wd in 0 0.5; do
+    train decay$wd --set optimizer.wd=$wd --set optimizer.lr=0.02 \
+        --set optimizer.grad_clip_norm=1e-12 --set model.train_logit_scale=false
+done
+# rounding of 24 multiplications: 1e-6; measured as a share of the decay of about 12%
+holds "decay" '{ factor *= 1 - 0.5 * value("lr") }
+    BEGIN { factor = 1 }
+    END {
+        found = '"$(norm decay0.5) / $(norm decay0)"'
+        print "expected a norm of " factor ", found " found
+        exit !(factor < 0.95 && size(found - factor) <= 1e-5)
+    }' decay0.5
+
+# --- Accumulation: 2 times 8 samples are 16 samples, to the last bit ---
+
+train sixteen --set data.update.batch_size=16
+train twice --set data.update.batch_size=8 --set optimizer.accum_freq=2
+train eight --set data.update.batch_size=8
+cmp "$folder/sixteen/metrics.jsonl" "$folder/twice/metrics.jsonl" && good ||
+    bad "accum_freq: another curve"
+cmp "$folder/sixteen/weights/adapters.safetensors" "$folder/twice/weights/adapters.safetensors" &&
+    good || bad "accum_freq: other weights"
+differ "batch_size" eight sixteen
+report
