@@ -342,6 +342,172 @@ static void test_not_finite(void) {
     run_close(&r);
 }
 
+/* --- Values: the formulas of the terms' headers in double, from the rows that the encoders give
+ * --- */
+
+/* Writable: tests make holes in a batch that the loader gave. */
+static struct batch_part *part_of(const struct run *r, enum batch_role role) {
+    return (struct batch_part *)loss_part(r->batch, role);
+}
+
+/* Result rows of the learner's encoder of a role, as the last step left them. */
+static float *rows_of(const struct run *r, enum batch_role role, enum tower tower,
+                      enum learner_weights weights, int *width) {
+    const struct learner *l = &r->job.learner;
+    for (int i = 0; i < l->n_encoders; i++) {
+        const struct learner_encoder_request *q = &l->request[i];
+        if (q->role != role || q->tower != tower || q->weights != weights) continue;
+        const struct encoder *n = l->encoder[i];
+        const int rows = n->config.n_slices * n->config.slice_samples * n->config.rows_per_sample;
+        float *out = malloc((size_t)rows * (size_t)n->row_width * sizeof *out);
+        MUST(encoder_read(n, out, &e));
+        *width = n->row_width;
+        return out;
+    }
+    printf("no encoder of role %d\n", (int)role);
+    exit(1);
+}
+
+static double dot(const float *a, const float *b, int n) {
+    double sum = 0;
+    for (int i = 0; i < n; i++) sum += (double)a[i] * b[i];
+    return sum;
+}
+
+/* -sum softmax(teacher) log softmax(student) over n numbers `stride` apart. */
+static double cross_entropy(const double *teacher, const double *student, int n, int stride) {
+    double q_sum = 0, p_sum = 0, q_max = -1e300, p_max = -1e300, sum = 0;
+    for (int i = 0; i < n; i++) {
+        q_max = fmax(q_max, teacher[i * stride]);
+        p_max = fmax(p_max, student[i * stride]);
+    }
+    for (int i = 0; i < n; i++) {
+        q_sum += exp(teacher[i * stride] - q_max);
+        p_sum += exp(student[i * stride] - p_max);
+    }
+    for (int i = 0; i < n; i++)
+        sum -=
+            exp(teacher[i * stride] - q_max) / q_sum * (student[i * stride] - p_max - log(p_sum));
+    return sum;
+}
+
+static double scale_of(const struct run *r) {
+    const struct model *m = &r->job.model;
+    float scale;
+    MUST(model_read(m, parameters_find(&m->parameters, "logit_scale"), m->student, &scale, &e));
+    return exp(scale);
+}
+
+static void set_scale(struct run *r, double value) {
+    struct model *m = &r->job.model;
+    const float scale = (float)log(value);
+    MUST(model_write(m, parameters_find(&m->parameters, "logit_scale"), &scale, &e));
+}
+
+/* Temperature 3, one hole, another student whose logit_scale moved: that of the base model counts.
+ */
+static void test_zscl_values(const char *const *settings, bool student_texts) {
+    enum { N = 8, HOLE = 2 };
+    struct run r;
+    int width;
+    const struct loss_reference *images, *texts;
+    run_open(&r, settings);
+    const double scale = scale_of(&r) / 3;
+    run_gradients(&r, true);
+    disturb(&r);
+    set_scale(&r, 50);
+    struct batch_part *part = part_of(&r, BATCH_ROLE_REF_IMAGE);
+    part->usable[HOLE] = 0;
+    run_gradients(&r, false);
+    const struct loss_preparation *p = &r.job.term[0]->preparation;
+    MUST(p->reference(p->context, BATCH_ROLE_REF_IMAGE, TOWER_IMAGE, 0, &images, &e));
+    MUST(p->reference(p->context, BATCH_ROLE_REF_TEXT, TOWER_TEXT, student_texts ? 0 : N, &texts,
+                      &e));
+    float *u = rows_of(&r, BATCH_ROLE_REF_IMAGE, TOWER_IMAGE, LEARNER_STUDENT, &width);
+    float *v = student_texts ? rows_of(&r, BATCH_ROLE_REF_TEXT, TOWER_TEXT, LEARNER_STUDENT, &width)
+                             : NULL;
+    double teacher[N * N], student[N * N];
+    int n = 0;
+    for (int i = 0; i < N; i++) {
+        const float *u_bar = NULL;
+        if (i == HOLE) continue;
+        for (int64_t k = 0; k < images->n; k++)
+            if (images->sample_id[k] == part->sample_id[i]) u_bar = images->features + k * width;
+        for (int j = 0; j < N; j++) {
+            const float *v_bar = student_texts ? NULL : texts->features + j * width;
+            for (int64_t k = 0; k < texts->n && student_texts; k++)
+                if (texts->sample_id[k] == part_of(&r, BATCH_ROLE_REF_TEXT)->sample_id[j])
+                    v_bar = texts->features + k * width;
+            if (!u_bar || !v_bar) exit(!CHECK_TRUE(!"a reference is missing"));
+            teacher[n * N + j] = scale * dot(u_bar, v_bar, width);
+            student[n * N + j] = scale * dot(u + i * width, v ? v + j * width : v_bar, width);
+        }
+        n++;
+    }
+    double rows = 0, columns = 0;
+    for (int i = 0; i < n; i++) rows += cross_entropy(teacher + i * N, student + i * N, N, 1);
+    for (int j = 0; j < N; j++) columns += cross_entropy(teacher + j, student + j, n, N);
+    /* fp32 sums of some hundred terms: 1e-5 */
+    CHECK_CLOSE(r.numbers.loss[0] / (9 * rows / n), 1, 1e-5);
+    CHECK_CLOSE(r.numbers.loss[1] / (9 * columns / N), 1, 1e-5);
+    free(u);
+    free(v);
+    run_close(&r);
+}
+
+/* A hole and a caption that is there twice. */
+static void test_clip_values(const char *const *settings, bool dedup) {
+    enum { N = 16, HOLE = 5, FIRST = 3, SECOND = 7 };
+    struct run r;
+    int width, id[N], n = 0;
+    double logit[N * N];
+    run_open(&r, settings);
+    run_gradients(&r, true);
+    disturb(&r);
+    struct batch_part *part = part_of(&r, BATCH_ROLE_UPDATE);
+    part->usable[HOLE] = 0;
+    part->caption_id[SECOND] = part->caption_id[FIRST];
+    run_gradients(&r, false);
+    float *u = rows_of(&r, BATCH_ROLE_UPDATE, TOWER_IMAGE, LEARNER_STUDENT, &width);
+    float *v = rows_of(&r, BATCH_ROLE_UPDATE, TOWER_TEXT, LEARNER_STUDENT, &width);
+    for (int i = 0; i < N; i++) {
+        if (i == HOLE) continue;
+        id[n] = dedup ? part->caption_id[i] : i;
+        for (int j = 0, k = 0; j < N; j++)
+            if (j != HOLE)
+                logit[n * N + k++] = scale_of(&r) * dot(u + i * width, v + j * width, width);
+        n++;
+    }
+    double sum = 0;
+    for (int i = 0; i < n; i++) {
+        double target[N]; /* logarithms of the targets, less a constant */
+        for (int j = 0; j < n; j++) target[j] = id[i] == id[j] ? 0 : -1e4;
+        sum += cross_entropy(target, logit + (ptrdiff_t)i * N, n, 1);
+        double column[N];
+        for (int j = 0; j < n; j++) column[j] = logit[j * N + i];
+        sum += cross_entropy(target, column, n, 1);
+    }
+    CHECK_CLOSE(r.numbers.loss[0] / (sum / (2 * n)), 1, 1e-5);
+    free(u);
+    free(v);
+    run_close(&r);
+}
+
+/* The weight of a term rises by equal shares over ramp_steps and stays. */
+static void test_ramp(void) {
+    static const char *const settings[] = {
+        "losses=[{\"type\":\"clip\",\"weight\":2,\"ramp_steps\":3}]", NULL};
+    static const double expected[] = {0.5, 1, 1.5, 2, 2};
+    struct run r;
+    run_open(&r, settings);
+    for (int i = 0; i < 5; i++) {
+        run_update(&r, 0);
+        CHECK_CLOSE(r.job.learner.constants[STEP_LOSS_WEIGHT], expected[i], 1e-6);
+        CHECK_CLOSE(r.numbers.total, expected[i] * r.numbers.loss[0], 1e-6);
+    }
+    run_close(&r);
+}
+
 int main(void) {
     static const char *const lora[] = {"model.uniadapter=null", NULL};
     static const char *const uniadapter[] = {"model.lora=null", NULL};
@@ -350,7 +516,20 @@ int main(void) {
                                               NULL};
     static const char *const student_texts[] = {
         "losses=[{\"type\":\"zscl\",\"student_texts\":true}]", NULL};
+    static const char *const fixed_values[] = {
+        "losses=[{\"type\":\"zscl\",\"reference_texts\":8,\"temperature\":3}]", NULL};
+    static const char *const student_values[] = {
+        "losses=[{\"type\":\"zscl\",\"student_texts\":true,\"temperature\":3}]", NULL};
+    static const char *const dedup[] = {"losses=[{\"type\":\"clip\",\"dedup_targets\":true}]",
+                                        NULL};
+    static const char *const no_dedup[] = {"losses=[{\"type\":\"clip\",\"dedup_targets\":false}]",
+                                           NULL};
     copy_recipe();
+    test_zscl_values(fixed_values, false);
+    test_zscl_values(student_values, true);
+    test_clip_values(dedup, true);
+    test_clip_values(no_dedup, false);
+    test_ramp();
     test_identity(lora);
     test_identity(uniadapter);
     test_identity(neither_alone);
