@@ -493,6 +493,150 @@ static void test_clip_values(const char *const *settings, bool dedup) {
     run_close(&r);
 }
 
+enum { PICTURES = 8, PATCHES = 4, PER_PICTURE = 1 + PATCHES, ROWS = 2 * PICTURES * PER_PICTURE };
+enum { LAYER_MAX = 64, PROTOTYPES = 64, VIEW_HOLE = 1 };
+
+/* One layer of the head, y = W x + b, from the parameters of that name. */
+static void layer(const struct run *r, struct buffer *weights, const char *name, int in, int out,
+                  const double *x, double *y) {
+    const struct model *m = &r->job.model;
+    char text[64];
+    float *w = malloc((size_t)(in * out) * sizeof *w), bias[LAYER_MAX] = {0};
+    snprintf(text, sizeof text, "glare.%s.weight", name);
+    MUST(model_read(m, parameters_find(&m->parameters, text), weights, w, &e));
+    snprintf(text, sizeof text, "glare.%s.bias", name);
+    if (parameters_find(&m->parameters, text) >= 0)
+        MUST(model_read(m, parameters_find(&m->parameters, text), weights, bias, &e));
+    for (int o = 0; o < out; o++) {
+        y[o] = bias[o];
+        for (int i = 0; i < in; i++) y[o] += w[o * in + i] * x[i];
+    }
+    free(w);
+}
+
+/* Logits (ROWS, PROTOTYPES) of all rows of the student or of the teacher. */
+static double *head_logits(const struct run *r, enum learner_weights which) {
+    struct buffer *weights =
+        which == LEARNER_STUDENT ? r->job.model.student : r->job.learner.teacher;
+    int width;
+    float *rows = rows_of(r, BATCH_ROLE_VIEW, TOWER_IMAGE, which, &width);
+    double *logits = malloc(sizeof(double) * ROWS * PROTOTYPES);
+    double a[512], b[LAYER_MAX], length;
+    CHECK_TRUE(width <= 512);
+    for (int i = 0; i < ROWS; i++) {
+        for (int k = 0; k < width; k++) a[k] = rows[i * width + k];
+        layer(r, weights, "head.0", width, 64, a, b);
+        for (int k = 0; k < 64; k++) b[k] *= (1 + erf(b[k] / sqrt(2))) / 2;
+        layer(r, weights, "head.1", 64, 64, b, a);
+        for (int k = 0; k < 64; k++) a[k] *= (1 + erf(a[k] / sqrt(2))) / 2;
+        layer(r, weights, "head.2", 64, 16, a, b);
+        length = 0;
+        for (int k = 0; k < 16; k++) length += b[k] * b[k];
+        for (int k = 0; k < 16; k++) b[k] /= sqrt(length);
+        layer(r, weights, "prototypes", 16, PROTOTYPES, b, logits + (ptrdiff_t)i * PROTOTYPES);
+    }
+    free(rows);
+    return logits;
+}
+
+static struct buffer *state_of(const struct run *r, const char *name) {
+    for (int i = 0; i < r->job.learner.n_states; i++)
+        if (!strcmp(r->job.learner.state[i].name, name)) return r->job.learner.state[i].buffer;
+    return NULL;
+}
+
+/* Loss of a level and what its centre becomes: class tokens of crossed views, or patches of the
+ * same view. Temperatures 0.1 and 0.04, centre momentum 0.8. */
+static double glare_level(const double *student, const double *teacher, bool is_local,
+                          const float *center, double *next) {
+    const int each = is_local ? PATCHES : 1;
+    const double weight = 1.0 / (2 * (PICTURES - 1) * each);
+    double loss = 0;
+    for (int k = 0; k < PROTOTYPES; k++) next[k] = 0.8 * center[k];
+    for (int row = 0; row < 2 * PICTURES; row++) {
+        const int other = is_local ? row : (row + PICTURES) % (2 * PICTURES);
+        if (row % PICTURES == VIEW_HOLE) continue;
+        for (int t = is_local; t < is_local + each; t++) {
+            double q[PROTOTYPES], p[PROTOTYPES];
+            for (int k = 0; k < PROTOTYPES; k++) {
+                const double logit = teacher[(other * PER_PICTURE + t) * PROTOTYPES + k];
+                q[k] = (logit - center[k]) / 0.04;
+                p[k] = student[(row * PER_PICTURE + t) * PROTOTYPES + k] / 0.1;
+                next[k] += 0.2 * weight * logit;
+            }
+            loss += weight * cross_entropy(q, p, PROTOTYPES, 1);
+        }
+    }
+    return loss;
+}
+
+/* Class token first, then different patches; the same for teacher and student. */
+static void check_tokens(const struct run *r) {
+    const struct learner *l = &r->job.learner;
+    const int tokens = r->job.model.architecture.tower[TOWER_IMAGE].tokens;
+    int32_t *index[2] = {NULL, NULL};
+    CHECK_EQUAL(l->n_encoders, 2);
+    for (int i = 0; i < 2; i++) index[i] = (int32_t *)download(r, l->encoder[i]->index);
+    for (int view = 0; view < 2; view++) { /* a view is a slice */
+        const int64_t begin = view * l->encoder[0]->index_stride / 4;
+        const int32_t *at = index[0] + begin;
+        CHECK_TRUE(!memcmp(at, index[1] + begin, sizeof *at * PICTURES * PER_PICTURE));
+        for (int row = 0; row < PICTURES * PER_PICTURE; row++) {
+            const int first = row / PER_PICTURE * tokens, k = row % PER_PICTURE;
+            bool fits = k == 0 ? at[row] == first : at[row] > first && at[row] < first + tokens;
+            for (int i = 1; i < k; i++) fits = fits && at[row - i] != at[row];
+            CHECK_TRUE(fits);
+        }
+    }
+    free(index[0]);
+    free(index[1]);
+}
+
+static void test_glare_values(void) {
+    static const char *const settings[] = {
+        "losses=[{\"type\":\"glare\",\"hidden\":64,\"bottleneck\":16,\"prototypes\":64,"
+        "\"patches\":4,\"teacher_temperature\":0.04,\"student_temperature\":0.1,"
+        "\"center_momentum\":0.8,\"teacher_momentum\":0.7}]",
+        NULL};
+    static const char *const centers[] = {"glare.center.global", "glare.center.local"};
+    struct run r;
+    float center[PROTOTYPES];
+    double next[PROTOTYPES], worst = 0;
+    run_open(&r, settings);
+    const int64_t n = r.job.model.parameters.trainable_bytes / 4;
+    float *old = (float *)download(&r, r.job.learner.teacher);
+    run_update(&r, 1e-3);
+    float *teacher = (float *)download(&r, r.job.learner.teacher);
+    float *student = (float *)download(&r, r.job.model.student);
+    for (int64_t i = 0; i < n; i++)
+        worst = fmax(worst, fabs(teacher[i] - (0.7 * old[i] + 0.3 * student[i])));
+    CHECK_TRUE(worst <= 1e-6); /* roundings of numbers up to 3 */
+    free(old);
+    free(teacher);
+    free(student);
+    disturb(&r);
+    for (int k = 0; k < PROTOTYPES; k++) center[k] = 0.02f * (float)(k % 7);
+    for (int i = 0; i < 2; i++)
+        MUST(r.job.backend->table->upload(state_of(&r, centers[i]), 0, center, sizeof center, &e));
+    part_of(&r, BATCH_ROLE_VIEW)->usable[VIEW_HOLE] = 0;
+    run_gradients(&r, false);
+    check_tokens(&r);
+    double *p = head_logits(&r, LEARNER_STUDENT), *q = head_logits(&r, LEARNER_TEACHER);
+    MUST(learner_update(&r.job.learner, &e));
+    for (int i = 0; i < 2; i++) {
+        /* fp32 logits, 25 times larger under the softmax: 1e-5 */
+        CHECK_CLOSE(r.numbers.loss[i] / glare_level(p, q, i == 1, center, next), 1, 1e-5);
+        float *found = (float *)download(&r, state_of(&r, centers[i]));
+        worst = 0;
+        for (int k = 0; k < PROTOTYPES; k++) worst = fmax(worst, fabs(found[k] - next[k]));
+        CHECK_TRUE(worst <= 1e-6);
+        free(found);
+    }
+    free(p);
+    free(q);
+    run_close(&r);
+}
+
 /* The weight of a term rises by equal shares over ramp_steps and stays. */
 static void test_ramp(void) {
     static const char *const settings[] = {
@@ -529,6 +673,7 @@ int main(void) {
     test_zscl_values(student_values, true);
     test_clip_values(dedup, true);
     test_clip_values(no_dedup, false);
+    test_glare_values();
     test_ramp();
     test_identity(lora);
     test_identity(uniadapter);
