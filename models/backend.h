@@ -56,7 +56,7 @@ void backend_destroy(struct backend **b);
 
 enum status backend_cpu_create(struct backend **out, const struct backend_options *o,
                                struct error *e);
-/* models/vk/; the stub of a build without Vulkan returns UNSUPPORTED. */
+/* models/vk/; a build without Vulkan returns UNSUPPORTED. */
 enum status backend_vulkan_create(struct backend **out, const struct backend_options *o,
                                   struct error *e);
 
