@@ -4,14 +4,6 @@
 
 #include "pipeline/base/status.h"
 
-const char *caption_use_name(enum caption_use use) {
-#define CAPTION_USE_TEXT(name, text) text,
-    static const char *const names[] = {CAPTION_USE_LIST(CAPTION_USE_TEXT)};
-#undef CAPTION_USE_TEXT
-    CHECK(use < CAPTION_USE_COUNT);
-    return names[use];
-}
-
 static bool is_space(char c) {
     return c == ' ' || (c >= '\t' && c <= '\r');
 }

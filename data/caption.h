@@ -19,7 +19,6 @@ enum { CAPTION_BYTES_MAX = 64 << 10 };
 #define CAPTION_USE_ENUM(name, text) CAPTION_##name,
 enum caption_use { CAPTION_USE_LIST(CAPTION_USE_ENUM) CAPTION_USE_COUNT };
 #undef CAPTION_USE_ENUM
-const char *caption_use_name(enum caption_use use);
 
 /* The next caption in [*from, end), trimmed; false when there is no other. Empty lines are passed
  * over. *from moves behind it. */

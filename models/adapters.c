@@ -5,8 +5,8 @@
 #include <math.h>
 #include <stdio.h>
 
-bool adapters_cover(const struct adapter_config *c, const struct architecture *a, int tower,
-                    int layer) {
+static bool covers(const struct adapter_config *c, const struct architecture *a, int tower,
+                   int layer) {
     const int last = c->last_layer < 0 ? a->tower[tower].layers - 1 : c->last_layer;
     return c->tower[tower] && layer >= c->first_layer && layer <= last;
 }
@@ -70,7 +70,7 @@ enum status adapters_declare(struct parameters *p, const struct architecture *a,
         for (int layer = 0; layer < a->tower[tower].layers; layer++) {
             char block[64];
             const struct parameter w = {.tower = tower, .layer = layer};
-            if (!adapters_cover(c, a, tower, layer)) continue;
+            if (!covers(c, a, tower, layer)) continue;
             tower_block_name(block, sizeof block, tower, layer);
             for (int k = 0; k < ADAPTER_LAYERS && c->lora_rank > 0; k++)
                 if (c->lora_on[k])

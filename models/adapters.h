@@ -37,7 +37,5 @@ struct adapter_config {
  * there is nothing to train: no layer chosen. */
 enum status adapters_declare(struct parameters *p, const struct architecture *a,
                              const struct adapter_config *c, struct error *e);
-bool adapters_cover(const struct adapter_config *c, const struct architecture *a, int tower,
-                    int layer);
 
 #endif

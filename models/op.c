@@ -15,14 +15,6 @@ void op_run(const struct op_call *call) {
     (call->direction == OP_FORWARD ? op->forward : op->backward)(call);
 }
 
-void op_run_reference(const struct op_call *call) {
-    const struct op *op = op_of(call->op);
-    if (call->direction == OP_FORWARD)
-        (op->forward_reference ? op->forward_reference : op->forward)(call);
-    else
-        (op->backward_reference ? op->backward_reference : op->backward)(call);
-}
-
 void kernel_groups(struct kernel *k, int64_t n, int64_t size) {
     const int64_t groups = n > 0 ? (n + size - 1) / size : 1, widest = 32768;
     k->groups[0] = (uint32_t)(groups < widest ? groups : widest);

@@ -152,8 +152,7 @@ static inline int64_t op_rows(const struct op_call *c, int slot) {
     return columns ? tensor_elements(&c->slot[slot].tensor) / columns : 0;
 }
 
-/* Runs a call on the CPU: the fast path, or the plain loops. Defined in op.c. */
+/* Runs a call on the CPU. */
 void op_run(const struct op_call *call);
-void op_run_reference(const struct op_call *call);
 
 #endif

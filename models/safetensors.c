@@ -33,14 +33,6 @@ struct safetensors {
     int n;
 };
 
-const char *safetensors_type_name(enum safetensors_type type) {
-    return types[type].name;
-}
-
-int safetensors_type_bytes(enum safetensors_type type) {
-    return types[type].bytes;
-}
-
 /* Elements times their size; false when it does not fit. */
 static bool bytes_of_shape(const struct safetensors_tensor *t, int64_t *n_bytes) {
     int64_t n = types[t->type].bytes;

@@ -37,9 +37,6 @@ enum safetensors_type { SAFETENSORS_TYPE_LIST(SAFETENSORS_TYPE_ENUM) SAFETENSORS
 
 enum { SAFETENSORS_RANK_MAX = 8 };
 
-const char *safetensors_type_name(enum safetensors_type type);
-int safetensors_type_bytes(enum safetensors_type type);
-
 /* A tensor of an open file, or one to be written. */
 struct safetensors_tensor {
     const char *name;
