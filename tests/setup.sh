@@ -3,7 +3,8 @@
 #   build  compiler, libraries, shader compiler
 #   test   two software Vulkan devices, the validation layer, SPIR-V tools
 #   demo   real image-text data and the tools that unpack it
-#   peers  the PyTorch programs that we are measured against
+#   peers  what we are compared with: PyTorch, and in build-peers/ the packages of
+#          tests/peers/requirements.txt
 # For Debian 12. Installs as root or through sudo; otherwise prints the one line to run and ends
 # with 1. On another system it prints what is needed and ends with 1; there, install the
 # equivalents by hand and set SAPWOOD_SETUP=skip.
@@ -20,7 +21,8 @@ packages_of() {
     demo) echo "fonts-noto-color-emoji unicode-cldr-core openclipart-png openclipart-svg
         tuxpaint-stamps-default dataset-fashion-mnist python3-pil python3-fonttools
         python3-numpy" ;;
-    peers) echo "python3-torch python3-pil python3-numpy" ;;
+    peers) echo "python3-torch python3-torchvision python3-pil python3-numpy python3-yaml
+        python3-requests python3-tqdm python3-venv python3-pip" ;;
     *)
         echo "setup: group '$1'; expected build, test, demo or peers" >&2
         exit 2
@@ -28,11 +30,28 @@ packages_of() {
     esac
 }
 
+# A virtual environment over Debian's python3-torch. Without --no-deps pip would fetch a second one.
+make_peers() {
+    peers=$(dirname "$0")/../build-peers
+    list=$(dirname "$0")/peers/requirements.txt
+    ! cmp -s "$list" "$peers/requirements.txt" || return 0
+    echo "setup: installing tests/peers/requirements.txt into build-peers/"
+    rm -rf "$peers"
+    /usr/bin/python3 -m venv --system-site-packages "$peers"
+    if ! "$peers/bin/python" -m pip install --quiet --no-deps -r "$list"; then
+        echo "setup: pip failed (its words are above); run 'sh tests/setup.sh peers' again" >&2
+        exit 1
+    fi
+    cp "$list" "$peers/requirements.txt"
+}
+
 [ "${SAPWOOD_SETUP:-}" != skip ] || exit 0
 wanted=
+with_peers=
 for group in "$@"; do
     list=$(packages_of "$group")
     wanted="$wanted $list"
+    [ "$group" != peers ] || with_peers=yes
 done
 
 system=$(. /etc/os-release 2>/dev/null && echo "${ID:-unknown} ${VERSION_ID:-}") || system=unknown
@@ -48,7 +67,10 @@ for package in $wanted; do
     status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) || status=
     [ "$status" = installed ] || missing="$missing $package"
 done
-[ -n "$missing" ] || exit 0
+if [ -z "$missing" ]; then
+    [ -z "$with_peers" ] || make_peers
+    exit 0
+fi
 
 line="apt-get update && apt-get install -y --no-install-recommends$missing"
 if [ "$(id -u)" = 0 ]; then
@@ -72,3 +94,4 @@ if ! { $as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq &&
     echo "  $line" >&2
     exit 1
 fi
+[ -z "$with_peers" ] || make_peers
