@@ -10,6 +10,7 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "pipeline/base/text.h"
@@ -273,12 +274,30 @@ void file_map_close(struct file_map *map) {
     *map = (struct file_map){0};
 }
 
+static int try_lock(const struct file *f, int kind) {
+    int code = 0;
+    do code = flock(f->fd, kind | LOCK_NB);
+    while (code < 0 && errno == EINTR);
+    return code;
+}
+
+bool file_is_locked(const char *path) {
+    struct file *f = NULL;
+    struct error ignored;
+    if (file_open(&f, path, &ignored) != STATUS_OK) return false;
+    const bool locked = try_lock(f, LOCK_SH) < 0 && errno == EWOULDBLOCK;
+    file_destroy(&f);
+    return locked;
+}
+
 enum status file_lock(struct file **out, const char *path, struct error *e) {
     enum status rc = open_file(out, path, NULL, O_RDWR | O_CREAT, "cannot open", e);
-    int code = 0;
     if (rc != STATUS_OK) return rc;
-    do code = flock((*out)->fd, LOCK_EX | LOCK_NB);
-    while (code < 0 && errno == EINTR);
+    int code = try_lock(*out, LOCK_EX);
+    if (code < 0 && errno == EWOULDBLOCK) { /* file_is_locked holds it for a moment */
+        nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+        code = try_lock(*out, LOCK_EX);
+    }
     if (code < 0 && errno == EWOULDBLOCK)
         rc = fail(e, STATUS_IN_USE,
                   "%s: in use by another process; wait for it or take another folder", path);

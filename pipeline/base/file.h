@@ -66,6 +66,8 @@ void file_map_close(struct file_map *map);
 /* A lock that holds until destroyed or until the process ends, however it ends. The file is made
  * when missing and stays. IN_USE when another process has it. */
 enum status file_lock(struct file **out, const char *path, struct error *e);
+/* Whether another process has the lock; false when the file is not there. */
+bool file_is_locked(const char *path);
 
 /* out = dir/name; a name that starts with / is taken as it is. BAD_ARG when too long. */
 enum status file_join(char out[FILE_PATH_MAX], const char *dir, const char *name, struct error *e);

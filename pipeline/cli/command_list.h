@@ -9,6 +9,7 @@
     X(devices, "what would run where, and why")                                                    \
     X(eval, "scores of a run over its stages, or of a model on sets")                               \
     X(recipe, "checks and explains recipes")                                                       \
+    X(run, "shows and verifies what a run folder holds")                                           \
     X(shards, "makes, indexes, checks and lists tar shards")                                       \
     X(tokenize, "prints the ids of a text")                                                        \
     X(tokenizer, "trains a small vocabulary from captions")                                        \

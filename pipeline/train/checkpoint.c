@@ -17,7 +17,7 @@ struct checkpoint {
     struct json_document *manifest;
     const struct json *files, *facts, *logs;
     int64_t step;
-    uint64_t digest;
+    uint64_t digest, bytes;
 };
 
 /* Hexadecimal digits of a member, as many as n_digits. */
@@ -69,7 +69,17 @@ done:
     return rc;
 }
 
-static enum status check_file(const struct checkpoint *c, const struct json *entry,
+static enum status file_bytes(const char *path, uint64_t *size, struct error *e) {
+    enum status rc = STATUS_OK;
+    struct file *f = NULL;
+    TRY(file_open(&f, path, e));
+    TRY(file_size(f, size, e));
+done:
+    file_destroy(&f);
+    return rc;
+}
+
+static enum status check_file(struct checkpoint *c, const struct json *entry, bool is_read,
                               struct error *e) {
     static const char *const names[] = {"name", "size", "crc32c"};
     enum status rc = STATUS_OK;
@@ -87,11 +97,12 @@ static enum status check_file(const struct checkpoint *c, const struct json *ent
     TRY(json_int(entry, "size", 0, INT64_MAX, &expected_size, e));
     TRY(read_hex(entry, "crc32c", 8, &expected, e));
     TRY(file_join(path, c->folder, name, e));
-    TRY(file_crc(path, &size, &crc, e));
+    TRY(is_read ? file_crc(path, &size, &crc, e) : file_bytes(path, &size, e));
+    c->bytes += size;
     if (size != (uint64_t)expected_size)
         rc = fail(e, STATUS_BAD_DATA, "%s: size %" PRIu64 ", expected %" PRId64, name, size,
                   expected_size);
-    else if (crc != expected)
+    else if (is_read && crc != expected)
         rc = fail(e, STATUS_BAD_DATA, "%s: crc %08" PRIx32 ", expected %08" PRIx32, name, crc,
                   (uint32_t)expected);
 done:
@@ -126,7 +137,8 @@ done:
     return rc;
 }
 
-enum status checkpoint_open(struct checkpoint **out, const char *folder, struct error *e) {
+static enum status open_folder(struct checkpoint **out, const char *folder, bool is_read,
+                               struct error *e) {
     enum status rc = STATUS_OK;
     char expected[64];
     struct checkpoint *c = calloc(1, sizeof *c);
@@ -141,11 +153,19 @@ enum status checkpoint_open(struct checkpoint **out, const char *folder, struct 
             fail(e, STATUS_BAD_DATA, "%s: wrong step; its manifest says %" PRId64, folder, c->step);
         goto done;
     }
-    for (const struct json *f = c->files->first; f; f = f->next) TRY(check_file(c, f, e));
+    for (const struct json *f = c->files->first; f; f = f->next) TRY(check_file(c, f, is_read, e));
 done:
     if (rc != STATUS_OK) checkpoint_destroy(&c);
     *out = c;
     return rc;
+}
+
+enum status checkpoint_open(struct checkpoint **out, const char *folder, struct error *e) {
+    return open_folder(out, folder, true, e);
+}
+
+enum status checkpoint_look(struct checkpoint **out, const char *folder, struct error *e) {
+    return open_folder(out, folder, false, e);
 }
 
 /* Trouble of this machine must not pass for a damaged checkpoint. */
@@ -209,6 +229,14 @@ uint64_t checkpoint_digest(const struct checkpoint *c) {
     return c->digest;
 }
 
+int checkpoint_n_files(const struct checkpoint *c) {
+    return c->files->n;
+}
+
+uint64_t checkpoint_bytes(const struct checkpoint *c) {
+    return c->bytes;
+}
+
 const char *checkpoint_fact(const struct checkpoint *c, const char *name) {
     const struct json *value = json_find(c->facts, name);
     return value ? value->text : NULL;
@@ -239,7 +267,20 @@ enum status checkpoint_file(const struct checkpoint *c, const char *name, char p
                 c->step, name);
 }
 
-enum status checkpoint_cut_logs(const struct checkpoint *c, const char *run, struct error *e) {
+static enum status check_log(const char *path, uint64_t size, struct error *e) {
+    uint64_t found = 0;
+    enum status rc = file_bytes(path, &found, e);
+    if (rc == STATUS_OK && found < size)
+        rc = fail(e, STATUS_BAD_DATA,
+                  "%s: too short; expected at least %" PRIu64 " bytes, found %" PRIu64, path, size,
+                  found);
+    return rc;
+}
+
+/* Calls function with each log of the manifest and its recorded size. */
+static enum status for_logs(const struct checkpoint *c, const char *run,
+                            enum status (*function)(const char *, uint64_t, struct error *),
+                            struct error *e) {
     enum status rc = STATUS_OK;
     char path[FILE_PATH_MAX];
     for (const struct json *log = c->logs->first; log; log = log->next) {
@@ -250,8 +291,16 @@ enum status checkpoint_cut_logs(const struct checkpoint *c, const char *run, str
             goto done;
         }
         TRY(file_join(path, run, log->name, e));
-        if (size || file_exists(path)) TRY(file_cut(path, (uint64_t)size, e));
+        if (size || file_exists(path)) TRY(function(path, (uint64_t)size, e));
     }
 done:
     return rc;
+}
+
+enum status checkpoint_cut_logs(const struct checkpoint *c, const char *run, struct error *e) {
+    return for_logs(c, run, file_cut, e);
+}
+
+enum status checkpoint_check_logs(const struct checkpoint *c, const char *run, struct error *e) {
+    return for_logs(c, run, check_log, e);
 }

@@ -82,11 +82,16 @@ enum status checkpoint_find(struct checkpoint **out, const char *run, struct tex
                             struct error *e);
 /* Opens one folder, checked in the same way. BAD_DATA when it is damaged. */
 enum status checkpoint_open(struct checkpoint **out, const char *folder, struct error *e);
+/* The same with a look at the manifest and at the sizes of its files only: for showing. */
+enum status checkpoint_look(struct checkpoint **out, const char *folder, struct error *e);
 void checkpoint_destroy(struct checkpoint **c);
 
 const char *checkpoint_folder(const struct checkpoint *c);
 int64_t checkpoint_step(const struct checkpoint *c);
 uint64_t checkpoint_digest(const struct checkpoint *c);
+/* Files of the manifest and their bytes. */
+int checkpoint_n_files(const struct checkpoint *c);
+uint64_t checkpoint_bytes(const struct checkpoint *c);
 /* NULL when it was not recorded. */
 const char *checkpoint_fact(const struct checkpoint *c, const char *name);
 /* Compares with the facts of the present run. MISMATCH names the first that differs, old and new,
@@ -100,5 +105,7 @@ enum status checkpoint_file(const struct checkpoint *c, const char *name, char p
 /* Cuts the logs of the manifest to their recorded sizes, so that each step is in them once.
  * BAD_DATA when one is shorter. */
 enum status checkpoint_cut_logs(const struct checkpoint *c, const char *run, struct error *e);
+/* BAD_DATA when a log is shorter than the manifest says, so that it could not be cut. */
+enum status checkpoint_check_logs(const struct checkpoint *c, const char *run, struct error *e);
 
 #endif

@@ -138,7 +138,7 @@ check "unknown option" 2 "train: .*--resme.*--resume" "$sapwood" train "$recipe"
 check "unknown sub-command" 2 'shards' "$sapwood" shards chek
 for words in train eval devices bench "bench step" "bench loader" recipe "recipe check" \
     "recipe explain" shards "shards make" "shards index" "shards check" "shards ls" tokenize \
-    tokenizer "tokenizer train"; do
+    run "run ls" "run show" "run verify" tokenizer "tokenizer train"; do
     check "$words --help" 0 "^usage: sapwood $words" "$sapwood" $words --help
 done
 report
