@@ -175,8 +175,10 @@ enum status file_reserve(struct file *f, uint64_t n, struct error *e) {
 }
 
 enum status file_sync(struct file *f, struct error *e) {
-    if (fsync(f->fd) < 0) return system_error(e, f->path, "cannot sync");
-    return STATUS_OK;
+    int code;
+    do code = fsync(f->fd); /* a signal came before anything was lost: not a failure */
+    while (code < 0 && errno == EINTR);
+    return code < 0 ? system_error(e, f->path, "cannot sync") : STATUS_OK;
 }
 
 enum status file_close(struct file **file, struct error *e) {

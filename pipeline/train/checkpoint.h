@@ -41,6 +41,7 @@ struct checkpoint_about {
     int n_facts;
     const char *const *log; /* files in RUN that grow with the run; synced, their sizes recorded */
     int n_logs;             /* a log that does not exist counts as empty */
+    const uint64_t *log_size; /* of each log, the bytes that belong here; NULL: all of it */
 };
 
 struct checkpoint_part {

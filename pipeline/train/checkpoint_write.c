@@ -180,7 +180,14 @@ static enum status write_manifest(const struct checkpoint_writer *w,
         CHECK(checkpoint_list_is_plain(about->log[i]));
         TRY(log_size(w->run, about->log[i], &size, e));
         json_write_name(&json, about->log[i]);
-        json_write_int(&json, (int64_t)size);
+        if (about->log_size && size < about->log_size[i]) {
+            rc = fail(e, STATUS_STORAGE,
+                      "%s: shorter than what was written; expected %" PRIu64
+                      " bytes, found %" PRIu64,
+                      about->log[i], about->log_size[i], size);
+            goto done;
+        }
+        json_write_int(&json, (int64_t)(about->log_size ? about->log_size[i] : size));
     }
     json_write_object_end(&json);
     json_write_name(&json, "files");

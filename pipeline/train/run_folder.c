@@ -6,12 +6,11 @@
 #include "pipeline/train/recipe_change.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { FAILED_SAVES_MAX = 3, FACTS = 10, FACT_TEXT_MAX = 320, WAITING_BYTES_MAX = 1 << 24 };
+enum { FAILED_SAVES_MAX = 3, WAITING_BYTES_MAX = 1 << 24 };
 
 static const struct {
     const char *file;
@@ -57,6 +56,11 @@ done:
 
 void run_folder_close(struct run_folder *f) {
     struct error ignored;
+    int64_t step;
+    enum status rc;
+    if (f->saver && saver_result(f->saver, true, &rc, &step, &ignored) == SAVER_FAILED)
+        log_warning("checkpoint %" PRId64 " failed: %s", step, ignored.text);
+    saver_destroy(&f->saver);
     for (int i = 0; i < RUN_LOGS; i++) {
         if (f->log[i].file) write_waiting(f, i, &ignored);
         text_release(&f->log[i].waiting);
@@ -64,44 +68,6 @@ void run_folder_close(struct run_folder *f) {
     }
     if (f->lock) log_file_close();
     file_destroy(&f->lock);
-}
-
-/* --- Facts of a checkpoint: the first FACTS_COMPARED must not change, the rest is position --- */
-
-enum { FACTS_COMPARED = 6 };
-
-struct facts {
-    struct checkpoint_fact fact[FACTS];
-    char value[FACTS][FACT_TEXT_MAX];
-};
-
-static void set_fact(struct facts *f, int i, const char *name, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
-static void set_fact(struct facts *f, int i, const char *name, const char *format, ...) {
-    va_list args;
-    va_start(args, format);
-    vsnprintf(f->value[i], sizeof f->value[i], format, args);
-    va_end(args);
-    f->fact[i] = (struct checkpoint_fact){name, f->value[i]};
-}
-
-static void collect(struct facts *f, const struct job *j, const struct run_position *p) {
-    set_fact(f, 0, "recipe", "%016" PRIx64, j->recipe->digest);
-    set_fact(f, 1, "data", "%016" PRIx64, job_data_digest(j));
-    set_fact(f, 2, "base_weights", "%s", j->base_digest);
-    set_fact(f, 3, "tokenizer", "%016" PRIx64, tokenizer_hash(j->tokenizer));
-    set_fact(f, 4, "numerics", "%s", j->backend->fingerprint);
-    set_fact(f, 5, "version", "%s", SAPWOOD_VERSION);
-    set_fact(f, 6, "updates", "%" PRId64, p->updates);
-    set_fact(f, 7, "skips", "%" PRId64, p->skips);
-    set_fact(f, 8, "skips_in_a_row", "%" PRId64, p->skips_in_a_row);
-    const int stage = recipe_stage_of(j->recipe, p->step > 0 ? p->step - 1 : 0, NULL);
-    set_fact(f, 9, "stage", "%s", recipe_stage(j->recipe, stage)->name);
-}
-
-static int64_t fact_int(const struct checkpoint *c, const char *name) {
-    const char *value = checkpoint_fact(c, name);
-    return value ? strtoll(value, NULL, 10) : 0;
 }
 
 /* --- Loading --- */
@@ -168,19 +134,20 @@ static enum status explain_mismatch(const struct recipe *r, const struct checkpo
 }
 
 static enum status check_facts(const struct run_folder *f, const struct checkpoint *c,
-                               const struct facts *facts, struct error *e) {
+                               const struct snapshot_facts *facts, struct error *e) {
     const struct run_allowed *a = &f->allowed;
     struct error ignored;
     for (int i = 0; i < a->n; i++) {
         int k = 0;
-        while (k < FACTS_COMPARED && strcmp(a->item[i], facts->fact[k].name)) k++;
-        if (k == FACTS_COMPARED)
+        while (k < SNAPSHOT_FACTS_COMPARED && strcmp(a->item[i], facts->fact[k].name)) k++;
+        if (k == SNAPSHOT_FACTS_COMPARED)
             return fail(e, STATUS_BAD_ARG,
                         "--allow-change: expected recipe, data, base_weights, tokenizer, numerics "
                         "or version, found %s",
                         a->item[i]);
     }
-    const enum status rc = checkpoint_check_facts(c, facts->fact, FACTS_COMPARED, a->item, a->n, e);
+    const enum status rc =
+        checkpoint_check_facts(c, facts->fact, SNAPSHOT_FACTS_COMPARED, a->item, a->n, e);
     if (rc == STATUS_MISMATCH &&
         checkpoint_check_facts(c, facts->fact, 1, a->item, a->n, &ignored) == STATUS_MISMATCH)
         return explain_mismatch(f->recipe, c, rc, e);
@@ -191,14 +158,9 @@ static enum status resume_from(struct run_folder *f, struct job *j, struct check
                                struct run_position *p, struct error *e) {
     enum status rc = STATUS_OK;
     char path[FILE_PATH_MAX];
-    struct facts facts;
-    *p = (struct run_position){.step = checkpoint_step(c),
-                               .digest = checkpoint_digest(c),
-                               .updates = fact_int(c, "updates"),
-                               .skips = fact_int(c, "skips"),
-                               .skips_in_a_row = fact_int(c, "skips_in_a_row"),
-                               .is_resumed = true};
-    collect(&facts, j, p);
+    struct snapshot_facts facts;
+    snapshot_position(c, p);
+    snapshot_facts_collect(&facts, j, p);
     TRY(check_facts(f, c, &facts, e));
     TRY(checkpoint_file(c, "model.safetensors", path, e));
     TRY(load_weights(j, path, e));
@@ -282,66 +244,61 @@ done:
     return rc;
 }
 
-/* All declared states as one file. */
-static enum status add_states(struct checkpoint_writer *w, const struct job *j, struct error *e) {
-    enum status rc = STATUS_OK;
-    const struct learner *l = &j->learner;
-    struct safetensors_tensor tensor[LEARNER_STATES_MAX] = {0};
-    struct safetensors_content content = {.tensor = tensor, .n = l->n_states};
-    for (int i = 0; i < l->n_states; i++) {
-        void *bytes = malloc((size_t)l->state[i].bytes);
-        tensor[i] = (struct safetensors_tensor){.name = l->state[i].name,
-                                                .type = SAFETENSORS_F32,
-                                                .rank = 1,
-                                                .shape = {l->state[i].bytes / 4},
-                                                .bytes = bytes};
-        if (!bytes) TRY(fail(e, STATUS_NO_MEMORY, "checkpoint: no memory for %s", tensor[i].name));
-        TRY(j->backend->table->download(bytes, l->state[i].buffer, 0, l->state[i].bytes, e));
-    }
-    TRY(checkpoint_add_tensors(w, "state.safetensors", &content, e));
-done:
-    for (int i = 0; i < l->n_states; i++) free((void *)tensor[i].bytes);
-    return rc;
+/* What a failed checkpoint means for the run. */
+static enum status count_failure(struct run_folder *f, int64_t step, bool is_last, enum status rc,
+                                 struct error *e) {
+    error_context(e, "checkpoint %" PRId64 " failed", step);
+    if (rc != STATUS_STORAGE || is_last || ++f->n_failed_saves >= FAILED_SAVES_MAX) return rc;
+    log_warning("%s; the older ones are kept (failure %d of %d in a row)", e->text,
+                f->n_failed_saves, FAILED_SAVES_MAX);
+    return STATUS_OK;
 }
 
-static enum status write_checkpoint(struct run_folder *f, const struct job *j,
-                                    const struct run_position *p, struct error *e) {
+static enum status fetch_result(struct run_folder *f, bool wait, bool is_last, struct error *e) {
     enum status rc = STATUS_OK;
-    struct checkpoint_writer *w = NULL;
-    struct safetensors_content weights = {0};
-    struct facts facts;
-    const char *repeatable[RUN_LOGS];
-    struct checkpoint_about about = {
-        .digest = p->digest, .fact = facts.fact, .n_facts = FACTS, .log = repeatable};
-    for (int i = 0; i < RUN_LOGS; i++)
-        if (logs[i].is_repeatable) repeatable[about.n_logs++] = logs[i].file;
-    collect(&facts, j, p);
-    TRY(checkpoint_begin(&w, f->path, p->step, e));
-    TRY(model_content(&j->model, MODEL_TRAINABLE, &weights, e));
-    TRY(checkpoint_add_tensors(w, "model.safetensors", &weights, e));
-    TRY(add_states(w, j, e));
-    const char *recipe = text_string(&f->recipe->numbers);
-    TRY(checkpoint_add(w, "recipe.json", &(struct checkpoint_part){recipe, strlen(recipe)}, 1, e));
+    int64_t step = 0;
+    if (!f->saver) return rc;
+    switch (saver_result(f->saver, wait, &rc, &step, e)) {
+    case SAVER_FAILED:
+        return count_failure(f, step, is_last, rc, e);
+    case SAVER_SAVED:
+        f->n_failed_saves = 0;
+        return STATUS_OK;
+    default:
+        return STATUS_OK;
+    }
+}
+
+enum status run_folder_poll(struct run_folder *f, struct error *e) {
+    return fetch_result(f, false, false, e);
+}
+
+enum status run_folder_settle(struct run_folder *f, struct error *e) {
+    return fetch_result(f, true, false, e);
+}
+
+/* The logs first: a snapshot counts whole lines that are in the files. */
+static enum status submit(struct run_folder *f, const struct job *j, const struct run_position *p,
+                          struct error *e) {
+    enum status rc = STATUS_OK;
+    struct snapshot *s = NULL;
+    if (!f->saver) TRY(saver_create(&f->saver, f->path, e));
     for (int i = 0; i < RUN_LOGS; i++) TRY(write_waiting(f, i, e));
-    TRY(checkpoint_commit(&w, &about, e));
-    TRY(checkpoint_retain(f->path, (int)f->recipe->checkpoint.keep, e));
+    TRY(snapshot_take(&s, j, p, e));
+    for (int i = 0; i < RUN_LOGS; i++)
+        if (logs[i].is_repeatable) snapshot_add_log(s, logs[i].file, f->log[i].size);
+    saver_submit(f->saver, &s);
 done:
-    checkpoint_abandon(&w);
-    model_content_release(&weights);
     return rc;
 }
 
 enum status run_folder_save(struct run_folder *f, const struct job *j, const struct run_position *p,
                             bool is_last, struct error *e) {
-    const enum status rc = write_checkpoint(f, j, p, e);
-    if (rc == STATUS_OK) {
-        f->n_failed_saves = 0;
-        log_info("checkpoint %" PRId64 " committed", p->step);
-        return rc;
-    }
-    error_context(e, "checkpoint %" PRId64 " failed", p->step);
-    if (rc != STATUS_STORAGE || is_last || ++f->n_failed_saves >= FAILED_SAVES_MAX) return rc;
-    log_warning("%s; the older ones are kept (failure %d of %d in a row)", e->text,
-                f->n_failed_saves, FAILED_SAVES_MAX);
-    return STATUS_OK;
+    enum status rc = STATUS_OK;
+    TRY(run_folder_settle(f, e));
+    rc = submit(f, j, p, e);
+    if (rc != STATUS_OK) return count_failure(f, p->step, is_last, rc, e);
+    if (is_last) TRY(fetch_result(f, true, true, e));
+done:
+    return rc;
 }

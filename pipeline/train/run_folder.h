@@ -5,6 +5,8 @@
 #include "pipeline/base/file.h"
 #include "pipeline/base/text.h"
 #include "pipeline/train/job.h"
+#include "pipeline/train/saver.h"
+#include "pipeline/train/snapshot.h"
 
 /* Logs without clock times: equal runs give equal bytes, and a resumed run cuts them back to its
  * checkpoint. timing.jsonl only grows. */
@@ -17,15 +19,6 @@
 #define RUN_LOG_ENUM(name, file, is_repeatable) RUN_##name,
 enum run_log { RUN_LOG_LIST(RUN_LOG_ENUM) RUN_LOGS };
 #undef RUN_LOG_ENUM
-
-/* Where a run is: everything of its state that is no tensor. */
-struct run_position {
-    int64_t step;    /* steps done */
-    int64_t updates; /* of the optimiser since its moments were zero */
-    int64_t skips, skips_in_a_row;
-    uint64_t digest; /* order of the samples so far */
-    bool is_resumed;
-};
 
 /* Facts of a checkpoint that may differ from those of the run: recipe, data, base_weights,
  * tokenizer, numerics, version. */
@@ -44,7 +37,8 @@ struct run_folder {
         uint64_t size;       /* bytes of whole lines in the file */
         struct text waiting; /* lines that a full disk has not taken yet */
     } log[RUN_LOGS];
-    int n_failed_saves; /* in a row */
+    struct saver *saver; /* NULL until the first checkpoint */
+    int n_failed_saves;  /* in a row */
 };
 
 /* Makes the folder, takes its lock and opens log.txt. Errors: IN_USE, STORAGE. */
@@ -65,9 +59,15 @@ enum status run_folder_load(struct run_folder *f, struct job *j, const char *res
 enum status run_folder_log(struct run_folder *f, enum run_log log, struct text *line,
                            struct error *e);
 
-/* Writes a checkpoint. A failure keeps the older ones and is a warning, but an error (STORAGE) when
- * it is the third in a row or when is_last says that this process will not save again. */
+/* Copies the state and lets it be written behind the following steps; waits only for a checkpoint
+ * that is still being written. With is_last, which says that this process will not save again, it
+ * returns after the commit. A failed checkpoint keeps the older ones and is a warning, but an error
+ * (STORAGE) when it is the third in a row or the last; it is told here or by run_folder_poll. */
 enum status run_folder_save(struct run_folder *f, const struct job *j, const struct run_position *p,
                             bool is_last, struct error *e);
+/* After each step: looks whether a checkpoint has failed meanwhile. */
+enum status run_folder_poll(struct run_folder *f, struct error *e);
+/* Waits until nothing is being written. */
+enum status run_folder_settle(struct run_folder *f, struct error *e);
 
 #endif

@@ -30,6 +30,7 @@ struct trainer {
     int64_t first_step;    /* of this process */
     struct learner_numbers numbers;
     double wait_ms, step_ms;
+    double save_ms; /* that checkpoints held up the steps since the last line of timing */
     int64_t holes; /* slots that could not be filled, since the stage was opened */
 };
 
@@ -85,7 +86,10 @@ static enum status write_timing(struct trainer *t, double rate, struct error *e)
     json_write_double(&w, t->step_ms);
     json_write_name(&w, "data_wait_ms");
     json_write_double(&w, t->wait_ms);
+    json_write_name(&w, "save_ms");
+    json_write_double(&w, t->save_ms);
     json_write_object_end(&w);
+    t->save_ms = 0;
     return run_folder_log(&t->folder, RUN_TIMING, &w.text, e);
 }
 
@@ -143,7 +147,10 @@ static enum status show_progress(struct trainer *t, struct error *e) {
 /* --- Checkpoints and evaluation --- */
 
 static enum status save(struct trainer *t, bool is_last, struct error *e) {
-    return run_folder_save(&t->folder, &t->job, &t->position, is_last, e);
+    const double begin = seconds();
+    const enum status rc = run_folder_save(&t->folder, &t->job, &t->position, is_last, e);
+    t->save_ms += (seconds() - begin) * 1e3;
+    return rc;
 }
 
 static enum status evaluate(struct trainer *t, const char *after, struct error *e) {
@@ -277,6 +284,7 @@ static enum status run_stage(struct trainer *t, struct error *e) {
                      t->position.step));
         }
         TRY(step(t, first, e));
+        TRY(run_folder_poll(&t->folder, e));
         const bool due = r->checkpoint.every > 0 && t->position.step % r->checkpoint.every == 0;
         if (due && t->position.step < end) TRY(save(t, false, e));
     }

@@ -36,7 +36,8 @@ static enum status save(const char *run, int64_t step, struct error *e) {
     state_make(state, step);
     float number = (float)step;
     struct safetensors_tensor tensor[] = {{.name = "x", .type = SAFETENSORS_F32, .bytes = &number}};
-    struct checkpoint_about about = {(uint64_t)step * 3, facts, 2, logs, 2};
+    const struct checkpoint_about about = {
+        .digest = (uint64_t)step * 3, .fact = facts, .n_facts = 2, .log = logs, .n_logs = 2};
     TRY(checkpoint_begin(&w, run, step, e));
     TRY(checkpoint_add(w, "state.bin",
                        (struct checkpoint_part[]){{state, 100}, {state + 100, STATE_BYTES - 100}},
