@@ -8,6 +8,7 @@
 
 #include "models/op.h"
 
+#include <stdatomic.h>
 #include <stddef.h>
 
 struct backend;
@@ -41,6 +42,7 @@ struct backend {
     const struct backend_table *table;
     char name[64];         /* `cpu`, or the device's name */
     char fingerprint[256]; /* what must be the same for a run to repeat bit for bit */
+    atomic_llong n_runs;   /* items run so far: by it a watchdog sees that work goes on */
 };
 
 struct backend_options {

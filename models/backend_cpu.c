@@ -72,17 +72,24 @@ static void work_destroy(struct work *w) {
     free(w);
 }
 
+struct run {
+    struct backend *backend;
+    struct work *const *items;
+};
+
 static void run_item(void *context, int64_t i, int worker) {
     (void)worker;
-    struct work *const *items = context;
-    const struct work *w = items[i];
+    const struct run *r = context;
+    const struct work *w = r->items[i];
     for (int c = 0; c < w->n_calls; c++) op_run(&w->calls[c]);
+    r->backend->n_runs++;
 }
 
 static enum status run(struct backend *b, struct work *const *items, int n_items, struct error *e) {
     (void)e;
     struct cpu_backend *cpu = (struct cpu_backend *)b;
-    thread_pool_run(cpu->pool, n_items, run_item, (void *)items);
+    struct run r = {b, items};
+    thread_pool_run(cpu->pool, n_items, run_item, &r);
     return STATUS_OK;
 }
 

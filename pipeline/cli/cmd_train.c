@@ -8,14 +8,29 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
-static volatile sig_atomic_t stop_signal;
+static volatile sig_atomic_t stop_signal, save_signals;
 
 /* The first signal asks for a checkpoint and the end; the second one ends at once. */
 static void on_signal(int number) {
     if (stop_signal) _exit(128 + number);
     stop_signal = number;
+}
+
+static void on_save_signal(int number) {
+    (void)number;
+    save_signals = (save_signals + 1) & 0xff;
+}
+
+/* Another thread hangs and may hold any lock: nothing but a write, and the end. */
+static void on_stall(const char *text) {
+    static const char name[] = "sapwood: ", end[] = "\n";
+    if (write(STDERR_FILENO, name, sizeof name - 1) < 0 ||
+        write(STDERR_FILENO, text, strlen(text)) < 0 || write(STDERR_FILENO, end, 1) < 0)
+        _exit(status_exit_code(STATUS_STALLED));
+    _exit(status_exit_code(STATUS_STALLED));
 }
 
 static void catch_signals(void) {
@@ -24,6 +39,8 @@ static void catch_signals(void) {
     sigemptyset(&action.sa_mask);
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         sigaction(numbers[i], &action, NULL);
+    action.sa_handler = on_save_signal;
+    sigaction(SIGUSR2, &action, NULL);
 }
 
 enum status command_train(int argc, char **argv, struct error *e) {
@@ -69,6 +86,8 @@ enum status command_train(int argc, char **argv, struct error *e) {
         .resume = resume,
         .allowed = {allowed.item, allowed.n},
         .stop = &stop_signal,
+        .save = &save_signals,
+        .stalled = on_stall,
     };
     TRY(trainer_run(&o, e));
 done:

@@ -66,8 +66,10 @@ enum status checkpoint_commit(struct checkpoint_writer **w, const struct checkpo
                               struct error *e);
 void checkpoint_abandon(struct checkpoint_writer **w);
 
-/* Deletes all but the newest n valid checkpoints (at least 2) and what is newer than those. */
-enum status checkpoint_retain(const char *run, int n, struct error *e);
+/* Deletes all but the newest n valid checkpoints (at least 2), what is newer than those, and the
+ * n_kept steps of kept. */
+enum status checkpoint_retain(const char *run, int n, const int64_t *kept, int n_kept,
+                              struct error *e);
 /* Renames checkpoints newer than step to abandoned_*, so that a run that was told to go on from an
  * older one does not come back to them. */
 enum status checkpoint_set_aside(const char *run, int64_t step, struct error *e);

@@ -264,7 +264,14 @@ void checkpoint_abandon(struct checkpoint_writer **writer) {
     *writer = NULL;
 }
 
-enum status checkpoint_retain(const char *run, int n, struct error *e) {
+static bool is_among(int64_t step, const int64_t *steps, int n) {
+    for (int i = 0; i < n; i++)
+        if (steps[i] == step) return true;
+    return false;
+}
+
+enum status checkpoint_retain(const char *run, int n, const int64_t *kept, int n_kept,
+                              struct error *e) {
     enum status rc = STATUS_OK;
     struct checkpoint_list list = {0};
     char path[FILE_PATH_MAX], doomed[FILE_PATH_MAX];
@@ -280,6 +287,7 @@ enum status checkpoint_retain(const char *run, int n, struct error *e) {
             checkpoint_destroy(&c);
             continue;
         }
+        if (is_among(list.step[i], kept, n_kept)) continue;
         /* Renamed first: a folder that is half deleted never bears the name of a checkpoint. */
         TRY(checkpoint_list_path(doomed, run, ".tmp_delete_", list.step[i], e));
         TRY(file_remove_tree(doomed, e));

@@ -5,6 +5,7 @@
 #include "models/ops/clamp.h"
 #include "models/ops/gradient_norm.h"
 #include "models/ops/sum_slices.h"
+#include "pipeline/base/hash.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -349,6 +350,18 @@ enum status learner_gradients(struct learner *l, struct learner_numbers *n, stru
     TRY(t->run(l->backend, l->reduce->forward, 1, e));
     TRY(read_numbers(l, n, e));
 done:
+    return rc;
+}
+
+enum status learner_gradient_hash(struct learner *l, uint64_t *hash, struct error *e) {
+    enum status rc = STATUS_OK;
+    const size_t n = (size_t)l->gradient->bytes;
+    void *bytes = malloc(n);
+    if (!bytes) return fail(e, STATUS_NO_MEMORY, "learner: no memory for a copy of the gradient");
+    TRY(l->backend->table->download(bytes, l->gradient, 0, l->gradient->bytes, e));
+    *hash = hash_64(bytes, n, 0);
+done:
+    free(bytes);
     return rc;
 }
 

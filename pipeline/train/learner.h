@@ -108,6 +108,8 @@ enum status learner_reset_moments(struct learner *l, struct error *e);
 enum status learner_feed(struct learner *l, const struct batch *batch, struct error *e);
 /* Everything up to the norm. Reads the numbers back; changes no weight. */
 enum status learner_gradients(struct learner *l, struct learner_numbers *n, struct error *e);
+/* Hash of the summed gradient's bits. */
+enum status learner_gradient_hash(struct learner *l, uint64_t *hash, struct error *e);
 /* Applies the update. */
 enum status learner_update(struct learner *l, struct error *e);
 

@@ -23,7 +23,7 @@ static const char *const caption_words[] = {
         NULL};
 static const char *const task_words[] = {"retrieval", "classification", NULL};
 static const char *const train_words[] = {"adapters", "all", NULL};
-static const char *const non_finite_words[] = {"stop", "skip", NULL};
+static const char *const non_finite_words[] = {"stop", "skip", "rewind", NULL};
 
 static const struct schema_field source_fields[] = {
     {"name", SCHEMA_TEXT, AT(recipe_source, name), .min = 1, .max = 63,
@@ -274,7 +274,8 @@ static const struct schema_field checkpoint_fields[] = {
     {"every", SCHEMA_INT, AT(recipe, checkpoint.every), .max = 1e12, .preset = "500",
      .help = "steps between checkpoints; 0: only at the ends of stages"},
     {"keep", SCHEMA_INT, AT(recipe, checkpoint.keep), .min = 2, .max = 1e6, .preset = "3",
-     .help = "checkpoints to keep"},
+     .help = "newest checkpoints to keep; with non_finite \"rewind\" one to three older ones "
+             "stay too"},
 };
 static const struct schema checkpoint_schema =
     SCHEMA("checkpoint", struct recipe, checkpoint_fields);
@@ -312,7 +313,14 @@ static const struct schema_field recipe_fields[] = {
     {"log_every", SCHEMA_INT, AT(recipe, log_every), .min = 1, .max = 1e9, .preset = "1",
      .help = "steps between lines of metrics.jsonl"},
     {"non_finite", SCHEMA_CHOICE, AT(recipe, non_finite), .choices = non_finite_words,
-     .preset = "\"stop\"", .help = "what to do when a loss or gradient is not finite"},
+     .preset = "\"rewind\"",
+     .help = "when a loss or gradient is not finite, after the step was computed again: stop; skip "
+             "the update, at most 3 in a row; rewind: then also go back 100 steps or more to a "
+             "checkpoint and pass over the samples since, at most twice"},
+    {"self_check", SCHEMA_INT, AT(recipe, self_check), .max = 1e12, .preset = "1000",
+     .help = "compute a step twice every so many steps and compare the bits; 0: never"},
+    {"stall_seconds", SCHEMA_DOUBLE, AT(recipe, stall_seconds), .min = 0.1, .max = 1e6,
+     .preset = "600", .help = "end the run (exit 9) when nothing moves for so long"},
 };
 static const struct schema recipe_schema = SCHEMA("recipe", struct recipe, recipe_fields);
 
@@ -498,7 +506,8 @@ static enum status write_numbers(struct recipe *r, struct error *e) {
     struct recipe copy = *r;
     struct json_writer w = {.indent = 2};
     copy.name = copy.device = "";
-    copy.threads = copy.log_every = 0;
+    copy.threads = copy.log_every = copy.self_check = 0;
+    copy.stall_seconds = 0;
     copy.data.loader_threads = 0;
     copy.data.cache = "";
     memset(&copy.checkpoint, 0, sizeof copy.checkpoint);

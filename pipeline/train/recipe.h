@@ -61,7 +61,7 @@ struct recipe_bottleneck {
     double scale;
 };
 
-enum recipe_non_finite { RECIPE_STOP, RECIPE_SKIP };
+enum recipe_non_finite { RECIPE_STOP, RECIPE_SKIP, RECIPE_REWIND };
 
 struct recipe {
     const char *name;
@@ -99,7 +99,9 @@ struct recipe {
         struct schema_objects sets; /* struct evaluation_set */
     } evaluation;
     int64_t log_every;
-    int non_finite; /* enum recipe_non_finite */
+    int non_finite;     /* enum recipe_non_finite */
+    int64_t self_check; /* steps; 0: never */
+    double stall_seconds;
 
     /* Not in the file: made by recipe_read. */
     struct schema_source *source;
@@ -108,8 +110,9 @@ struct recipe {
     int n_losses;
     struct loss_config loss[STEP_LOSSES_MAX];
     /* What decides the numbers of a run: the recipe with its defaults, paths as they were given,
-     * without name, device, threads, loader_threads, cache, checkpoint, evaluation, log_every;
-     * as JSON with one value per line, and its digest. */
+     * without name, device, threads, loader_threads, cache, checkpoint, evaluation, log_every,
+     * self_check, stall_seconds,
+     * self_check, stall_seconds; as JSON with one value per line, and its digest. */
     struct text numbers;
     uint64_t digest;
 };

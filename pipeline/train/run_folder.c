@@ -3,6 +3,7 @@
 #include "pipeline/base/hash.h"
 #include "pipeline/base/log.h"
 #include "pipeline/train/checkpoint.h"
+#include "pipeline/train/checkpoint_list.h"
 #include "pipeline/train/recipe_change.h"
 
 #include <inttypes.h>
@@ -154,20 +155,27 @@ static enum status check_facts(const struct run_folder *f, const struct checkpoi
     return rc;
 }
 
-static enum status resume_from(struct run_folder *f, struct job *j, struct checkpoint *c,
-                               struct run_position *p, struct error *e) {
+static enum status load_tensors(struct job *j, const struct checkpoint *c, struct error *e) {
     enum status rc = STATUS_OK;
     char path[FILE_PATH_MAX];
-    struct snapshot_facts facts;
-    snapshot_position(c, p);
-    snapshot_facts_collect(&facts, j, p);
-    TRY(check_facts(f, c, &facts, e));
     TRY(checkpoint_file(c, "model.safetensors", path, e));
     TRY(load_weights(j, path, e));
     TRY(checkpoint_file(c, "state.safetensors", path, e));
     TRY(load_states(j, path, e));
-    TRY(checkpoint_cut_logs(c, f->path, e));
     log_info("checkpoint %s loaded", checkpoint_folder(c));
+done:
+    return rc;
+}
+
+static enum status resume_from(struct run_folder *f, struct job *j, struct checkpoint *c,
+                               struct run_position *p, struct error *e) {
+    enum status rc = STATUS_OK;
+    struct snapshot_facts facts;
+    snapshot_position(c, p);
+    snapshot_facts_collect(&facts, j, p);
+    TRY(check_facts(f, c, &facts, e));
+    TRY(load_tensors(j, c, e));
+    TRY(checkpoint_cut_logs(c, f->path, e));
 done:
     return rc;
 }
@@ -176,12 +184,53 @@ static enum status open_logs(struct run_folder *f, bool is_fresh, struct error *
     enum status rc = STATUS_OK;
     for (int i = 0; i < RUN_LOGS; i++) {
         char path[FILE_PATH_MAX];
+        file_destroy(&f->log[i].file); /* of before a lost device */
+        text_clear(&f->log[i].waiting);
         TRY(file_join(path, f->path, logs[i].file, e));
         if (is_fresh) TRY(file_remove(path, e));
         TRY(file_append_open(&f->log[i].file, path, e));
         TRY(file_size(f->log[i].file, &f->log[i].size, e));
     }
 done:
+    return rc;
+}
+
+/* Opens the checkpoint to go back to from a step. */
+static enum status find_back(const struct run_folder *f, int64_t step, struct checkpoint **c,
+                             struct error *e) {
+    enum status rc = STATUS_OK;
+    struct checkpoint_list list = {0};
+    char path[FILE_PATH_MAX];
+    struct error why;
+    const int64_t wanted = save_plan_back(f->recipe, step);
+    int i = 0;
+    *c = NULL;
+    TRY(checkpoint_list_read(&list, f->path, e));
+    while (i < list.n && list.step[i] > wanted) i++;
+    for (int k = i; k < list.n && !*c; k++) {
+        TRY(checkpoint_list_path(path, f->path, "", list.step[k], e));
+        if (checkpoint_open(c, path, &why) != STATUS_OK)
+            log_warning("checkpoint step %" PRId64 ": %s", list.step[k], why.text);
+    }
+    for (int k = i - 1; k >= 0 && !*c; k--) {
+        TRY(checkpoint_list_path(path, f->path, "", list.step[k], e));
+        (void)checkpoint_open(c, path, &why);
+    }
+    if (!*c) rc = fail(e, STATUS_NO_CHECKPOINT, "%s: no valid checkpoint to go back to", f->path);
+done:
+    checkpoint_list_release(&list);
+    return rc;
+}
+
+enum status run_folder_go_back(struct run_folder *f, struct job *j, int64_t step,
+                               struct run_position *p, struct error *e) {
+    enum status rc = STATUS_OK;
+    struct checkpoint *c = NULL;
+    TRY(find_back(f, step, &c, e));
+    snapshot_position(c, p);
+    TRY(load_tensors(j, c, e));
+done:
+    checkpoint_destroy(&c);
     return rc;
 }
 
@@ -262,6 +311,7 @@ static enum status fetch_result(struct run_folder *f, bool wait, bool is_last, s
     case SAVER_FAILED:
         return count_failure(f, step, is_last, rc, e);
     case SAVER_SAVED:
+        f->n_saved++;
         f->n_failed_saves = 0;
         return STATUS_OK;
     default:

@@ -14,6 +14,7 @@
     X(METRICS, "metrics.jsonl", true)                                                              \
     X(EVALUATION, "evaluation.jsonl", true)                                                        \
     X(QUARANTINE, "quarantine.jsonl", true)                                                        \
+    X(SKIPPED, "skipped.jsonl", true)                                                              \
     X(TIMING, "timing.jsonl", false)
 
 #define RUN_LOG_ENUM(name, file, is_repeatable) RUN_##name,
@@ -39,6 +40,7 @@ struct run_folder {
     } log[RUN_LOGS];
     struct saver *saver; /* NULL until the first checkpoint */
     int n_failed_saves;  /* in a row */
+    int64_t n_saved;     /* checkpoints committed by this process */
 };
 
 /* Makes the folder, takes its lock and opens log.txt. Errors: IN_USE, STORAGE. */
@@ -52,6 +54,12 @@ void run_folder_close(struct run_folder *f);
  * first that is not). Opens the logs, cut to the position, and writes recipe.resolved.json. */
 enum status run_folder_load(struct run_folder *f, struct job *j, const char *resume,
                             struct run_position *p, struct error *e);
+
+/* Loads weights and states of an older checkpoint, that of save_plan_back or, when it is missing or
+ * damaged, the nearest before it, else the oldest valid one; p says then which step they are of and
+ * its updates. Logs stay as they are. NO_CHECKPOINT when none is valid. */
+enum status run_folder_go_back(struct run_folder *f, struct job *j, int64_t step,
+                               struct run_position *p, struct error *e);
 
 /* Appends text and a line end to a log; releases text. A line that cannot be written waits in
  * memory for the next one or the next checkpoint; the first time that is a warning. STORAGE when

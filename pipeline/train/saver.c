@@ -29,7 +29,8 @@ static enum status write_snapshot(struct saver *s, struct error *e) {
     const enum status rc = snapshot_write(s->snapshot, s->run, e);
     if (rc != STATUS_OK) return rc;
     log_info("checkpoint %" PRId64 " committed", s->snapshot->step);
-    if (checkpoint_retain(s->run, s->snapshot->keep, &trouble) != STATUS_OK)
+    if (checkpoint_retain(s->run, s->snapshot->keep, s->snapshot->anchor, s->snapshot->n_anchors,
+                          &trouble) != STATUS_OK)
         log_warning("older checkpoints: %s; delete them by hand if space runs out", trouble.text);
     return rc;
 }

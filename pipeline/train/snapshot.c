@@ -29,6 +29,8 @@ void snapshot_facts_collect(struct snapshot_facts *f, const struct job *j,
     set_fact(f, 8, "skips_in_a_row", "%" PRId64, p->skips_in_a_row);
     const int stage = recipe_stage_of(j->recipe, p->step > 0 ? p->step - 1 : 0, NULL);
     set_fact(f, 9, "stage", "%s", recipe_stage(j->recipe, stage)->name);
+    set_fact(f, 10, "rewinds", "%" PRId64, p->rewinds);
+    set_fact(f, 11, "last_rewind", "%" PRId64, p->last_rewind);
 }
 
 static int64_t fact_int(const struct checkpoint *c, const char *name) {
@@ -42,6 +44,8 @@ void snapshot_position(const struct checkpoint *c, struct run_position *p) {
                                .updates = fact_int(c, "updates"),
                                .skips = fact_int(c, "skips"),
                                .skips_in_a_row = fact_int(c, "skips_in_a_row"),
+                               .rewinds = fact_int(c, "rewinds"),
+                               .last_rewind = fact_int(c, "last_rewind"),
                                .is_resumed = true};
 }
 
@@ -75,6 +79,8 @@ enum status snapshot_take(struct snapshot **out, const struct job *j, const stru
     s->step = p->step;
     s->digest = p->digest;
     s->keep = (int)j->recipe->checkpoint.keep;
+    if (j->recipe->non_finite == RECIPE_REWIND)
+        s->n_anchors = save_plan_anchors(j->recipe, p->step, s->anchor);
     s->recipe = text_string(&j->recipe->numbers);
     snapshot_facts_collect(&s->facts, j, p);
     TRY(model_content(&j->model, MODEL_TRAINABLE, &s->weights, e));

@@ -5,19 +5,21 @@
 
 #include "pipeline/train/checkpoint.h"
 #include "pipeline/train/job.h"
+#include "pipeline/train/save_plan.h"
 
 /* Where a run is: everything of its state that is no tensor. */
 struct run_position {
     int64_t step;    /* steps done */
     int64_t updates; /* of the optimiser since its moments were zero */
     int64_t skips, skips_in_a_row;
-    uint64_t digest; /* order of the samples so far */
+    int64_t rewinds, last_rewind; /* how often it went back lately, and at which step last */
+    uint64_t digest;              /* order of the samples so far */
     bool is_resumed;
 };
 
 /* The first SNAPSHOT_FACTS_COMPARED must not change between two parts of a run: recipe, data,
  * base_weights, tokenizer, numerics, version. The others are the position. */
-enum { SNAPSHOT_FACTS = 10, SNAPSHOT_FACTS_COMPARED = 6, SNAPSHOT_FACT_TEXT_MAX = 320 };
+enum { SNAPSHOT_FACTS = 12, SNAPSHOT_FACTS_COMPARED = 6, SNAPSHOT_FACT_TEXT_MAX = 320 };
 
 struct snapshot_facts {
     struct checkpoint_fact fact[SNAPSHOT_FACTS]; /* points into value: do not copy the struct */
@@ -33,7 +35,9 @@ enum { SNAPSHOT_LOGS_MAX = 8 };
 struct snapshot {
     int64_t step;
     uint64_t digest;
-    int keep; /* checkpoints to keep, this one included */
+    int keep; /* checkpoints to keep, this one included, beside the anchors */
+    int n_anchors;
+    int64_t anchor[SAVE_PLAN_ANCHORS_MAX];
     struct snapshot_facts facts;
     struct safetensors_content weights, states; /* owned */
     struct safetensors_tensor state[LEARNER_STATES_MAX];

@@ -16,7 +16,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { SKIPS_IN_A_ROW_MAX = 3 };
+enum { SKIPS_IN_A_ROW_MAX = 3, REWINDS_MAX = 2, REWIND_SPAN = 1000 };
 
 struct trainer {
     struct trainer_options options;
@@ -24,6 +24,10 @@ struct trainer {
     struct job job;
     struct run_folder folder;
     struct run_position position; /* what a checkpoint says of where the run is */
+    struct watchdog *watchdog;
+    bool has_begun;            /* the first step was reached */
+    bool must_go_back;         /* too many steps without an update */
+    sig_atomic_t saves_wanted; /* of options.save, served */
     struct stream *stream;
     int stage;             /* of the open stream */
     double started, shown; /* seconds */
@@ -31,7 +35,7 @@ struct trainer {
     struct learner_numbers numbers;
     double wait_ms, step_ms;
     double save_ms; /* that checkpoints held up the steps since the last line of timing */
-    int64_t holes; /* slots that could not be filled, since the stage was opened */
+    int64_t holes;  /* slots that could not be filled, since the stage was opened */
 };
 
 static double seconds(void) {
@@ -213,44 +217,137 @@ static double set_constants(struct trainer *t, int64_t first) {
     return lr;
 }
 
-/* A loss or gradient that is not finite never reaches the weights. */
-static enum status refuse_step(struct trainer *t, const struct batch *batch, struct error *e) {
-    char ids[256] = "";
-    const struct batch_part *part = &batch->part[0];
-    for (int i = 0; i < part->n && i < 8; i++) {
-        const size_t used = strlen(ids);
-        snprintf(ids + used, sizeof ids - used, " %016" PRIx64, part->sample_id[i]);
+/* Everything up to the gradient's norm; changes no weight. */
+static enum status compute(struct trainer *t, const struct batch *batch, struct error *e) {
+    enum status rc = STATUS_OK;
+    struct learner *l = &t->job.learner;
+    TRY(learner_feed(l, batch, e));
+    for (int i = 0; i < t->job.n_terms; i++)
+        TRY(t->job.term[i]->class->begin_step(t->job.term[i], l, batch, e));
+    TRY(learner_gradients(l, &t->numbers, e));
+done:
+    return rc;
+}
+
+/* Computes the step again; other bits, or finite numbers where there were none, are wrong
+ * arithmetic. */
+static enum status compute_again(struct trainer *t, const struct batch *batch, struct error *e) {
+    enum status rc = STATUS_OK;
+    const struct learner_numbers before = t->numbers;
+    const struct learner_numbers *now = &t->numbers;
+    uint64_t hash = 0, hash_now = 0;
+    TRY(learner_gradient_hash(&t->job.learner, &hash, e));
+    TRY(compute(t, batch, e));
+    TRY(learner_gradient_hash(&t->job.learner, &hash_now, e));
+    if (hash != hash_now || memcmp(&before.total, &now->total, sizeof now->total) ||
+        memcmp(before.loss, now->loss, sizeof now->loss))
+        rc = fail(e, STATUS_SELF_CHECK,
+                  "step %" PRId64 ": computed twice; expected the same bits, found loss %.9g then "
+                  "%.9g, gradient norm %.9g then %.9g (%016" PRIx64 ", %016" PRIx64
+                  "); %s or its memory computes wrongly; the update was not made, but earlier ones "
+                  "may be wrong too: test the machine, then go on from a checkpoint you trust with "
+                  "--resume PATH",
+                  t->position.step, before.total, now->total, before.norm, now->norm, hash,
+                  hash_now, t->job.backend->name);
+done:
+    return rc;
+}
+
+/* A line of skipped.jsonl: a step without an update, with all its samples; or that the run went
+ * back to the weights of another step. */
+static enum status write_skipped(struct trainer *t, const struct batch *batch, int64_t back_to,
+                                 struct error *e) {
+    struct json_writer w = {0};
+    char id[HASH_HEX_64];
+    json_write_object_begin(&w);
+    json_write_name(&w, "step");
+    json_write_int(&w, t->position.step);
+    json_write_name(&w, "stage");
+    json_write_text(&w, recipe_stage(t->recipe, t->stage)->name);
+    if (batch) {
+        json_write_name(&w, "loss");
+        json_write_double(&w, t->numbers.total);
+        json_write_name(&w, "grad_norm");
+        json_write_double(&w, t->numbers.norm);
+        json_write_name(&w, "samples");
+        json_write_list_begin(&w);
+        for (int i = 0; i < batch->part[0].n; i++) {
+            hash_hex_64(id, batch->part[0].sample_id[i]);
+            json_write_text(&w, id);
+        }
+        json_write_list_end(&w);
+    } else {
+        json_write_name(&w, "weights_of_step");
+        json_write_int(&w, back_to);
     }
+    json_write_object_end(&w);
+    return run_folder_log(&t->folder, RUN_SKIPPED, &w.text, e);
+}
+
+/* A loss or gradient that is not finite, twice with the same bits, never reaches the weights. */
+static enum status refuse_step(struct trainer *t, const struct batch *batch, struct error *e) {
+    const int policy = t->recipe->non_finite;
+    enum status rc = write_skipped(t, batch, 0, e);
+    if (rc != STATUS_OK) return rc;
     t->position.skips_in_a_row++;
     t->position.skips++;
-    log_warning("step %" PRId64 ": loss %g, gradient norm %g; expected finite numbers; the update "
-                "is left out; samples%s%s",
-                t->position.step, t->numbers.total, t->numbers.norm, ids,
-                part->n > 8 ? " ..." : "");
-    if (t->recipe->non_finite == RECIPE_SKIP && t->position.skips_in_a_row <= SKIPS_IN_A_ROW_MAX)
+    log_warning("step %" PRId64 ": loss %g, gradient norm %g, the same when computed again; "
+                "expected finite numbers; the update is left out; samples in skipped.jsonl",
+                t->position.step, t->numbers.total, t->numbers.norm);
+    if (policy != RECIPE_STOP && t->position.skips_in_a_row <= SKIPS_IN_A_ROW_MAX) return STATUS_OK;
+    if (t->position.step - t->position.last_rewind > REWIND_SPAN) t->position.rewinds = 0;
+    if (policy == RECIPE_REWIND && t->position.rewinds < REWINDS_MAX) {
+        t->must_go_back = true;
         return STATUS_OK;
+    }
     return fail(e, STATUS_NON_FINITE,
-                "step %" PRId64 ": loss %g, gradient norm %g; expected finite numbers; lower "
-                "optimizer.lr or set non_finite to \"skip\"; the weights are unchanged since step "
-                "%" PRId64,
+                "step %" PRId64 ": loss %g, gradient norm %g; expected finite numbers%s; lower "
+                "optimizer.lr%s; the weights are unchanged since step %" PRId64,
                 t->position.step, t->numbers.total, t->numbers.norm,
+                policy == RECIPE_REWIND ? " after going back twice" : "",
+                policy == RECIPE_STOP ? " or set non_finite to \"rewind\"" : "",
                 t->position.step - t->position.skips_in_a_row + 1);
+}
+
+/* Takes weights and states of an older checkpoint and passes over the samples since: step and
+ * samples go on from here. */
+static enum status go_back(struct trainer *t, int64_t first, struct error *e) {
+    enum status rc = STATUS_OK;
+    struct run_position old;
+    struct run_position *p = &t->position;
+    TRY(run_folder_settle(&t->folder, e));
+    TRY(run_folder_go_back(&t->folder, &t->job, p->step, &old, e));
+    p->updates = old.updates;
+    if (old.step <= first && t->stage > 0 && t->recipe->optimizer.reset_on_stage) {
+        TRY(learner_reset_moments(&t->job.learner, e));
+        p->updates = 0;
+    }
+    p->skips_in_a_row = 0;
+    p->rewinds++;
+    p->last_rewind = p->step;
+    t->must_go_back = false;
+    log_warning("step %" PRId64 ": back to the weights of step %" PRId64 ", past the samples since "
+                "(%" PRId64 " of %d times)",
+                p->step, old.step, p->rewinds, REWINDS_MAX);
+    TRY(write_skipped(t, NULL, old.step, e));
+    TRY(save(t, false, e));
+done:
+    return rc;
 }
 
 static enum status step(struct trainer *t, int64_t first, struct error *e) {
     enum status rc = STATUS_OK;
-    struct learner *l = &t->job.learner;
     const struct batch *batch = NULL;
     const double begin = seconds();
+    const int64_t check_every = t->recipe->self_check;
     TRY(stream_next(t->stream, &batch, e)); /*  1 */
     t->wait_ms = batch->wait_ms;
     const double lr = set_constants(t, first); /*  2 */
-    TRY(learner_feed(l, batch, e));
-    for (int i = 0; i < t->job.n_terms; i++)
-        TRY(t->job.term[i]->class->begin_step(t->job.term[i], l, batch, e));
-    TRY(learner_gradients(l, &t->numbers, e)); /*  4 to 11 */
+    TRY(compute(t, batch, e));                 /*  3 to 11 */
+    if (!t->numbers.is_finite || (check_every > 0 && (t->position.step + 1) % check_every == 0))
+        TRY(compute_again(t, batch, e));
     if (t->numbers.is_finite) {
-        TRY(learner_update(l, e)); /* 12 to 14 */
+        TRY(learner_update(&t->job.learner, e)); /* 12 to 14 */
         t->position.updates++;
         t->position.skips_in_a_row = 0;
     } else {
@@ -265,6 +362,26 @@ static enum status step(struct trainer *t, int64_t first, struct error *e) {
     TRY(show_progress(t, e));
 done:
     if (batch) stream_give_back(t->stream, batch);
+    return rc;
+}
+
+/* What is to be done between two steps. */
+static enum status after_step(struct trainer *t, int64_t first, int64_t end, struct error *e) {
+    enum status rc = STATUS_OK;
+    const int64_t every = t->recipe->checkpoint.every;
+    bool due = every > 0 && t->position.step % every == 0;
+    watchdog_step(t->watchdog, t->position.step);
+    TRY(run_folder_poll(&t->folder, e));
+    if (t->must_go_back) {
+        TRY(go_back(t, first, e));
+        due = false; /* it has saved */
+    }
+    if (t->options.save && *t->options.save != t->saves_wanted) {
+        t->saves_wanted = *t->options.save;
+        due = true;
+    }
+    if (due && t->position.step < end) TRY(save(t, false, e));
+done:
     return rc;
 }
 
@@ -284,9 +401,7 @@ static enum status run_stage(struct trainer *t, struct error *e) {
                      t->position.step));
         }
         TRY(step(t, first, e));
-        TRY(run_folder_poll(&t->folder, e));
-        const bool due = r->checkpoint.every > 0 && t->position.step % r->checkpoint.every == 0;
-        if (due && t->position.step < end) TRY(save(t, false, e));
+        TRY(after_step(t, first, end, e));
     }
     TRY(evaluate(t, recipe_stage(r, stage)->name, e));
     TRY(save(t, end == recipe_steps(r), e));
@@ -308,32 +423,65 @@ done:
     return rc;
 }
 
+/* From opening the job to the last step. */
+static enum status train(struct trainer *t, const char *resume, struct error *e) {
+    enum status rc = STATUS_OK;
+    const struct trainer_options *o = &t->options;
+    const int64_t total = recipe_steps(t->recipe);
+    TRY(job_open(&t->job, t->recipe, o->run, e));
+    log_info("%s in %s on %s: %lld parameters, %lld trained, %.0f MiB planned", t->recipe->name,
+             o->run, t->job.backend->name, (long long)t->job.model.parameters.n_total,
+             (long long)t->job.model.parameters.n_trainable,
+             (double)learner_bytes(&t->job.learner) / (1 << 20));
+    TRY(run_folder_load(&t->folder, &t->job, resume, &t->position, e));
+    t->first_step = t->position.step;
+    t->started = t->shown = seconds();
+    t->has_begun = true;
+    watchdog_begin(t->watchdog, "after step", t->job.backend);
+    watchdog_step(t->watchdog, t->position.step);
+    if (!t->position.is_resumed) {
+        if (o->recipe->evaluation.at_start) TRY(evaluate(t, "start", e));
+        TRY(save(t, false, e));
+    } else {
+        log_info("resumed at step %" PRId64 " of %" PRId64, t->position.step, total);
+    }
+    t->started = seconds();
+    while (t->position.step < total) TRY(run_stage(t, e));
+    TRY(export_weights(t, e));
+done:
+    return rc;
+}
+
+/* Closes what train opened. A thread that hangs cannot be joined: with STALLED the process ends
+ * here, and the watchdog looks after the rest. */
+static void close_job(struct trainer *t, enum status rc, const struct error *e) {
+    if (rc == STATUS_STALLED && t->options.stalled) t->options.stalled(e->text);
+    watchdog_begin(t->watchdog, "closing after step", NULL);
+    stream_close(&t->stream);
+    job_close(&t->job);
+    watchdog_end(t->watchdog);
+}
+
 enum status trainer_run(const struct trainer_options *o, struct error *e) {
     enum status rc = STATUS_OK;
     struct trainer t = {.options = *o, .recipe = o->recipe};
-    const int64_t total = recipe_steps(o->recipe);
     TRY(run_folder_open(&t.folder, o->run, o->recipe, e));
     t.folder.allowed = o->allowed;
-    TRY(job_open(&t.job, o->recipe, o->run, e));
-    log_info("%s in %s on %s: %lld parameters, %lld trained, %.0f MiB planned", t.recipe->name,
-             o->run, t.job.backend->name, (long long)t.job.model.parameters.n_total,
-             (long long)t.job.model.parameters.n_trainable,
-             (double)learner_bytes(&t.job.learner) / (1 << 20));
-    TRY(run_folder_load(&t.folder, &t.job, o->resume, &t.position, e));
-    t.first_step = t.position.step;
-    t.started = t.shown = seconds();
-    if (!t.position.is_resumed) {
-        if (o->recipe->evaluation.at_start) TRY(evaluate(&t, "start", e));
-        TRY(save(&t, false, e));
-    } else {
-        log_info("resumed at step %" PRId64 " of %" PRId64, t.position.step, total);
+    TRY(watchdog_create(&t.watchdog, o->recipe->stall_seconds, o->stalled, e));
+    rc = train(&t, o->resume, e);
+    if (rc == STATUS_GPU && t.has_begun) {
+        log_warning("%s; the device is opened again and the run goes on from its newest checkpoint "
+                    "(once)",
+                    e->text);
+        TRY(run_folder_settle(&t.folder, e));
+        close_job(&t, rc, e);
+        t.must_go_back = false;
+        TRY(train(&t, t.folder.n_saved > 0 ? "auto" : o->resume, e));
     }
-    t.started = seconds();
-    while (t.position.step < total) TRY(run_stage(&t, e));
-    TRY(export_weights(&t, e));
 done:
-    stream_close(&t.stream);
-    job_close(&t.job);
+    close_job(&t, rc, e);
+    watchdog_begin(t.watchdog, "closing after step", NULL);
     run_folder_close(&t.folder);
+    watchdog_destroy(&t.watchdog);
     return rc;
 }

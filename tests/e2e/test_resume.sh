@@ -204,9 +204,10 @@ for how in flip cut gone unsigned edited; do
     printf '%s\n' "$output" | grep -q 'resumed at step 50' && good || bad "$how: $output"
     same "$how" "$folder/plain" "$damaged"
 done
-for step in 40 50 60; do damage flip "$damaged/checkpoints/step_000000$step"; done
+# step 0 is there to go back to
+for step in 00 40 50 60; do damage flip "$damaged/checkpoints/step_000000$step"; done
 cp -r "$damaged" "$folder/untouched"
-check "all damaged" 10 'no valid checkpoint among 3' "$sapwood" train "$recipe" --run "$damaged"
+check "all damaged" 10 'no valid checkpoint among 4' "$sapwood" train "$recipe" --run "$damaged"
 diff -r --exclude log.txt "$folder/untouched" "$damaged" && good || bad "a damaged run was changed"
 
 # --- Changes ---

@@ -133,7 +133,7 @@ static void test_protocol(void) {
     CHECK_EQUAL(checkpoint_step(c), 3);
     checkpoint_destroy(&c);
     CHECK_EQUAL(save(run, 5, &e), STATUS_OK);
-    CHECK_EQUAL(checkpoint_retain(run, 1, &e), STATUS_OK); /* 2 at least: steps 5 and 3 */
+    CHECK_EQUAL(checkpoint_retain(run, 1, NULL, 0, &e), STATUS_OK); /* 2 at least: steps 5 and 3 */
     CHECK_EQUAL(count_entries(run), 3);                    /* and the one set aside */
 
     file_destroy(&lock); /* the next process cleans up */
@@ -269,7 +269,7 @@ static void test_kills(uint64_t seed) {
             for (int64_t step = last + 1;; step++) {
                 if (save(run, step, NULL) != STATUS_OK) _exit(1);
                 if (write(committed[1], &step, sizeof step) != sizeof step) _exit(1);
-                if (checkpoint_retain(run, 2, NULL) != STATUS_OK) _exit(1);
+                if (checkpoint_retain(run, 2, NULL, 0, NULL) != STATUS_OK) _exit(1);
             }
         }
         close(committed[1]);
