@@ -50,42 +50,13 @@ done
 [ "$(ls "$folder/every/checkpoints" | wc -l)" = 21 ] && good || bad "expected 21 checkpoints"
 rm -r "$folder/every" "$folder/from"
 
-# --- kill -9 at random moments ---
+# --- A longer run, for what is stopped in the middle; kills are in tests/faults/test_kill.sh ---
 
+chain=$folder/chain
 long="--set stages.0.steps=300 --set stages.1.steps=500 --set checkpoint.every=20 --quiet"
 begin=$(date +%s%N)
 train "$folder/long" $long || bad "long run failed: $(cat "$folder/long.said")"
 whole=$((($(date +%s%N) - begin) / 1000000))
-kills=0 advanced=0 number=0 early=0 chain=$folder/chain
-while [ $kills -lt 20 ] && [ $number -lt 60 ]; do
-    number=$((number + 1))
-    before=$(step_of "$chain")
-    threads=$((1 << number % 3))
-    "$sapwood" train "$recipe" --run "$chain" $long --set data.loader_threads=$threads \
-        --set threads=$((1 + number % 2)) >"$chain.said" 2>&1 &
-    process=$!
-    sleep "$(random_ms "$seed" $number 20 $((whole / 16 + short_ms)))"
-    kill -9 $process 2>/dev/null
-    wait $process 2>/dev/null
-    code=$?
-    if [ $code = 137 ]; then
-        kills=$((kills + 1))
-        [ "$(step_of "$chain")" -gt "$before" ] && advanced=$((advanced + 1))
-    elif [ $code = 0 ]; then # it came to its end first: the next chain begins
-        early=$((early + 1))
-        same "chain of kills" "$folder/long" "$chain"
-        rm -r "$chain"
-    else
-        bad "kill $number: expected 137 or 0, found $code: $(cat "$chain.said")"
-    fi
-done
-[ $kills = 20 ] && good || bad "expected 20 kills of a running process, found $kills"
-[ $advanced -ge 5 ] && good || bad "only $advanced of $kills processes wrote a checkpoint"
-train "$chain" $long || bad "end of the chain: $(cat "$chain.said")"
-same "20 kills" "$folder/long" "$chain"
-ls -A "$chain/checkpoints" | grep -q '^\.tmp' && bad "temporary folders are left" || good
-echo "20 kills, $advanced after new checkpoints, $early chains came to their end"
-rm -r "$chain"
 
 # --- SIGTERM and its kin ---
 
