@@ -44,7 +44,7 @@ sapwood=$PWD/build-release/sapwood
 
 data=demo-run
 /usr/bin/python3 data/demo/prepare.py $data
-[ -s $data/floor.json ] || /usr/bin/python3 data/demo/floor.py $data
+[ $data/floor.json -nt data/demo/floor.py ] || /usr/bin/python3 data/demo/floor.py $data
 if [ ! -s $data/vocabulary.txt ]; then
     "$sapwood" tokenizer train $data/captions.txt --size 2048 --out $data/vocabulary.txt
 fi
