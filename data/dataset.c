@@ -104,7 +104,7 @@ static enum status open_shards(struct dataset *d, const struct shard_list *list,
         TRY(copy_text(&s->path, list->path[i], e));
         const char *base = file_base_name(s->path);
         s->id_seed = hash_64(base, strlen(base), hash_text(d->name));
-        TRY(index_open(&s->index, s->path, source->cache, e));
+        TRY((source->look_only ? index_look : index_open)(&s->index, s->path, source->cache, e));
         if (s->index.built)
             log_info("%s: indexed %s (%d of %d): %lld samples", d->name, s->path, i + 1, list->n,
                      (long long)s->index.n_samples);

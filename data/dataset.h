@@ -26,6 +26,7 @@ struct dataset_source {
     const char *name;
     const char *shards;        /* as shard_list_expand reads it */
     const char *cache;         /* folder for indices; NULL: beside the shards or not at all */
+    bool look_only;            /* write no index */
     enum caption_use captions; /* of the .txt member */
     const char *caption_field; /* of the .json member, a text or list of texts; NULL: use .txt */
     const char *label_field;   /* of the .json member, an integer; NULL: use .cls */

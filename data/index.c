@@ -360,20 +360,33 @@ enum status index_rebuild(struct index *out, const char *path, const char *cache
     return rc;
 }
 
-enum status index_open(struct index *out, const char *path, const char *cache, struct error *e) {
+/* Reads the index that is there and fits; found tells whether there was one. */
+static enum status find(struct index *out, bool *found, const char *path, const char *cache,
+                        struct error *e) {
     enum status rc = STATUS_OK;
     uint64_t size;
     int64_t time;
     char at[FILE_PATH_MAX];
     *out = (struct index){0};
+    *found = false;
     TRY(shard_facts(path, &size, &time, e));
     TRY(index_path(at, path, NULL, e));
-    if (index_read(out, at, size, time)) goto done;
-    if (cache) {
-        TRY(index_path(at, path, cache, e));
-        if (index_read(out, at, size, time)) goto done;
-    }
-    TRY(index_rebuild(out, path, cache, e));
+    *found = index_read(out, at, size, time);
+    if (*found || !cache) goto done;
+    TRY(index_path(at, path, cache, e));
+    *found = index_read(out, at, size, time);
 done:
     return rc;
+}
+
+enum status index_open(struct index *out, const char *path, const char *cache, struct error *e) {
+    bool found;
+    const enum status rc = find(out, &found, path, cache, e);
+    return rc == STATUS_OK && !found ? index_rebuild(out, path, cache, e) : rc;
+}
+
+enum status index_look(struct index *out, const char *path, const char *cache, struct error *e) {
+    bool found;
+    const enum status rc = find(out, &found, path, cache, e);
+    return rc == STATUS_OK && !found ? index_build(out, path, e) : rc;
 }

@@ -60,6 +60,8 @@ struct index {
  * written; NULL: then it is built again each time. A zero *out is expected. Errors: those of
  * shard_scan. */
 enum status index_open(struct index *out, const char *path, const char *cache, struct error *e);
+/* The same, but writes nothing. */
+enum status index_look(struct index *out, const char *path, const char *cache, struct error *e);
 /* Builds it without looking at or writing a file. */
 enum status index_build(struct index *out, const char *path, struct error *e);
 /* Builds and writes it whatever is there. */

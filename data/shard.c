@@ -10,6 +10,7 @@
 #include "data/shard_list.h"
 #include "pipeline/base/file.h"
 #include "pipeline/base/hash.h"
+#include "pipeline/base/stop.h"
 #include "pipeline/base/text.h"
 
 enum {
@@ -208,10 +209,12 @@ static enum status scan_run(struct scan *s, shard_visit *visit, void *context, s
     if (archive_read_open(s->tar, s, NULL, read_more, NULL) != ARCHIVE_OK) return scan_fail(s, e);
     for (;;) {
         struct archive_entry *entry;
+        enum status rc = stop_check(s->path, e);
+        if (rc != STATUS_OK) return rc;
         int code = archive_read_next_header(s->tar, &entry);
         if (code == ARCHIVE_EOF) break;
         if (code != ARCHIVE_OK && code != ARCHIVE_WARN) return scan_fail(s, e);
-        enum status rc = scan_member(s, entry, code == ARCHIVE_WARN, visit, context, e);
+        rc = scan_member(s, entry, code == ARCHIVE_WARN, visit, context, e);
         if (rc != STATUS_OK) return rc;
     }
     return check_tail(s, e);

@@ -26,7 +26,7 @@ static void print_plan(const struct recipe *r, const struct job *j) {
 enum status cmd_plan_print(const struct recipe *r, const char *run, struct error *e) {
     enum status rc = STATUS_OK;
     struct job j = {0};
-    TRY(job_open(&j, r, run, e));
+    TRY(job_look(&j, r, run, e));
     TRY(learner_compile_longest(&j.learner, e));
     print_plan(r, &j);
 done:

@@ -1,6 +1,7 @@
 /* sapwood train: runs a recipe. */
 #include "pipeline/base/file.h"
 #include "pipeline/base/log.h"
+#include "pipeline/base/stop.h"
 #include "pipeline/cli/cmd_plan.h"
 #include "pipeline/cli/command_list.h"
 #include "pipeline/cli/options.h"
@@ -11,12 +12,12 @@
 #include <string.h>
 #include <unistd.h>
 
-static volatile sig_atomic_t stop_signal, save_signals;
+static volatile sig_atomic_t save_signals;
 
 /* The first signal asks for a checkpoint and the end; the second one ends at once. */
 static void on_signal(int number) {
-    if (stop_signal) _exit(128 + number);
-    stop_signal = number;
+    if (stop_is_requested()) _exit(128 + number);
+    stop_request();
 }
 
 static void on_save_signal(int number) {
@@ -85,7 +86,6 @@ enum status command_train(int argc, char **argv, struct error *e) {
         .run = run ? run : folder,
         .resume = resume,
         .allowed = {allowed.item, allowed.n},
-        .stop = &stop_signal,
         .save = &save_signals,
         .stalled = on_stall,
     };

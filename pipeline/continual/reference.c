@@ -330,6 +330,23 @@ done:
     return rc;
 }
 
+/* As many rows as there would be if every sample could be used. */
+static enum status blank_features(const struct reference_cache *c, struct kept *k,
+                                  struct error *e) {
+    int64_t n = 0;
+    for (int i = 0; i < c->config.n_datasets[k->role]; i++)
+        n += dataset_counts(c->config.dataset[k->role][i]).samples;
+    if (k->limit > 0 && n > k->limit) n = k->limit;
+    k->reference = (struct loss_reference){.n = n,
+                                           .width = c->config.model->architecture.joint,
+                                           .sample_id = calloc((size_t)n + 1, sizeof(uint64_t))};
+    k->reference.features =
+        calloc((size_t)n * (size_t)k->reference.width + 1, sizeof *k->reference.features);
+    if (k->reference.sample_id && k->reference.features) return STATUS_OK;
+    return fail(e, STATUS_NO_MEMORY, "no memory for teacher features of %lld samples",
+                (long long)n);
+}
+
 enum status reference_features(void *context, enum batch_role role, enum tower tower, int64_t limit,
                                const struct loss_reference **out, struct error *e) {
     enum status rc = STATUS_OK;
@@ -349,7 +366,7 @@ enum status reference_features(void *context, enum batch_role role, enum tower t
     k->role = role;
     k->tower = tower;
     k->limit = limit;
-    TRY(load_or_make(c, k, e));
+    TRY((c->config.look_only ? blank_features : load_or_make)(c, k, e));
     k->next = c->kept;
     c->kept = k;
     *out = &k->reference;

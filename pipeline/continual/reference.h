@@ -21,6 +21,7 @@ struct reference_config {
     const struct model *model; /* allocated and loaded before the first reference_features */
     const struct tokenizer *tokenizer;
     int slice_samples;
+    bool look_only; /* for a plan: features of the right number, all zero, and no file */
     int n_datasets[BATCH_ROLE_COUNT];
     struct dataset *dataset[BATCH_ROLE_COUNT][ORDER_SOURCES_MAX];
 };

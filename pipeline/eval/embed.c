@@ -2,6 +2,7 @@
 
 #include "models/encoder.h"
 #include "pipeline/base/log.h"
+#include "pipeline/base/stop.h"
 #include "pipeline/base/thread.h"
 
 #include <stdlib.h>
@@ -81,6 +82,8 @@ static enum status run_block(struct embedder *m, enum tower tower, int64_t n, st
     enum status rc = STATUS_OK;
     const struct encoder *encoder = m->encoder[tower];
     const int n_slices = (int)((n + m->slice_samples - 1) / m->slice_samples);
+    TRY(stop_check(tower == TOWER_IMAGE ? "features of pictures" : "features of texts", e));
+    TRY(stop_check(tower == TOWER_IMAGE ? "features of pictures" : "features of texts", e));
     TRY(m->backend->table->run(m->backend, encoder_forward(encoder), n_slices, e));
     TRY(encoder_read(encoder, m->features, e));
 done:

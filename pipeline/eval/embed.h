@@ -5,6 +5,8 @@
  * feature does not depend on the number of threads. Pictures are decoded by a pool of threads, the
  * CPU backend gives the slices to its own.
  *
+ * Between two blocks embedder_images and embedder_texts ask for stops (STOPPED).
+ *
  * Texts with the same ids are encoded once, so their features are equal to the last bit. */
 #ifndef PIPELINE_EVAL_EMBED_H
 #define PIPELINE_EVAL_EMBED_H

@@ -19,6 +19,7 @@ static enum status open_source(struct job *j, const struct recipe_source *s, str
     const struct dataset_source source = {.name = s->name,
                                           .shards = s->shards,
                                           .cache = j->cache,
+                                          .look_only = j->look_only,
                                           .captions = (enum caption_use)s->captions,
                                           .caption_field = text_or_null(s->caption_field),
                                           .label_field = text_or_null(s->label_field)};
@@ -187,7 +188,8 @@ static enum status open_references(struct job *j, struct error *e) {
                                  .backend = j->backend,
                                  .model = &j->model,
                                  .tokenizer = j->tokenizer,
-                                 .slice_samples = (int)r->data.slice};
+                                 .slice_samples = (int)r->data.slice,
+                                 .look_only = j->look_only};
     for (int role = BATCH_ROLE_REF_IMAGE; role <= BATCH_ROLE_REF_TEXT; role++) {
         const struct recipe_source *sources =
             recipe_sources(r, (enum batch_role)role, 0, &c.n_datasets[role]);
@@ -199,16 +201,17 @@ done:
     return rc;
 }
 
-enum status job_open(struct job *j, const struct recipe *r, const char *run, struct error *e) {
+static enum status open_job(struct job *j, const struct recipe *r, const char *run, bool look_only,
+                            struct error *e) {
     enum status rc = STATUS_OK;
     const struct backend_options options = {.device = r->device, .threads = (int)r->threads};
     memset(j, 0, sizeof *j);
     j->recipe = r;
+    j->look_only = look_only;
     if (r->data.cache[0])
         snprintf(j->cache, sizeof j->cache, "%s", r->data.cache);
     else
         TRY(file_join(j->cache, run, "cache", e));
-    TRY(file_make_folders(j->cache, e));
     TRY(open_model(j, e));
     TRY(open_datasets(j, e));
     TRY(backend_create(&j->backend, &options, e));
@@ -228,13 +231,20 @@ done:
     return rc;
 }
 
+enum status job_open(struct job *j, const struct recipe *r, const char *run, struct error *e) {
+    return open_job(j, r, run, false, e);
+}
+
+enum status job_look(struct job *j, const struct recipe *r, const char *run, struct error *e) {
+    return open_job(j, r, run, true, e);
+}
+
 enum status job_open_model(struct job *j, const struct recipe *r, struct error *e) {
     enum status rc = STATUS_OK;
     const struct backend_options options = {.device = r->device, .threads = (int)r->threads};
     memset(j, 0, sizeof *j);
     j->recipe = r;
     snprintf(j->cache, sizeof j->cache, "%s", r->data.cache);
-    if (j->cache[0]) TRY(file_make_folders(j->cache, e));
     TRY(open_model(j, e));
     TRY(backend_create(&j->backend, &options, e));
     TRY(model_allocate(&j->model, j->backend, (uint64_t)r->seed, e));

@@ -2,7 +2,8 @@
  *
  * job_open does everything that does not depend on the step: datasets are opened (and indexed),
  * weights loaded, memory planned, teacher features made or read from the cache, programs compiled.
- */
+ *
+ * job_look does what a plan needs and writes nothing: no index, no teacher features. */
 #ifndef PIPELINE_TRAIN_JOB_H
 #define PIPELINE_TRAIN_JOB_H
 
@@ -28,10 +29,13 @@ struct job {
     struct reference_cache *references;
     char base_digest[33];
     char cache[4096]; /* folder of indices and teacher features */
+    bool look_only;
 };
 
 /* run: the run folder, for the cache when the recipe names none. */
 enum status job_open(struct job *j, const struct recipe *r, const char *run, struct error *e);
+/* run: the folder that a run would have, which need not exist. No step can be computed. */
+enum status job_look(struct job *j, const struct recipe *r, const char *run, struct error *e);
 /* Only backend, tokenizer and model with its weights, which is what job_evaluate needs. */
 enum status job_open_model(struct job *j, const struct recipe *r, struct error *e);
 void job_close(struct job *j);

@@ -29,6 +29,7 @@ enum status run_folder_open(struct run_folder *f, const char *path, const struct
     memset(f, 0, sizeof *f);
     snprintf(f->path, sizeof f->path, "%s", path);
     f->recipe = r;
+    f->is_new = !file_exists(path);
     TRY(checkpoint_lock(&f->lock, path, e));
     TRY(file_join(log, path, "log.txt", e));
     TRY(log_file_open(log, e));
@@ -53,6 +54,29 @@ static enum status write_waiting(struct run_folder *f, int log, struct error *e)
     }
 done:
     return rc;
+}
+
+/* True when the folder holds only names of `own`. */
+static bool holds_only(const char *path, const char *const *own, int n_own) {
+    struct file_list list = {0};
+    struct error ignored;
+    if (file_list_read(&list, path, &ignored) != STATUS_OK) return false;
+    bool only = true;
+    for (int i = 0; i < list.n && only; i++) {
+        only = false;
+        for (int k = 0; k < n_own; k++) only = only || !strcmp(list.name[i], own[k]);
+    }
+    file_list_release(&list);
+    return only;
+}
+
+void run_folder_discard(struct run_folder *f) {
+    static const char *const own[] = {"checkpoints", "log.txt", "run.lock"};
+    char checkpoints[FILE_PATH_MAX];
+    struct error ignored;
+    if (!f->is_new || !f->lock || !holds_only(f->path, own, 3)) return;
+    if (file_join(checkpoints, f->path, "checkpoints", &ignored) != STATUS_OK) return;
+    if (holds_only(checkpoints, NULL, 0)) file_remove_tree(f->path, &ignored);
 }
 
 void run_folder_close(struct run_folder *f) {

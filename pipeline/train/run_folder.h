@@ -33,6 +33,7 @@ struct run_folder {
     const struct recipe *recipe;
     struct run_allowed allowed; /* none, until the caller says */
     struct file *lock;
+    bool is_new; /* made by run_folder_open */
     struct {
         struct file *file;
         uint64_t size;       /* bytes of whole lines in the file */
@@ -47,6 +48,9 @@ struct run_folder {
 enum status run_folder_open(struct run_folder *f, const char *path, const struct recipe *r,
                             struct error *e);
 void run_folder_close(struct run_folder *f);
+/* Before run_folder_close, when nothing was begun: removes the folder if run_folder_open made it
+ * and it holds nothing but lock and log. */
+void run_folder_discard(struct run_folder *f);
 
 /* Finds where to begin. resume: `auto`, the newest valid checkpoint; `never`, a folder that has
  * checkpoints is refused; or the folder of a checkpoint of this run, newer ones are set aside. The

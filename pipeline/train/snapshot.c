@@ -31,6 +31,7 @@ void snapshot_facts_collect(struct snapshot_facts *f, const struct job *j,
     set_fact(f, 9, "stage", "%s", recipe_stage(j->recipe, stage)->name);
     set_fact(f, 10, "rewinds", "%" PRId64, p->rewinds);
     set_fact(f, 11, "last_rewind", "%" PRId64, p->last_rewind);
+    set_fact(f, 12, "owes_evaluation", "%d", p->owes_evaluation);
 }
 
 static int64_t fact_int(const struct checkpoint *c, const char *name) {
@@ -46,6 +47,7 @@ void snapshot_position(const struct checkpoint *c, struct run_position *p) {
                                .skips_in_a_row = fact_int(c, "skips_in_a_row"),
                                .rewinds = fact_int(c, "rewinds"),
                                .last_rewind = fact_int(c, "last_rewind"),
+                               .owes_evaluation = fact_int(c, "owes_evaluation") != 0,
                                .is_resumed = true};
 }
 

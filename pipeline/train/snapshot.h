@@ -14,12 +14,13 @@ struct run_position {
     int64_t skips, skips_in_a_row;
     int64_t rewinds, last_rewind; /* how often it went back lately, and at which step last */
     uint64_t digest;              /* order of the samples so far */
+    bool owes_evaluation;         /* a stage has just ended and has not been evaluated */
     bool is_resumed;
 };
 
 /* The first SNAPSHOT_FACTS_COMPARED must not change between two parts of a run: recipe, data,
  * base_weights, tokenizer, numerics, version. The others are the position. */
-enum { SNAPSHOT_FACTS = 12, SNAPSHOT_FACTS_COMPARED = 6, SNAPSHOT_FACT_TEXT_MAX = 320 };
+enum { SNAPSHOT_FACTS = 13, SNAPSHOT_FACTS_COMPARED = 6, SNAPSHOT_FACT_TEXT_MAX = 320 };
 
 struct snapshot_facts {
     struct checkpoint_fact fact[SNAPSHOT_FACTS]; /* points into value: do not copy the struct */

@@ -4,6 +4,7 @@
 #include "pipeline/base/hash.h"
 #include "pipeline/base/json_write.h"
 #include "pipeline/base/log.h"
+#include "pipeline/base/stop.h"
 #include "pipeline/eval/evaluation.h"
 #include "pipeline/train/job.h"
 #include "pipeline/train/run_folder.h"
@@ -385,6 +386,28 @@ done:
     return rc;
 }
 
+static enum status save_and_stop(struct trainer *t, const char *where, struct error *e) {
+    const enum status rc = save(t, true, e);
+    if (rc != STATUS_OK) return rc;
+    return fail(e, STATUS_STOPPED,
+                "%s step %" PRId64 " and saved; run the same command again to go on", where,
+                t->position.step);
+}
+
+/* The evaluation after the last step of a stage, and the checkpoint. When a stop comes between them
+ * the checkpoint says that the evaluation is owed; the run that goes on makes it and has that
+ * checkpoint already. */
+static enum status end_stage(struct trainer *t, int stage, struct error *e) {
+    const bool was_owed = t->position.owes_evaluation;
+    t->position.owes_evaluation = true;
+    enum status rc = evaluate(t, recipe_stage(t->recipe, stage)->name, e);
+    if (rc == STATUS_STOPPED && !was_owed)
+        return save_and_stop(t, "stopped in the evaluation after", e);
+    if (rc != STATUS_OK) return rc;
+    t->position.owes_evaluation = false;
+    return was_owed ? STATUS_OK : save(t, t->position.step == recipe_steps(t->recipe), e);
+}
+
 /* Steps of the stage that the position is in, to its end. */
 static enum status run_stage(struct trainer *t, struct error *e) {
     enum status rc = STATUS_OK;
@@ -394,17 +417,11 @@ static enum status run_stage(struct trainer *t, struct error *e) {
     const int64_t end = first + recipe_stage(r, stage)->steps;
     TRY(open_stage(t, stage, first, e));
     while (t->position.step < end) {
-        if (t->options.stop && *t->options.stop) {
-            TRY(save(t, true, e));
-            TRY(fail(e, STATUS_STOPPED,
-                     "stopped at step %" PRId64 " and saved; run the same command again to go on",
-                     t->position.step));
-        }
+        if (stop_is_requested()) TRY(save_and_stop(t, "stopped at", e));
         TRY(step(t, first, e));
         TRY(after_step(t, first, end, e));
     }
-    TRY(evaluate(t, recipe_stage(r, stage)->name, e));
-    TRY(save(t, end == recipe_steps(r), e));
+    TRY(end_stage(t, stage, e));
 done:
     return rc;
 }
@@ -445,6 +462,8 @@ static enum status train(struct trainer *t, const char *resume, struct error *e)
     } else {
         log_info("resumed at step %" PRId64 " of %" PRId64, t->position.step, total);
     }
+    if (t->position.owes_evaluation)
+        TRY(end_stage(t, recipe_stage_of(t->recipe, t->position.step - 1, NULL), e));
     t->started = seconds();
     while (t->position.step < total) TRY(run_stage(t, e));
     TRY(export_weights(t, e));
@@ -481,6 +500,7 @@ enum status trainer_run(const struct trainer_options *o, struct error *e) {
 done:
     close_job(&t, rc, e);
     watchdog_begin(t.watchdog, "closing after step", NULL);
+    if (!t.has_begun) run_folder_discard(&t.folder);
     run_folder_close(&t.folder);
     watchdog_destroy(&t.watchdog);
     return rc;

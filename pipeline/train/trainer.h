@@ -21,15 +21,15 @@ struct trainer_options {
     const char *run;                   /* folder, made when missing */
     const char *resume;                /* auto, never or a checkpoint: run_folder_load */
     struct run_allowed allowed;        /* what may differ from the checkpoint */
-    const volatile sig_atomic_t *stop; /* not 0: checkpoint and return STOPPED; may be NULL */
     const volatile sig_atomic_t *save; /* a change: checkpoint and go on; may be NULL */
     /* Called from another thread when nothing moves any more, to end the process with STALLED;
      * NULL: waits have no deadline. */
     watchdog_bark *stalled;
 };
 
-/* Trains to the end of the last stage. OK: done, also when it was done already. STOPPED: saved, run
- * again. Others as in status.h; the newest checkpoint stays valid in every case. */
+/* Trains to the end of the last stage. OK: done, also when it was done already. STOPPED: a stop
+ * (stop.h) was requested, and what was done is saved; run again. Others as in status.h; the newest
+ * checkpoint stays valid in every case. */
 enum status trainer_run(const struct trainer_options *o, struct error *e);
 
 #endif

@@ -13,13 +13,13 @@
 
 #include "pipeline/base/log.h"
 #include "pipeline/base/random.h"
+#include "pipeline/base/stop.h"
 #include "pipeline/train/trainer.h"
 #include "tests/check.h"
 #include "tests/fixture.h"
 
 enum { STEPS = 64, FIRST_STAGE = 27, STOPS_DEFAULT = 10, CHAINS_DEFAULT = 3, CHAIN = 5 };
 
-static volatile sig_atomic_t stop_flag;
 static int64_t
     stop_in; /* the step, counted over both stages, in which the signal comes; -1: none */
 static int64_t first_step; /* of the stage that is being trained */
@@ -31,7 +31,7 @@ enum status __wrap_learner_feed(struct learner *, const struct batch *, struct e
 enum status __wrap_learner_feed(struct learner *l, const struct batch *batch, struct error *e) {
     if (batch->step < last_fed) first_step = FIRST_STAGE; /* steps of a stage count from 0 */
     last_fed = batch->step;
-    if (first_step + batch->step == stop_in) stop_flag = 1;
+    if (first_step + batch->step == stop_in) stop_request();
     return __real_learner_feed(l, batch, e);
 }
 
@@ -49,12 +49,11 @@ static enum status train(const char *run, int64_t from, int64_t stop, int thread
     enum status rc = recipe_read(&r, SAPWOOD_SOURCE_DIR "/recipes/tiny.json", settings,
                                  sizeof settings / sizeof *settings, e);
     if (rc != STATUS_OK) return rc;
-    stop_flag = 0;
+    stop_clear();
     stop_in = stop;
     first_step = from >= FIRST_STAGE ? FIRST_STAGE : 0;
     last_fed = -1;
-    const struct trainer_options o = {
-        .recipe = r, .run = run, .resume = "auto", .stop = &stop_flag};
+    const struct trainer_options o = {.recipe = r, .run = run, .resume = "auto"};
     rc = trainer_run(&o, e);
     recipe_destroy(&r);
     return rc;

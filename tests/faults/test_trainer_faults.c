@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "pipeline/base/log.h"
+#include "pipeline/base/stop.h"
 #include "pipeline/train/save_plan.h"
 #include "pipeline/train/trainer.h"
 #include "tests/check.h"
@@ -35,7 +36,7 @@ static struct backend_table table;
 static int64_t step_now, computed;
 static int n_devices, n_fired;
 static bool is_lost;
-static volatile sig_atomic_t save_flag, stop_flag;
+static volatile sig_atomic_t save_flag;
 
 static void hang(void) {
     for (;;) pause();
@@ -83,7 +84,7 @@ enum status __wrap_learner_feed(struct learner *l, const struct batch *batch, st
     if (batch->step != step_now) computed = 0;
     step_now = batch->step; /* one stage: counted from 0 */
     if (step_now == plan.save_step) save_flag = 1;
-    if (step_now == plan.stop_step) stop_flag = 1;
+    if (step_now == plan.stop_step) stop_request();
     return __real_learner_feed(l, batch, e);
 }
 
@@ -113,7 +114,8 @@ static void clear_plan(void) {
     plan.flip_step = plan.lost_step = plan.hang_step = plan.stall_step = -2;
     plan.save_step = plan.stop_step = -2;
     n_devices = n_fired = 0;
-    save_flag = stop_flag = 0;
+    save_flag = 0;
+    stop_clear();
 }
 
 static void bark(const char *text) {
@@ -147,12 +149,8 @@ static enum status train(const char *run, const char *policy, const char *self_c
                                  sizeof settings / sizeof *settings, e);
     if (rc != STATUS_OK) return rc;
     r->stages.n = 1;
-    const struct trainer_options o = {.recipe = r,
-                                      .run = run,
-                                      .resume = "auto",
-                                      .save = &save_flag,
-                                      .stop = &stop_flag,
-                                      .stalled = bark};
+    const struct trainer_options o = {
+        .recipe = r, .run = run, .resume = "auto", .save = &save_flag, .stalled = bark};
     rc = trainer_run(&o, e);
     recipe_destroy(&r);
     return rc;
@@ -272,11 +270,11 @@ static void test_rewind(void) {
     static const int64_t stops[] = {130, 251, 253, 254, 301};
     for (size_t i = 0; i < sizeof stops / sizeof *stops; i++) {
         plan.stop_step = stops[i];
-        stop_flag = 0;
+        stop_clear();
         CHECK_EQUAL(train(again, "rewind", "0", &e), STATUS_STOPPED);
     }
     plan.stop_step = -2;
-    stop_flag = 0;
+    stop_clear();
     CHECK_EQUAL(train(again, "rewind", "0", &e), STATUS_OK);
     CHECK_TRUE(same_end(run, again));
 

@@ -1,0 +1,66 @@
+#!/bin/sh
+# SIGTERM while a run does other things than steps: indexing, features of the teacher, evaluation.
+# Each time it ends soon with code 75, and the run that is stopped again and again ends with the bytes
+# of one that never was. Also: a plan writes nothing, and a start that fails leaves nothing.
+. tests/e2e/tiny.sh
+
+# --- Looking ---
+
+find "$folder" | sort >"$folder/../$$.before"
+check "explain" 0 GFLOP "$sapwood" recipe explain "$recipe"
+check "dry run" 0 GFLOP "$sapwood" train "$recipe" --run "$folder/dry" --dry-run
+find "$folder" | sort >"$folder/../$$.after"
+cmp -s "$folder/../$$.before" "$folder/../$$.after" && good ||
+    bad "a plan wrote files: $(diff "$folder/../$$.before" "$folder/../$$.after")"
+rm -f "$folder/../$$.before" "$folder/../$$.after"
+
+check "missing shard" 3 "none.tar" "$sapwood" train "$recipe" --run "$folder/failed" \
+    --set stages.0.sources.0.shards=none.tar
+[ ! -e "$folder/failed" ] && good || bad "a failed start left: $(find "$folder/failed")"
+mkdir "$folder/mine"
+echo mine >"$folder/mine/notes"
+check "missing shard, own folder" 3 "none.tar" "$sapwood" train "$recipe" --run "$folder/mine" \
+    --set stages.0.sources.0.shards=none.tar
+[ -f "$folder/mine/notes" ] && good || bad "a failed start removed a file of the user"
+
+# --- Stopping ---
+
+# 150 shards to index, for the teacher and for the evaluation
+for i in $(seq 100 249); do
+    cp "$folder/tests/fixtures/openclipart-train.tar" "$folder/many-$i.tar"
+    cp "$folder/tests/fixtures/emoji-test.tar" "$folder/test-$i.tar"
+done
+train() {
+    "$sapwood" train "$recipe" --run "$folder/$1" --set stages.0.steps=3 --set stages.1.steps=3 \
+        --set optimizer.warmup=1 --set evaluation.at_start=false --set threads=1 \
+        --set "data.ref_image.sources[0].shards=$folder/many-{100..249}.tar" \
+        --set "evaluation.sets[0].shards=$folder/test-{100..249}.tar" >"$folder/$1.said" 2>&1
+}
+
+n_stops=0
+late=0
+: >"$folder/all"
+wait_ms=20
+while [ $n_stops -lt 200 ]; do
+    train stopped &
+    job=$!
+    sleep "$(awk "BEGIN { print $wait_ms / 1000 }")"
+    pkill -TERM -f "^$sapwood train .*$folder/stopped" && n_stops=$((n_stops + 1))
+    begin=$(date +%s%N)
+    wait $job
+    code=$?
+    cat "$folder/stopped.said" >>"$folder/all"
+    [ $code = 75 ] || break
+    [ $((($(date +%s%N) - begin) / 1000000000)) -lt 5 ] || late=$((late + 1))
+    wait_ms=$((wait_ms * 5 / 4))
+done
+[ $code = 0 ] && good || bad "after $n_stops stops: code $code: $(tail -n 3 "$folder/stopped.said")"
+[ $late = 0 ] && good || bad "$late of $n_stops stops took 5 s or more"
+for phase in '\.tar: stopped' 'features of pictures: stopped' 'stopped in the evaluation after'; do
+    grep -q "$phase" "$folder/all" && good ||
+        bad "no stop came during \"$phase\"; found: $(grep 'stopped' "$folder/all")"
+done
+train whole || bad "undisturbed run: $(tail -n 3 "$folder/whole.said")"
+same "stopped and whole run" "$folder/whole" "$folder/stopped"
+echo "$n_stops stops"
+report
