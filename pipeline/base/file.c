@@ -357,7 +357,8 @@ enum status file_make_folder(const char *path, struct error *e) {
 }
 
 enum status file_make_folders(const char *path, struct error *e) {
-    char part[FILE_PATH_MAX];
+    enum status rc = STATUS_OK;
+    char part[FILE_PATH_MAX], parent[FILE_PATH_MAX];
     size_t n = strlen(path);
     if (n >= FILE_PATH_MAX) return fail(e, STATUS_BAD_ARG, "%s: path too long", path);
     memcpy(part, path, n + 1);
@@ -366,8 +367,18 @@ enum status file_make_folders(const char *path, struct error *e) {
         char kept = part[i];
         part[i] = 0;
         /* EEXIST is also what a file of that name gives: the test below tells. */
-        if (!file_is_folder(part) && mkdir(part, 0777) < 0 && !file_is_folder(part))
-            return system_error(e, part, "cannot make the folder");
+        if (!file_is_folder(part)) {
+            if (mkdir(part, 0777) < 0) {
+                const int code = errno;
+                if (!file_is_folder(part)) {
+                    errno = code;
+                    return system_error(e, part, "cannot make the folder");
+                }
+            }
+            rc = file_parent(parent, part, e);
+            if (rc == STATUS_OK) rc = file_sync_folder(parent, e);
+            if (rc != STATUS_OK) return rc;
+        }
         part[i] = kept;
     }
     return STATUS_OK;

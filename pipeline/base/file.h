@@ -83,7 +83,7 @@ bool file_exists(const char *path);
 bool file_is_folder(const char *path);
 /* Makes a folder; STORAGE when it exists. */
 enum status file_make_folder(const char *path, struct error *e);
-/* Makes a folder and those above it that are missing. */
+/* Makes a folder and those above it that are missing; their names are synced. */
 enum status file_make_folders(const char *path, struct error *e);
 enum status file_rename(const char *from, const char *to, struct error *e);
 /* Removes one file; nothing happens when it is not there. */

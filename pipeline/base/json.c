@@ -409,11 +409,13 @@ done:
     return rc;
 }
 
-static bool is_json(const char *text) {
+/* Only a text that was read and found wrong is none; no memory for it says nothing. */
+static enum status look_json(const char *text, bool *is_json, struct error *e) {
     struct json_document *d = NULL;
-    enum status rc = json_parse(&d, text, strlen(text), "", NULL);
+    const enum status rc = json_parse(&d, text, strlen(text), "", e);
     json_destroy(&d);
-    return rc == STATUS_OK;
+    *is_json = rc == STATUS_OK;
+    return rc == STATUS_NO_MEMORY ? rc : STATUS_OK;
 }
 
 /* Puts value in the place of old, or at the end of parent when old is NULL. */
@@ -461,6 +463,7 @@ enum status json_set(struct json_document *d, const char *path, const char *valu
     const char *rest = path;
     char part[256];
     int n_objects = 0;
+    bool is_json;
     for (;;) { /* down to the place, or to where objects are missing */
         if (!path_part(&rest, part, sizeof part)) {
             rc = fail(e, STATUS_BAD_ARG, "%s: wrong path '%s'; expected a.b=value", origin, path);
@@ -479,7 +482,8 @@ enum status json_set(struct json_document *d, const char *path, const char *valu
         n_objects++;
         more = path_part(&rest, part, sizeof part);
     }
-    if (is_json(value))
+    TRY(look_json(value, &is_json, e));
+    if (is_json)
         json_write_raw(&w, value);
     else
         json_write_text(&w, value);

@@ -29,6 +29,7 @@ enum status checkpoint_lock(struct file **lock, const char *run, struct error *e
     enum status rc = STATUS_OK;
     struct file_list names = {0};
     char path[FILE_PATH_MAX], folder[FILE_PATH_MAX];
+    struct error ignored;
     *lock = NULL;
     TRY(checkpoint_list_folder(folder, run, e));
     TRY(file_make_folders(folder, e));
@@ -41,7 +42,10 @@ enum status checkpoint_lock(struct file **lock, const char *run, struct error *e
         TRY(file_join(path, folder, names.name[i], e));
         TRY(file_remove_tree(path, e));
     }
-    TRY(file_sync_folder(run, e)); /* the name "checkpoints" */
+    /* A process that was killed may have made the names without syncing them. */
+    TRY(file_sync_folder(run, e));
+    TRY(file_parent(path, run, e));
+    (void)file_sync_folder(path, &ignored); /* a folder that may not be read is no obstacle */
 done:
     file_list_release(&names);
     if (rc != STATUS_OK) file_destroy(lock);
@@ -51,7 +55,7 @@ done:
 enum status checkpoint_begin(struct checkpoint_writer **out, const char *run, int64_t step,
                              struct error *e) {
     enum status rc = STATUS_OK;
-    char prefix[40];
+    char prefix[40], checkpoints[FILE_PATH_MAX];
     struct checkpoint_writer *w = calloc(1, sizeof *w);
     *out = NULL;
     if (!w) return fail(e, STATUS_NO_MEMORY, "checkpoint step %" PRId64 ": no memory", step);
@@ -61,7 +65,9 @@ enum status checkpoint_begin(struct checkpoint_writer **out, const char *run, in
     snprintf(prefix, sizeof prefix, ".tmp_%ld_", (long)getpid());
     TRY(checkpoint_list_path(w->folder, run, prefix, step, e));
     TRY(file_remove_tree(w->folder, e));
-    TRY(file_make_folders(w->folder, e));
+    TRY(checkpoint_list_folder(checkpoints, run, e));
+    TRY(file_make_folders(checkpoints, e));
+    TRY(file_make_folder(w->folder, e)); /* its name need not last */
 done:
     if (rc != STATUS_OK) checkpoint_abandon(&w);
     *out = w;

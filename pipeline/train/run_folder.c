@@ -215,6 +215,7 @@ static enum status open_logs(struct run_folder *f, bool is_fresh, struct error *
         TRY(file_append_open(&f->log[i].file, path, e));
         TRY(file_size(f->log[i].file, &f->log[i].size, e));
     }
+    TRY(file_sync_folder(f->path, e)); /* their names, which checkpoints count on */
 done:
     return rc;
 }

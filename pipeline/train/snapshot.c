@@ -116,6 +116,7 @@ enum status snapshot_write(const struct snapshot *s, const char *run, struct err
                        e));
     TRY(checkpoint_commit(&w, &about, e));
 done:
+    if (rc == STATUS_NOT_FOUND) rc = STATUS_STORAGE; /* a folder that somebody removed */
     checkpoint_abandon(&w);
     return rc;
 }
