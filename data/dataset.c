@@ -285,7 +285,9 @@ static enum status find_place(struct place *p, const struct dataset *d, int64_t 
 static enum status place_failed(const struct place *p, const char *extension, enum status rc,
                                 struct error *e) {
     if (rc == STATUS_OK) return rc;
-    if (extension) error_context(e, "%s", extension);
+    const size_t n = extension ? strlen(extension) : 0;
+    const bool is_said = extension && !strncmp(e->text, extension, n) && e->text[n] == ':';
+    if (extension && !is_said) error_context(e, "%s", extension);
     error_context(e, "%s: %s", file_base_name(p->shard->path),
                   index_key(&p->shard->index, p->sample));
     return rc;

@@ -37,6 +37,11 @@ static enum status shard_path(char out[FILE_PATH_MAX], const char *to, int numbe
                               struct error *e) {
     const char *percent = strchr(to, '%'), *p = percent ? percent + 1 : NULL;
     int width = 0, n;
+    if (!percent && text_ends_with(to, ".tar") && !file_is_folder(to))
+        return fail(e, STATUS_BAD_ARG,
+                    "%.300s: would be a folder of shards; expected its name without .tar, or a "
+                    "pattern as shards/name-%%06d.tar",
+                    to);
     if (!percent) {
         n = snprintf(out, FILE_PATH_MAX, "%s/%06d.tar", to, number);
         return n < FILE_PATH_MAX ? STATUS_OK : fail(e, STATUS_BAD_ARG, "%.200s: too long", to);

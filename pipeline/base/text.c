@@ -152,3 +152,7 @@ int text_utf8_length(const char *s, size_t n) {
     if (p[0] == 0xF4 && p[1] > 0x8F) return 0; /* above U+10FFFF */
     return length;
 }
+
+const char *text_plural(int64_t n) {
+    return n == 1 ? "" : "s";
+}

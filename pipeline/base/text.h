@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "pipeline/base/status.h"
 
@@ -47,5 +48,8 @@ int text_nearest(const char *word, const char *const *words, int n_words);
 /* Length of the valid UTF-8 sequence at s (1 to 4; n bytes are there); 0 when it is not valid:
  * overlong forms, surrogates and values above U+10FFFF are not. */
 int text_utf8_length(const char *s, size_t n);
+
+/* "s" when there are several (or none) of what stands before it, "" for one. */
+const char *text_plural(int64_t n);
 
 #endif

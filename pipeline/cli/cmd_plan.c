@@ -1,5 +1,6 @@
 #include "pipeline/cli/cmd_plan.h"
 
+#include "pipeline/base/text.h"
 #include "pipeline/train/job.h"
 
 #include <stdio.h>
@@ -9,17 +10,17 @@ static void print_plan(const struct recipe *r, const struct job *j) {
     printf("device          %s\n", j->backend->name);
     printf("parameters      %lld, trained %lld (%.2f %%)\n", (long long)p->n_total,
            (long long)p->n_trainable, 100.0 * (double)p->n_trainable / (double)p->n_total);
-    printf("steps           %lld in %d stages, %d pairs each\n", (long long)recipe_steps(r),
-           recipe_n_stages(r), recipe_slots(r, BATCH_ROLE_UPDATE));
+    printf("steps           %lld in %d stage%s, %d pairs each\n", (long long)recipe_steps(r),
+           recipe_n_stages(r), text_plural(recipe_n_stages(r)), recipe_slots(r, BATCH_ROLE_UPDATE));
     printf("memory          %.1f MiB planned, with the longest captions\n",
            (double)learner_bytes(&j->learner) / (1 << 20));
     printf("FLOPs           %.3f GFLOP per step, with the longest captions\n",
            learner_flops(&j->learner) * 1e-9);
     for (int i = 0; i < j->n_datasets; i++) {
         const struct dataset_counts n = dataset_counts(j->opened[i].dataset);
-        printf("source          %s: %lld samples in %d shards, %lld damaged\n",
-               dataset_name(j->opened[i].dataset), (long long)n.samples, n.shards,
-               (long long)n.damaged);
+        printf("source          %s: %lld sample%s in %d shard%s, %lld damaged\n",
+               dataset_name(j->opened[i].dataset), (long long)n.samples, text_plural(n.samples),
+               n.shards, text_plural(n.shards), (long long)n.damaged);
     }
 }
 

@@ -28,9 +28,10 @@ static enum status check(int argc, char **argv, struct error *e) {
     const enum status rc =
         read_command("recipe check", "Says whether a recipe is well-formed.", &r, argc, argv, e);
     if (rc == STATUS_OK)
-        printf("%s: well-formed; %lld steps in %d stages. `sapwood train --dry-run` checks data, "
+        printf("%s: well-formed; %lld steps in %d stage%s. `sapwood train --dry-run` checks data, "
                "weights and memory too\n",
-               r->name, (long long)recipe_steps(r), recipe_n_stages(r));
+               r->name, (long long)recipe_steps(r), recipe_n_stages(r),
+               text_plural(recipe_n_stages(r)));
     recipe_destroy(&r);
     return rc;
 }

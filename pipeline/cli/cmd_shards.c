@@ -37,7 +37,8 @@ static enum status make(int argc, char **argv, struct error *e) {
                                         OPTIONS(table)},
                       argc, argv, e));
     TRY(shard_make(&made, &params, e));
-    printf("%" PRId64 " samples in %d shards from %s\n", made.samples, made.shards, made.first);
+    printf("%" PRId64 " sample%s in %d shard%s from %s\n", made.samples, text_plural(made.samples),
+           made.shards, text_plural(made.shards), made.first);
     if (made.without_picture)
         printf("%" PRId64 " left out: no picture (jpg, jpeg, png, webp)\n", made.without_picture);
     if (made.without_caption)

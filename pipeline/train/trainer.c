@@ -460,7 +460,10 @@ static enum status train(struct trainer *t, const char *resume, struct error *e)
         if (o->recipe->evaluation.at_start) TRY(evaluate(t, "start", e));
         TRY(save(t, false, e));
     } else {
-        log_info("resumed at step %" PRId64 " of %" PRId64, t->position.step, total);
+        log_info(t->position.step < total ? "resumed at step %" PRId64 " of %" PRId64
+                                          : "complete: step %" PRId64 " of %" PRId64
+                                            ", nothing left to train",
+                 t->position.step, total);
     }
     if (t->position.owes_evaluation)
         TRY(end_stage(t, recipe_stage_of(t->recipe, t->position.step - 1, NULL), e));

@@ -47,13 +47,14 @@ check "what was left out" 0 '^1 left out: no picture' "$sapwood" shards make "$f
 check "without captions" 0 '^1 have no caption' "$sapwood" shards make "$folder/in" "$folder/third"
 check "the same bytes" 0 '' cmp "$folder/again/000000.tar" "$folder/third/000000.tar"
 check "no overwriting" 2 'exists already' "$sapwood" shards make "$folder/in" "$folder/again"
+check "one tar" 2 'would be a folder' "$sapwood" shards make "$folder/in" "$folder/one.tar"
 check "pattern" 2 'not a pattern' "$sapwood" shards make "$folder/in" "$folder/s-%s.tar"
 check "nothing there" 3 'expected a folder' "$sapwood" shards make "$folder/nothing" "$folder/x"
 mkdir "$folder/empty"
 check "empty folder" 3 'no sample' "$sapwood" shards make "$folder/empty" "$folder/x"
 
 printf 'a\tin/1.png\tfirst\tsecond\nb\tin/2.png\n' >"$folder/list.tsv"
-check "tsv" 0 '^2 samples in 1 shards' "$sapwood" shards make "$folder/list.tsv" "$folder/tsv"
+check "tsv" 0 '^2 samples in 1 shard from' "$sapwood" shards make "$folder/list.tsv" "$folder/tsv"
 check "two captions" 0 '^first second $' sh -c 'tar xOf "$0" a.txt | tr "\n" " "; echo " "' "$folder/tsv/000000.tar"
 printf 'a\tin/1.png\nno picture here\n' >"$folder/bad.tsv"
 check "bad line" 3 'bad.tsv:2: expected key' "$sapwood" shards make "$folder/bad.tsv" "$folder/x1"
@@ -62,7 +63,7 @@ check "dot in a key" 3 'dot.tsv:1: .*no dots' "$sapwood" shards make "$folder/do
 printf 'a\tin/none.png\tx\n' >"$folder/none.tsv"
 check "missing picture" 3 'none.tsv:1: .*none.png' "$sapwood" shards make "$folder/none.tsv" "$folder/x3"
 printf '%s\n' '{"key": "k", "image": "in/3.png", "captions": ["p", "q"], "y": 4}' >"$folder/list.jsonl"
-check "jsonl" 0 '^1 samples in 1 shards' "$sapwood" shards make "$folder/list.jsonl" "$folder/jsonl"
+check "jsonl" 0 '^1 sample in 1 shard from' "$sapwood" shards make "$folder/list.jsonl" "$folder/jsonl"
 check "json member" 0 '^{"key":"k","captions":\["p","q"\],"y":4}$' \
     sh -c 'tar xOf "$0" k.json | tr -d " "; echo' "$folder/jsonl/000000.tar"
 

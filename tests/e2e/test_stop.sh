@@ -62,5 +62,7 @@ for phase in '\.tar: stopped' 'features of pictures: stopped' 'stopped in the ev
 done
 train whole || bad "undisturbed run: $(tail -n 3 "$folder/whole.said")"
 same "stopped and whole run" "$folder/whole" "$folder/stopped"
+train whole && grep -q 'complete: step 6 of 6' "$folder/whole.said" && good ||
+    bad "a complete run: $(tail -n 3 "$folder/whole.said")"
 echo "$n_stops stops"
 report
