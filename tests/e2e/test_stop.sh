@@ -40,7 +40,7 @@ train() {
 n_stops=0
 late=0
 : >"$folder/all"
-wait_ms=20
+wait_ms=10
 while [ $n_stops -lt 200 ]; do
     train stopped &
     job=$!
@@ -52,7 +52,7 @@ while [ $n_stops -lt 200 ]; do
     cat "$folder/stopped.said" >>"$folder/all"
     [ $code = 75 ] || break
     [ $((($(date +%s%N) - begin) / 1000000000)) -lt 5 ] || late=$((late + 1))
-    wait_ms=$((wait_ms * 5 / 4))
+    wait_ms=$((wait_ms * 9 / 8 + 1))
 done
 [ $code = 0 ] && good || bad "after $n_stops stops: code $code: $(tail -n 3 "$folder/stopped.said")"
 [ $late = 0 ] && good || bad "$late of $n_stops stops took 5 s or more"
@@ -61,7 +61,12 @@ for phase in '\.tar: stopped' 'features of pictures: stopped' 'stopped in the ev
         bad "no stop came during \"$phase\"; found: $(grep 'stopped' "$folder/all")"
 done
 train whole || bad "undisturbed run: $(tail -n 3 "$folder/whole.said")"
-same "stopped and whole run" "$folder/whole" "$folder/stopped"
+# Not the manifest: after a stop in the last evaluation it says that this is owed.
+last=checkpoints/$(newest "$folder/whole")
+for file in metrics.jsonl evaluation.jsonl quarantine.jsonl weights/adapters.safetensors \
+    "$last/model.safetensors" "$last/state.safetensors"; do
+    cmp "$folder/whole/$file" "$folder/stopped/$file" && good || bad "$file differs"
+done
 train whole && grep -q 'complete: step 6 of 6' "$folder/whole.said" && good ||
     bad "a complete run: $(tail -n 3 "$folder/whole.said")"
 echo "$n_stops stops"
