@@ -74,7 +74,8 @@ enum status architecture_from_json(struct architecture *a, const struct json *ro
     static const char *const names[] = {"embed_dim", "quick_gelu", "vision_cfg", "text_cfg"};
     enum status rc = STATUS_OK;
     const struct json *image, *text;
-    *a = (struct architecture){0};
+    *a = (struct architecture){.mean = {0.48145466f, 0.4578275f, 0.40821073f},
+                               .deviation = {0.26862954f, 0.26130258f, 0.27577711f}};
     snprintf(a->name, sizeof a->name, "%s", name);
     TRY(json_expect(root, JSON_OBJECT, e));
     TRY(json_check_names(root, names, 4, e));

@@ -6,7 +6,7 @@
  *                 "layers": 12}}
  *
  * Head width is 64 unless vision_cfg.head_width says otherwise; the hidden layer of a block is 4
- * times as wide. Unknown keys are errors. */
+ * times as wide. Pixels are normalised with CLIP's mean and deviation. Unknown keys are errors. */
 #ifndef MODELS_ARCHITECTURE_H
 #define MODELS_ARCHITECTURE_H
 
@@ -28,7 +28,8 @@ struct architecture {
     int joint; /* width of the joint space */
     bool quick_gelu;
     struct tower_shape tower[TOWER_COUNT];
-    int image_size, patch; /* pixels */
+    int image_size, patch;       /* pixels */
+    float mean[3], deviation[3]; /* of red, green and blue in [0, 1], for normalising pixels */
     int context, vocabulary;
 };
 

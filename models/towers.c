@@ -13,6 +13,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static const float norm_epsilon = 1e-5f;
 
@@ -237,9 +238,9 @@ static int block(struct tower_builder *b, int tower, int layer, int x) {
 int tower_image_tokens(struct tower_builder *b, int pixels) {
     const struct architecture *a = b->view.architecture;
     struct graph *g = b->graph;
-    const struct patchify_options patches = {.patch = a->patch,
-                                             .mean = {0.48145466f, 0.4578275f, 0.40821073f},
-                                             .deviation = {0.26862954f, 0.26130258f, 0.27577711f}};
+    struct patchify_options patches = {.patch = a->patch};
+    memcpy(patches.mean, a->mean, sizeof patches.mean);
+    memcpy(patches.deviation, a->deviation, sizeof patches.deviation);
     const int rows = linear_plain_call(g, patchify_call(g, pixels, patches),
                                        tower_parameter(b, "visual.conv1.weight"), GRAPH_NONE);
     int x = image_tokens_call(g, rows, tower_parameter(b, "visual.class_embedding"),
