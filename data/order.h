@@ -1,10 +1,11 @@
 /* order: which sample stands in which slot, as a pure function.
  *
- * The slots of a part are numbered through all steps: draw g = step * n + slot. Two closed forms
- * lead from a draw to a sample, so step 10 million costs the same as step 0 and nothing is saved:
+ * The slots of a part are numbered through all steps: draw g = step * n + slot. Two functions lead
+ * from a draw to a sample, so step 10 million costs the same as step 0 and nothing is saved:
  *
  *   draw -> (source, draw of that source)      order_mix_draw: cumulative rounding of the ratios
- *   draw of the source -> sample               order_sample: a keyed permutation per epoch */
+ *   draw of the source -> sample               order_sequence_sample: keyed permutations per epoch
+ */
 #ifndef DATA_ORDER_H
 #define DATA_ORDER_H
 
@@ -35,8 +36,24 @@ struct order_draw {
 };
 struct order_draw order_mix_draw(const struct order_mix *mix, uint64_t draw);
 
-/* The sample of a source's draw: in every epoch of n draws each of n samples comes once, in an
- * order of its own per (seed, source, epoch). */
-uint64_t order_sample(uint64_t seed, uint64_t source, uint64_t draw, uint64_t n);
+/* The samples of a source, in an order of their own per (seed, source, epoch); in every epoch each
+ * comes once. Each epoch deals the shards anew into blocks; the blocks follow one another, and the
+ * samples of a block come in a permutation. So few shards are in use at a time, which is what a
+ * local copy of remote shards needs, and samples still mix over a whole block: ORDER_BLOCK_SHARDS
+ * shards, more where that would be fewer than ORDER_BLOCK_SAMPLES samples. */
+enum { ORDER_BLOCK_SHARDS = 16, ORDER_BLOCK_SAMPLES = 65536 };
+struct order_sequence;
+
+/* n_samples (n_shards): of each shard, in the order of the samples; the sum is > 0. */
+enum status order_sequence_create(struct order_sequence **out, uint64_t seed, uint64_t source,
+                                  const int64_t *n_samples, int n_shards, struct error *e);
+void order_sequence_destroy(struct order_sequence **q);
+/* The sample of a draw. Keeps the deal of the last two epochs, so one caller at a time; a new epoch
+ * costs a pass over the shards. */
+int64_t order_sequence_sample(struct order_sequence *q, uint64_t draw);
+/* Number of the draw's block, counted through all epochs. */
+uint64_t order_sequence_block(struct order_sequence *q, uint64_t draw);
+/* The shards of a block, ascending: *shards is valid until the next call. */
+int order_sequence_shards(struct order_sequence *q, uint64_t block, const int **shards);
 
 #endif

@@ -17,6 +17,8 @@ enum { REASON_MAX = 240 };
 /* One step in the ring. Threads write its slots; whoever finishes the last one marks it done. */
 struct entry {
     struct batch batch;
+    struct loader_place *place; /* (items) which sample each slot holds */
+    int *source;                /* (items) of the part */
     char (*reason)[REASON_MAX]; /* (items) why a slot is a hole */
     int n_left;                 /* items not yet finished */
     bool done;
@@ -25,7 +27,7 @@ struct entry {
 struct stream {
     struct stream_config config;
     struct order_mix mix[BATCH_PARTS_MAX];
-    uint64_t order_key[BATCH_PARTS_MAX][ORDER_SOURCES_MAX]; /* hash of role and source */
+    struct order_sequence *order[BATCH_PARTS_MAX][ORDER_SOURCES_MAX];
     struct stream_budget_state *budget[BATCH_PARTS_MAX][ORDER_SOURCES_MAX];
     int first_item[BATCH_PARTS_MAX + 1]; /* items of a step: the slots of all parts */
     int n_items;
@@ -50,21 +52,22 @@ static struct entry *entry_of(struct stream *s, int64_t step) {
     return &s->ring[step % s->config.depth];
 }
 
-/* Draw of the slot, its source and sample. */
-static struct loader_place find_place(const struct stream *s, int part, int slot, int64_t step,
-                                      int *source) {
-    const struct stream_part *p = &s->config.part[part];
-    uint64_t draw = (uint64_t)step * (uint64_t)p->n + (uint64_t)slot;
-    struct order_draw d = order_mix_draw(&s->mix[part], draw);
-    const struct dataset *dataset = p->source[d.source].dataset;
-    uint64_t n = (uint64_t)dataset_counts(dataset).samples;
-    *source = d.source;
-    return (struct loader_place){
-        .step = step,
-        .slot = slot,
-        .dataset = dataset,
-        .sample = (int64_t)order_sample(s->config.seed, s->order_key[part][d.source], d.draw, n),
-    };
+/* Which samples the step holds. One thread at a time. */
+static void find_places(struct stream *s, struct entry *entry, int64_t step) {
+    for (int part = 0, item = 0; part < s->config.n_parts; part++) {
+        const struct stream_part *p = &s->config.part[part];
+        for (int slot = 0; slot < p->n; slot++, item++) {
+            const uint64_t draw = (uint64_t)step * (uint64_t)p->n + (uint64_t)slot;
+            const struct order_draw d = order_mix_draw(&s->mix[part], draw);
+            entry->source[item] = d.source;
+            entry->place[item] = (struct loader_place){
+                .step = step,
+                .slot = slot,
+                .dataset = p->source[d.source].dataset,
+                .sample = order_sequence_sample(s->order[part][d.source], d.draw),
+            };
+        }
+    }
 }
 
 static int part_of_item(const struct stream *s, int item) {
@@ -86,13 +89,13 @@ static void keep_reason(char out[REASON_MAX], const struct loader_place *place, 
 static enum status fill_item(struct stream *s, int64_t step, int item, struct loader_memory *memory,
                              struct error *e) {
     struct entry *entry = entry_of(s, step);
-    int part = part_of_item(s, item), source;
-    struct loader_place place = find_place(s, part, item - s->first_item[part], step, &source);
+    const int part = part_of_item(s, item);
+    const struct loader_place *place = &entry->place[item];
     enum status rc =
-        loader_fill(&entry->batch.part[part], &s->config, &s->config.part[part], &place, memory, e);
+        loader_fill(&entry->batch.part[part], &s->config, &s->config.part[part], place, memory, e);
     entry->reason[item][0] = '\0';
     if (rc != STATUS_BAD_DATA) return rc;
-    keep_reason(entry->reason[item], &place, e->text);
+    keep_reason(entry->reason[item], place, e->text);
     return STATUS_OK;
 }
 
@@ -111,6 +114,7 @@ static bool take_item(struct stream *s, int64_t *step, int *item) {
         entry->n_left = s->n_items;
         entry->done = false;
         entry->batch.step = s->fill_step;
+        find_places(s, entry, s->fill_step);
     }
     *step = s->fill_step;
     *item = s->fill_item++;
@@ -235,16 +239,30 @@ static enum status check_config(const struct stream_config *c, struct error *e) 
     return STATUS_OK;
 }
 
+/* The order of one source's samples. */
+static enum status make_order(struct stream *s, int part, int source, struct error *e) {
+    const struct stream_part *p = &s->config.part[part];
+    const struct dataset *d = p->source[source].dataset;
+    const char *role = batch_role_name(p->role), *name = dataset_name(d);
+    const int n = dataset_counts(d).shards;
+    int64_t *n_samples = malloc((size_t)n * sizeof *n_samples);
+    if (!n_samples) return fail(e, STATUS_NO_MEMORY, "stream: no memory for %d shards", n);
+    for (int i = 0; i < n; i++) n_samples[i] = dataset_shard_size(d, i);
+    const enum status rc =
+        order_sequence_create(&s->order[part][source], s->config.seed,
+                              hash_64(name, strlen(name), hash_text(role)), n_samples, n, e);
+    free(n_samples);
+    return rc;
+}
+
 /* Ratios of a part's sources; without any, their sizes. */
 static enum status make_mix(struct stream *s, int part, struct error *e) {
     const struct stream_part *p = &s->config.part[part];
     double ratio[ORDER_SOURCES_MAX], sum = 0;
     for (int i = 0; i < p->n_sources; i++) sum += p->source[i].ratio;
     for (int i = 0; i < p->n_sources; i++) {
-        const struct dataset *d = p->source[i].dataset;
-        const char *role = batch_role_name(p->role), *name = dataset_name(d);
-        ratio[i] = sum == 0 ? (double)dataset_counts(d).samples : p->source[i].ratio;
-        s->order_key[part][i] = hash_64(name, strlen(name), hash_text(role));
+        const int64_t n = dataset_counts(p->source[i].dataset).samples;
+        ratio[i] = sum == 0 ? (double)n : p->source[i].ratio;
     }
     return order_mix_init(&s->mix[part], ratio, p->n_sources, e);
 }
@@ -279,8 +297,11 @@ static enum status make_entries(struct stream *s, struct error *e) {
     for (int i = 0; i < c->depth; i++) {
         struct entry *entry = &s->ring[i];
         entry->batch.n_parts = c->n_parts;
+        entry->place = calloc((size_t)s->n_items, sizeof *entry->place);
+        entry->source = calloc((size_t)s->n_items, sizeof *entry->source);
         entry->reason = calloc((size_t)s->n_items, sizeof *entry->reason);
-        if (!entry->reason) return fail(e, STATUS_NO_MEMORY, "stream: no memory for batches");
+        if (!entry->place || !entry->source || !entry->reason)
+            return fail(e, STATUS_NO_MEMORY, "stream: no memory for batches");
         for (int p = 0; p < c->n_parts; p++)
             TRY(make_part(&entry->batch.part[p], c, &c->part[p], e));
     }
@@ -328,9 +349,11 @@ enum status stream_open(struct stream **out, const struct stream_config *config,
     for (int p = 0; p < config->n_parts; p++) {
         s->first_item[p + 1] = s->first_item[p] + config->part[p].n;
         TRY(make_mix(s, p, e));
-        for (int i = 0; i < config->part[p].n_sources; i++)
+        for (int i = 0; i < config->part[p].n_sources; i++) {
+            TRY(make_order(s, p, i, e));
             TRY(stream_budget_create(&s->budget[p][i], &config->budget,
                                      config->part[p].source[i].dataset, e));
+        }
     }
     s->n_items = s->first_item[config->n_parts];
     TRY(make_entries(s, e));
@@ -353,6 +376,8 @@ static void release_entries(struct stream *s) {
             free(b->sample_id);
             free(b->usable);
         }
+        free(entry->place);
+        free(entry->source);
         free(entry->reason);
     }
     free(s->ring);
@@ -369,7 +394,10 @@ void stream_close(struct stream **stream) {
     for (int i = 0; s->memory && i < s->config.n_threads; i++) loader_memory_release(&s->memory[i]);
     release_entries(s);
     for (int p = 0; p < BATCH_PARTS_MAX; p++)
-        for (int i = 0; i < ORDER_SOURCES_MAX; i++) stream_budget_destroy(&s->budget[p][i]);
+        for (int i = 0; i < ORDER_SOURCES_MAX; i++) {
+            order_sequence_destroy(&s->order[p][i]);
+            stream_budget_destroy(&s->budget[p][i]);
+        }
     free(s->memory);
     free(s->thread);
     pthread_cond_destroy(&s->work);
@@ -418,22 +446,22 @@ static enum status account(struct stream *s, struct entry *entry, struct error *
     for (int p = 0; p < b->n_parts; p++) {
         const struct batch_part *part = &b->part[p];
         for (int slot = 0; slot < part->n; slot++) {
-            const char *reason = entry->reason[s->first_item[p] + slot];
-            int source;
-            struct loader_place place = find_place(s, p, slot, b->step, &source);
+            const int item = s->first_item[p] + slot;
+            const char *reason = entry->reason[item];
+            const struct loader_place *place = &entry->place[item];
             if (!part->usable[slot]) {
-                struct dataset_sample sample = dataset_sample(place.dataset, place.sample);
+                struct dataset_sample sample = dataset_sample(place->dataset, place->sample);
                 struct stream_hole hole = {.step = b->step,
                                            .role = part->role,
                                            .slot = slot,
-                                           .source = dataset_name(place.dataset),
+                                           .source = dataset_name(place->dataset),
                                            .shard = sample.shard,
                                            .key = sample.key,
                                            .reason = reason};
                 b->n_holes++;
                 if (s->config.report) s->config.report(s->config.report_context, &hole);
             }
-            TRY(stream_budget_count(s->budget[p][source], place.sample,
+            TRY(stream_budget_count(s->budget[p][entry->source[item]], place->sample,
                                     part->usable[slot] ? NULL : reason, e));
         }
         s->digest = hash_64(part->sample_id, (size_t)part->n * sizeof *part->sample_id, s->digest);

@@ -98,32 +98,95 @@ static void test_far_steps(void) {
     CHECK_EQUAL(order_mix_count(&mix, 3, far), far / mix.total * 6000);
 }
 
+/* Random sources: in three epochs each sample comes once per epoch, in another order; the draws of
+ * a block stay in its shards; blocks have the size that order.h says. */
 static void test_epochs(void) {
+    enum { SHARDS = 100, SAMPLES = 9000 };
     struct random r = random_begin(5, RANDOM_TEST, 1, 1);
-    int missing = 0, equal_orders = 0;
-    for (int round = 0; round < 2000; round++) {
-        uint64_t n = 1 + random_below(&r, round % 100 ? 60 : 3000);
-        uint64_t seed = random_u64(&r), source = random_u64(&r);
-        uint64_t *last = calloc(n, sizeof *last);
+    int *shard_of_sample = calloc(SHARDS * SAMPLES, sizeof *shard_of_sample);
+    int missing = 0, equal_orders = 0, strays = 0, several = 0;
+    for (int round = 0; round < 1000; round++) {
+        int64_t n_samples[SHARDS], n = 0;
+        const bool is_large = round % 100 == 0;
+        const int n_shards = 1 + (int)random_below(&r, is_large ? SHARDS : 4);
+        for (int i = 0; i < n_shards; i++)
+            n += n_samples[i] = (int64_t)random_below(&r, is_large ? SAMPLES : 40);
+        if (n == 0) n += ++n_samples[0];
+        struct order_sequence *q;
+        CHECK_EQUAL(
+            order_sequence_create(&q, random_u64(&r), random_u64(&r), n_samples, n_shards, NULL),
+            STATUS_OK);
+        int64_t *last = calloc((size_t)n, sizeof *last);
+        int at = 0;
+        for (int i = 0; i < n_shards; i++)
+            for (int64_t k = 0; k < n_samples[i]; k++) shard_of_sample[at++] = i;
+        uint64_t block = order_sequence_block(q, 0);
         for (uint64_t epoch = 0; epoch < 3; epoch++) {
-            unsigned char *seen = calloc(n, 1);
-            uint64_t same = 0;
-            for (uint64_t i = 0; i < n; i++) {
-                uint64_t s = order_sample(seed, source, epoch * n + i, n);
-                if (s < n && !seen[s])
+            unsigned char *seen = calloc((size_t)n, 1);
+            int64_t same = 0;
+            for (int64_t i = 0; i < n; i++) {
+                const uint64_t draw = epoch * (uint64_t)n + (uint64_t)i;
+                const int64_t s = order_sequence_sample(q, draw);
+                if (s >= 0 && s < n && !seen[s])
                     seen[s] = 1;
                 else
                     missing++;
                 same += epoch > 0 && last[i] == s;
                 last[i] = s;
+                const int *shard;
+                const uint64_t now = order_sequence_block(q, draw);
+                several += now != block && epoch == 0;
+                block = now;
+                const int size = order_sequence_shards(q, now, &shard);
+                int k = 0;
+                while (k < size && shard[k] != shard_of_sample[s]) k++;
+                strays += k == size;
             }
             equal_orders += n > 20 && same > n / 2;
             free(seen);
         }
         free(last);
+        order_sequence_destroy(&q);
     }
+    free(shard_of_sample);
     CHECK_EQUAL(missing, 0);
     CHECK_EQUAL(equal_orders, 0);
+    CHECK_EQUAL(strays, 0);
+    CHECK_TRUE(several > 10);
+}
+
+/* By hand: n_shards of equal size, and how many make a block. */
+static void test_blocks(void) {
+    static const struct {
+        int n_shards, samples, block, n_blocks;
+    } cases[] = {
+        {1, 1, 1, 1},        {16, 9000, 16, 1}, /* few shards: all */
+        {100, 9000, 16, 7},  {17, 5000, 16, 2}, /* 16 of them, the last block has the rest */
+        {100, 2048, 32, 4},  {40, 1000, 40, 1}, /* small shards: 65536 samples */
+        {1000, 65, 1000, 1},
+    };
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        const int n = cases[c].n_shards;
+        int64_t n_samples[1000];
+        struct order_sequence *q;
+        const int *shard;
+        for (int i = 0; i < n; i++) n_samples[i] = cases[c].samples;
+        CHECK_EQUAL(order_sequence_create(&q, 7, 8, n_samples, n, NULL), STATUS_OK);
+        int dealt = 0, kept = 0;
+        for (int b = 0; b < cases[c].n_blocks; b++) {
+            const int size = order_sequence_shards(q, (uint64_t)b, &shard);
+            if (b < cases[c].n_blocks - 1 || b == 0) CHECK_EQUAL(size, cases[c].block);
+            int first[1000];
+            memcpy(first, shard, (size_t)size * sizeof *first);
+            dealt += size;
+            /* In the next epoch a block has other shards. */
+            order_sequence_shards(q, (uint64_t)(b + cases[c].n_blocks), &shard);
+            for (int i = 0; i < size; i++) kept += shard[i] == first[i];
+        }
+        CHECK_EQUAL(dealt, n);
+        if (cases[c].n_blocks > 1) CHECK_TRUE(kept < n);
+        order_sequence_destroy(&q);
+    }
 }
 
 static void test_refusals(void) {
@@ -142,6 +205,7 @@ int main(void) {
     test_sequences_by_hand();
     test_far_steps();
     test_epochs();
+    test_blocks();
     test_refusals();
     return check_report();
 }
