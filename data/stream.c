@@ -9,6 +9,7 @@
 
 #include "data/loader.h"
 #include "data/stream_budget.h"
+#include "pipeline/base/clock.h"
 #include "pipeline/base/file.h"
 #include "pipeline/base/hash.h"
 
@@ -407,12 +408,6 @@ void stream_close(struct stream **stream) {
     *stream = NULL;
 }
 
-static double now_ms(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
-}
-
 /* Waits until the entry is done or the stream has failed. */
 static enum status wait_for(struct stream *s, const struct entry *entry, struct error *e) {
     enum status rc = STATUS_OK;
@@ -475,11 +470,11 @@ done:
 enum status stream_next(struct stream *s, const struct batch **batch, struct error *e) {
     enum status rc = STATUS_OK;
     struct entry *entry = entry_of(s, s->next_step);
-    const double start = now_ms();
+    const double start = clock_seconds();
     *batch = NULL;
     CHECK(s->next_step < s->kept_step + s->config.depth); /* else it would wait for itself */
     TRY(wait_for(s, entry, e));
-    entry->batch.wait_ms = now_ms() - start;
+    entry->batch.wait_ms = (clock_seconds() - start) * 1e3;
     TRY(account(s, entry, e));
     s->next_step++;
     *batch = &entry->batch;

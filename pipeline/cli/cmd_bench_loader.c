@@ -2,22 +2,16 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "data/dataset.h"
 #include "data/stream.h"
 #include "data/tokenizer.h"
+#include "pipeline/base/clock.h"
 #include "pipeline/base/json_write.h"
 #include "pipeline/cli/cmd_bench.h"
 #include "pipeline/cli/options.h"
 
 enum { PASSES_MAX = 100 };
-
-static double now_s(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 static int compare_doubles(const void *a, const void *b) {
     double x = *(const double *)a, y = *(const double *)b;
@@ -29,7 +23,7 @@ static enum status run_pass(const struct stream_config *config, int64_t n_steps,
                             int64_t *n_holes, struct error *e) {
     enum status rc = STATUS_OK;
     struct stream *stream = NULL;
-    const double start = now_s();
+    const double start = clock_seconds();
     TRY(stream_open(&stream, config, e));
     *n_holes = 0;
     for (int64_t step = 0; step < n_steps; step++) {
@@ -38,7 +32,7 @@ static enum status run_pass(const struct stream_config *config, int64_t n_steps,
         *n_holes += batch->n_holes;
         stream_give_back(stream, batch);
     }
-    *rate = (double)(n_steps * config->part[0].n) / (now_s() - start);
+    *rate = (double)(n_steps * config->part[0].n) / (clock_seconds() - start);
 done:
     stream_close(&stream);
     return rc;

@@ -111,7 +111,6 @@ struct recipe {
     struct loss_config loss[STEP_LOSSES_MAX];
     /* What decides the numbers of a run: the recipe with its defaults, paths as they were given,
      * without name, device, threads, loader_threads, cache, checkpoint, evaluation, log_every,
-     * self_check, stall_seconds,
      * self_check, stall_seconds; as JSON with one value per line, and its digest. */
     struct text numbers;
     uint64_t digest;

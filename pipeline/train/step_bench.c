@@ -1,11 +1,11 @@
 #include "pipeline/train/step_bench.h"
 
+#include "pipeline/base/clock.h"
 #include "pipeline/base/random.h"
 #include "pipeline/continual/loss_term.h"
 
 #include <math.h>
 #include <stdlib.h>
-#include <time.h>
 
 /* A batch of noise. */
 struct noise {
@@ -63,12 +63,6 @@ static enum status noise_init(struct noise *n, const struct step_bench *b,
     return STATUS_OK;
 }
 
-static double seconds(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
 static int rising(const void *a, const void *b) {
     const double x = *(const double *)a, y = *(const double *)b;
     return x < y ? -1 : x > y;
@@ -82,7 +76,7 @@ static enum status run_steps(struct step_bench_result *out, const struct step_be
     if (!times) return fail(e, STATUS_NO_MEMORY, "bench: no memory for %d times", b->steps);
     for (int i = 0; i < b->steps; i++) {
         struct learner_numbers numbers;
-        const double begin = seconds();
+        const double begin = clock_seconds();
         float *c = l->constants;
         c[STEP_LEARNING_RATE] = 1e-4f;
         c[STEP_BETA1] = 0.9f;
@@ -96,7 +90,7 @@ static enum status run_steps(struct step_bench_result *out, const struct step_be
         TRY(learner_gradients(l, &numbers, e));
         TRY(learner_update(l, e));
         TRY(l->backend->table->wait(l->backend, e));
-        times[i] = seconds() - begin;
+        times[i] = clock_seconds() - begin;
         if (i == 0) out->loss_first = numbers.total;
         out->loss_last = numbers.total;
     }

@@ -1,5 +1,6 @@
 #include "pipeline/train/trainer.h"
 
+#include "pipeline/base/clock.h"
 #include "pipeline/base/file.h"
 #include "pipeline/base/hash.h"
 #include "pipeline/base/json_write.h"
@@ -15,7 +16,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { SKIPS_IN_A_ROW_MAX = 3, REWINDS_MAX = 2, REWIND_SPAN = 1000 };
 
@@ -38,12 +38,6 @@ struct trainer {
     double save_ms; /* that checkpoints held up the steps since the last line of timing */
     int64_t holes;  /* slots that could not be filled, since the stage was opened */
 };
-
-static double seconds(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 /* --- What is written --- */
 
@@ -125,7 +119,7 @@ static void write_hole(void *context, const struct stream_hole *hole) {
 /* One line for a person: on a terminal all the time, otherwise every ten seconds into the log. */
 static enum status show_progress(struct trainer *t, struct error *e) {
     const int64_t total = recipe_steps(t->recipe), done = t->position.step;
-    const double now = seconds(), spent = now - t->started;
+    const double now = clock_seconds(), spent = now - t->started;
     const int64_t steps = done - t->first_step;
     const int pairs = recipe_slots(t->recipe, BATCH_ROLE_UPDATE);
     const double rate = (double)(steps * pairs) / (spent > 0 ? spent : 1e-9);
@@ -152,9 +146,9 @@ static enum status show_progress(struct trainer *t, struct error *e) {
 /* --- Checkpoints and evaluation --- */
 
 static enum status save(struct trainer *t, bool is_last, struct error *e) {
-    const double begin = seconds();
+    const double begin = clock_seconds();
     const enum status rc = run_folder_save(&t->folder, &t->job, &t->position, is_last, e);
-    t->save_ms += (seconds() - begin) * 1e3;
+    t->save_ms += (clock_seconds() - begin) * 1e3;
     return rc;
 }
 
@@ -339,7 +333,7 @@ done:
 static enum status step(struct trainer *t, int64_t first, struct error *e) {
     enum status rc = STATUS_OK;
     const struct batch *batch = NULL;
-    const double begin = seconds();
+    const double begin = clock_seconds();
     const int64_t check_every = t->recipe->self_check;
     TRY(stream_next(t->stream, &batch, e)); /*  1 */
     t->wait_ms = batch->wait_ms;
@@ -357,7 +351,7 @@ static enum status step(struct trainer *t, int64_t first, struct error *e) {
     t->position.step++;
     t->position.digest = batch->digest;
     t->holes += batch->n_holes;
-    t->step_ms = (seconds() - begin) * 1e3;
+    t->step_ms = (clock_seconds() - begin) * 1e3;
     if (t->position.step % t->recipe->log_every == 0) /* 15 */
         TRY(write_metrics(t, batch, lr, e));
     TRY(show_progress(t, e));
@@ -452,7 +446,7 @@ static enum status train(struct trainer *t, const char *resume, struct error *e)
              (double)learner_bytes(&t->job.learner) / (1 << 20));
     TRY(run_folder_load(&t->folder, &t->job, resume, &t->position, e));
     t->first_step = t->position.step;
-    t->started = t->shown = seconds();
+    t->started = t->shown = clock_seconds();
     t->has_begun = true;
     watchdog_begin(t->watchdog, "after step", t->job.backend);
     watchdog_step(t->watchdog, t->position.step);
@@ -467,7 +461,7 @@ static enum status train(struct trainer *t, const char *resume, struct error *e)
     }
     if (t->position.owes_evaluation)
         TRY(end_stage(t, recipe_stage_of(t->recipe, t->position.step - 1, NULL), e));
-    t->started = seconds();
+    t->started = clock_seconds();
     while (t->position.step < total) TRY(run_stage(t, e));
     TRY(export_weights(t, e));
 done:

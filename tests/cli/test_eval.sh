@@ -1,24 +1,5 @@
 # sapwood eval: a short run, its table, and its weights measured again.
-sapwood=$1
-passed=0
-failed=0
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-
-# check WHAT EXPECTED_CODE PATTERN COMMAND...: exit code and a pattern in all that was printed
-check() {
-    what=$1 code=$2 pattern=$3
-    shift 3
-    output=$("$@" 2>&1)
-    found=$?
-    if [ "$found" = "$code" ] && printf '%s\n' "$output" | grep -q -- "$pattern"; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        printf '%s: expected code %s and "%s", found code %s and:\n%s\n' \
-            "$what" "$code" "$pattern" "$found" "$output"
-    fi
-}
+. tests/checks.sh
 
 recipe=recipes/tiny.json run=$folder/run
 check "run" 0 '' "$sapwood" train $recipe --run "$run" --quiet --set "data.cache=$folder/cache" \
@@ -50,5 +31,4 @@ check "other adapters" 3 'wrong shape; expected' "$sapwood" eval $recipe --set m
 check "no adapters" 3 'is no part of this model' "$sapwood" eval $recipe --set model.lora=null \
     --set "data.cache=$folder/cache" --weights "$run/weights/adapters.safetensors"
 
-echo "$passed passed, $failed failed"
-[ "$failed" = 0 ]
+report

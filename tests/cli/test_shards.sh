@@ -1,24 +1,5 @@
 # sapwood shards: make, index, check and ls as a user types them, and what goes wrong first.
-sapwood=$1
-passed=0
-failed=0
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-
-# check WHAT EXPECTED_CODE PATTERN COMMAND...: exit code and a pattern in all that was printed
-check() {
-    what=$1 code=$2 pattern=$3
-    shift 3
-    output=$("$@" 2>&1)
-    found=$?
-    if [ "$found" = "$code" ] && printf '%s\n' "$output" | grep -q -- "$pattern"; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        printf '%s: expected code %s and "%s", found code %s and:\n%s\n' \
-            "$what" "$code" "$pattern" "$found" "$output"
-    fi
-}
+. tests/checks.sh
 
 # 1 x 1 pictures: PNG written by hand.
 png() {
@@ -101,5 +82,4 @@ printf 'X' | dd of="$folder/out/s-000.tar" bs=1 seek=520 conv=notrunc 2>"$folder
 touch -r "$folder/stamp" "$folder/out/s-000.tar"
 check "changed bytes" 3 'changed since it was indexed' "$sapwood" shards check "$folder/out/s-000.tar"
 
-echo "$passed passed, $failed failed"
-[ "$failed" = 0 ]
+report

@@ -1,37 +1,11 @@
 # tiny: what the end-to-end tests share; `. tests/e2e/tiny.sh` in a script that got the binary as $1.
 #   $folder  a temporary copy of the tiny recipe and its fixtures, removed at the end
-#   check, same, report  count and print as the other test scripts do
-sapwood=$(realpath "$1")
-passed=0
-failed=0
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
+#   $recipe  the recipe in it
+. tests/checks.sh
 mkdir -p "$folder/recipes" "$folder/tests/fixtures"
 cp recipes/tiny*.json "$folder/recipes"
 cp tests/fixtures/*.tar tests/fixtures/vocabulary.txt "$folder/tests/fixtures"
 recipe=$folder/recipes/tiny.json
-
-good() { passed=$((passed + 1)); }
-bad() {
-    failed=$((failed + 1))
-    printf '%s\n' "$*"
-}
-
-# check WHAT EXPECTED_CODE PATTERN COMMAND...: exit code (a pattern of the shell) and a pattern in all
-# that was printed
-check() {
-    what=$1 code=$2 pattern=$3
-    shift 3
-    output=$("$@" 2>&1)
-    found=$?
-    case $found in $code) fits=yes ;; *) fits=no ;; esac
-    if [ $fits = yes ] && printf '%s\n' "$output" | grep -q -- "$pattern"; then
-        good
-    else
-        bad "$what: expected code $code and \"$pattern\", found code $found and:
-$output"
-    fi
-}
 
 # same WHAT RUN RUN: what two runs have in common must have equal bytes: repeatable logs, exported
 # weights, the newest checkpoint.
@@ -61,9 +35,4 @@ step_of() {
 random_ms() {
     awk -v seed="$1" -v n="$2" -v low="$3" -v high="$4" 'BEGIN {
         srand(seed * 1000 + n); rand(); printf "%.3f\n", (low + rand() * (high - low)) / 1000 }'
-}
-
-report() {
-    echo "$passed passed, $failed failed"
-    [ "$failed" = 0 ]
 }

@@ -1,0 +1,7 @@
+/* clock: seconds of a clock that never runs back, for spans of time; its zero means nothing. */
+#ifndef PIPELINE_BASE_CLOCK_H
+#define PIPELINE_BASE_CLOCK_H
+
+double clock_seconds(void);
+
+#endif

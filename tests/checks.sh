@@ -1,0 +1,36 @@
+# checks: what the test scripts share; `. tests/checks.sh` in a script that got the binary as $1.
+#   $folder              a temporary folder, removed at the end
+#   good, bad, check     count; bad and check print what went wrong
+#   report               the last line; a script ends with it
+sapwood=$(realpath "$1")
+passed=0
+failed=0
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+
+good() { passed=$((passed + 1)); }
+bad() {
+    failed=$((failed + 1))
+    printf '%s\n' "$*"
+}
+
+# check WHAT EXPECTED_CODE PATTERN COMMAND...: exit code (a pattern of the shell) and a pattern in all
+# that was printed
+check() {
+    what=$1 code=$2 pattern=$3
+    shift 3
+    output=$("$@" 2>&1)
+    found=$?
+    case $found in $code) fits=yes ;; *) fits=no ;; esac
+    if [ $fits = yes ] && printf '%s\n' "$output" | grep -q -- "$pattern"; then
+        good
+    else
+        bad "$what: expected code $code and \"$pattern\", found code $found and:
+$output"
+    fi
+}
+
+report() {
+    echo "$passed passed, $failed failed"
+    [ "$failed" = 0 ]
+}
