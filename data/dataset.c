@@ -29,6 +29,7 @@ struct dataset_shard {
 struct dataset {
     char *name, *caption_field, *label_field;
     enum caption_use captions;
+    enum image_rgb to_rgb;
     struct dataset_shard *shard;
     int64_t *first; /* (n_shards + 1) number of the first sample of each shard */
     int n_shards;
@@ -126,6 +127,8 @@ enum status dataset_open(struct dataset **out, const struct dataset_source *sour
     *out = NULL;
     if (!d) return fail(e, STATUS_NO_MEMORY, "no memory for the source %.200s", source->name);
     d->captions = source->captions;
+    d->to_rgb = source->to_rgb;
+    d->digest = (uint64_t)source->to_rgb;
     TRY(copy_text(&d->name, source->name, e));
     TRY(copy_text(&d->caption_field, source->caption_field, e));
     TRY(copy_text(&d->label_field, source->label_field, e));
@@ -322,7 +325,7 @@ enum status dataset_picture(const struct dataset *d, int64_t i, struct dataset_m
         goto done;
     }
     TRY(read_member(p.shard, m, &memory->bytes, e));
-    TRY(image_decode(&memory->picture, memory->bytes.bytes, memory->bytes.n, e));
+    TRY(image_decode(&memory->picture, memory->bytes.bytes, memory->bytes.n, d->to_rgb, e));
 done:
     return place_failed(&p, extension, rc, e);
 }

@@ -27,6 +27,7 @@ struct dataset_source {
     const char *shards;        /* as shard_list_expand reads it */
     const char *cache;         /* folder for indices; NULL: beside the shards or not at all */
     bool look_only;            /* write no index */
+    enum image_rgb to_rgb;     /* how pictures with more than RGB are read */
     enum caption_use captions; /* of the .txt member */
     const char *caption_field; /* of the .json member, a text or list of texts; NULL: use .txt */
     const char *label_field;   /* of the .json member, an integer; NULL: use .cls */
@@ -50,7 +51,7 @@ struct dataset_counts {
 };
 struct dataset_counts dataset_counts(const struct dataset *d);
 const char *dataset_name(const struct dataset *d);
-/* Hash of the content of all shards in order: equal digests, equal data. */
+/* Hash of the content of all shards in order and of to_rgb: equal digests, equal pictures. */
 uint64_t dataset_digest(const struct dataset *d);
 /* For messages: the extensions of the first samples, "png txt json". */
 void dataset_extensions(const struct dataset *d, struct text *out);

@@ -1,4 +1,5 @@
 #include "data/image.h"
+#include "data/image_bmp.h"
 #include "data/image_check.h"
 
 #include <setjmp.h>
@@ -28,7 +29,6 @@ static void *reallocate(void *old, size_t bytes) {
 #define STBI_NO_JPEG
 #define STBI_NO_STDIO
 #define STBI_ONLY_PNG
-#define STBI_ONLY_BMP
 #define STBI_NO_LINEAR
 #define STB_IMAGE_IMPLEMENTATION
 #pragma GCC diagnostic push
@@ -87,7 +87,7 @@ enum status image_check(struct image_info *info, const void *data, size_t size, 
     if (size >= 8 && !memcmp(p, "\x89PNG\r\n\x1A\n", 8)) return image_check_png(info, p, size, e);
     if (size >= 16 && !memcmp(p, "RIFF", 4) && !memcmp(p + 8, "WEBP", 4))
         return check_webp(info, p, size, e);
-    if (size >= 2 && p[0] == 'B' && p[1] == 'M') return image_check_bmp(info, p, size, e);
+    if (size >= 2 && p[0] == 'B' && p[1] == 'M') return image_bmp_check(info, p, size, e);
     return fail(e, STATUS_BAD_DATA,
                 "image: unknown format in %zu bytes; expected JPEG, PNG, WebP or BMP", size);
 }
@@ -108,6 +108,16 @@ static void jpeg_message(j_common_ptr info, int level) {
     if (level < 0) jpeg_fail(info);
 }
 
+/* Inks as Adobe's programs write them: 255 is none. So a colour is its ink times the black ink,
+ * divided by 255 and rounded to nearest, or half a step off where Pillow is. */
+static void inks_to_rgb(uint8_t *out, const uint8_t *in, size_t n) {
+    for (size_t i = 0; i < n; i++, in += 4)
+        for (int c = 0; c < 3; c++) {
+            const uint32_t dark = (255u - in[c]) * in[3] + 128;
+            *out++ = (uint8_t)(in[3] - ((dark + (dark >> 8)) >> 8));
+        }
+}
+
 static enum status decode_jpeg(struct image *out, const uint8_t *data, size_t size,
                                struct error *e) {
     struct jpeg_decoder d;
@@ -124,16 +134,22 @@ static enum status decode_jpeg(struct image *out, const uint8_t *data, size_t si
     jpeg_create_decompress(&d.info);
     jpeg_mem_src(&d.info, data, (unsigned long)size);
     jpeg_read_header(&d.info, TRUE);
-    d.info.out_color_space = JCS_RGB;
+    const bool cmyk = d.info.num_components == 4;
+    d.info.out_color_space = cmyk ? JCS_CMYK : JCS_RGB;
     jpeg_start_decompress(&d.info);
     CHECK((int)d.info.output_width == out->width && (int)d.info.output_height == out->height);
+    JSAMPARRAY inks = NULL; /* the library frees it with the rest */
+    if (cmyk)
+        inks = d.info.mem->alloc_sarray((j_common_ptr)&d.info, JPOOL_IMAGE,
+                                        4 * d.info.output_width, 1);
     while (d.info.output_scanline < d.info.output_height) {
         JSAMPROW rows[ROWS];
         JDIMENSION left = d.info.output_height - d.info.output_scanline;
         JDIMENSION n = left < ROWS ? left : ROWS;
         for (JDIMENSION i = 0; i < n; i++)
             rows[i] = out->pixels + (size_t)(d.info.output_scanline + i) * (size_t)out->width * 3;
-        jpeg_read_scanlines(&d.info, rows, n);
+        jpeg_read_scanlines(&d.info, cmyk ? inks : rows, cmyk ? 1 : n);
+        if (cmyk) inks_to_rgb(rows[0], inks[0], (size_t)out->width);
     }
     jpeg_finish_decompress(&d.info);
     jpeg_destroy_decompress(&d.info);
@@ -146,25 +162,24 @@ static uint8_t on_white(int c, int alpha) {
 }
 
 /* From 1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGBA) channels to RGB. */
-static void to_rgb(uint8_t *out, const uint8_t *in, int n_channels, size_t n) {
+static void to_rgb(uint8_t *out, const uint8_t *in, int n_channels, size_t n, enum image_rgb rule) {
     if (n_channels == 3) {
         memcpy(out, in, n * 3);
         return;
     }
-    for (size_t i = 0; i < n; i++, in += n_channels, out += 3) {
-        bool grey = n_channels < 3, has_alpha = n_channels != 1;
-        int alpha = has_alpha ? in[n_channels - 1] : 255;
-        for (int c = 0; c < 3; c++) out[c] = on_white(in[grey ? 0 : c], alpha);
-    }
+    const bool grey = n_channels < 3, use_alpha = n_channels != 1 && rule == IMAGE_RGB_SHOWN;
+    for (size_t i = 0; i < n; i++, in += n_channels, out += 3)
+        for (int c = 0; c < 3; c++)
+            out[c] = on_white(in[grey ? 0 : c], use_alpha ? in[n_channels - 1] : 255);
 }
 
 static enum status decode_webp(struct image *out, const uint8_t *data, size_t size,
-                               struct error *e) {
+                               enum image_rgb rule, struct error *e) {
     WebPBitstreamFeatures features;
     size_t row_bytes = (size_t)out->width * 3, bytes = row_bytes * (size_t)out->height;
     if (WebPGetFeatures(data, size, &features) != VP8_STATUS_OK)
         return fail(e, STATUS_BAD_DATA, "webp: damaged header");
-    if (!features.has_alpha) {
+    if (!features.has_alpha || rule == IMAGE_RGB_PILLOW) {
         if (!WebPDecodeRGBInto(data, size, out->pixels, bytes, (int)row_bytes))
             return fail(e, STATUS_BAD_DATA, "webp: damaged picture");
         return STATUS_OK;
@@ -173,21 +188,23 @@ static enum status decode_webp(struct image *out, const uint8_t *data, size_t si
     uint8_t *pixels = WebPDecodeRGBA(data, size, &width, &height);
     if (!pixels) return fail(e, STATUS_BAD_DATA, "webp: damaged picture");
     CHECK(width == out->width && height == out->height);
-    to_rgb(out->pixels, pixels, 4, bytes / 3);
+    to_rgb(out->pixels, pixels, 4, bytes / 3, rule);
     WebPFree(pixels);
     return STATUS_OK;
 }
 
+enum { PNG_DEPTH = 24, PNG_COLOR = 25, PNG_COLOR_GREY = 0, PNG_COLOR_PALETTE = 3 };
+
 /* stb_image reads past the end of a palette that is shorter than an index in the pixels, and what
- * is there differs from run to run. So such a PNG is copied with the palette filled up with black
- * to 256 colours, which is what libpng shows; *copy is NULL when there is nothing to fill. The
- * chunks have been walked before, and stb_image does not look at the CRC. */
+ * is there differs from run to run. So such a PNG is copied with the palette filled up to 256
+ * colours by greys, colour i being i, as Pillow does; *copy is NULL when there is nothing to fill.
+ * The chunks have been walked before, and stb_image does not look at the CRC. */
 static enum status fill_palette(uint8_t **copy, size_t *copy_size, const uint8_t *data, size_t size,
                                 struct error *e) {
-    enum { COLOR_TYPE = 25, PALETTE = 3, BYTES = 3 * 256 };
+    enum { BYTES = 3 * 256 };
     size_t at = 8, n = 0;
     *copy = NULL;
-    if (data[COLOR_TYPE] != PALETTE) return STATUS_OK;
+    if (data[PNG_COLOR] != PNG_COLOR_PALETTE) return STATUS_OK;
     for (;; at += n + 12) {
         n = (size_t)data[at + 2] << 8 | data[at + 3] | (size_t)data[at + 1] << 16;
         if (!memcmp(data + at + 4, "PLTE", 4)) break;
@@ -198,40 +215,51 @@ static enum status fill_palette(uint8_t **copy, size_t *copy_size, const uint8_t
     *copy = malloc(*copy_size);
     if (!*copy) return fail(e, STATUS_NO_MEMORY, "png: no memory for %zu bytes", *copy_size);
     memcpy(*copy, data, at + 8 + n);
-    memset(*copy + at + 8 + n, 0, BYTES - n);
+    for (size_t i = n; i < BYTES; i++) (*copy)[at + 8 + i] = (uint8_t)(i / 3);
     memcpy(*copy + at + 8 + BYTES, data + at + 8 + n, size - at - 8 - n);
     (*copy)[at + 2] = BYTES >> 8;
     (*copy)[at + 3] = BYTES & 0xFF;
     return STATUS_OK;
 }
 
-static enum status decode_stb(struct image *out, const struct image_info *info, const uint8_t *data,
-                              size_t size, struct error *e) {
+/* Grey of 16 bits in native byte order, clamped to a byte: what Pillow makes of it. */
+static void clamped_grey(uint8_t *out, const uint16_t *in, int n_channels, size_t n) {
+    for (size_t i = 0; i < n; i++, in += n_channels, out += 3)
+        out[0] = out[1] = out[2] = (uint8_t)(*in < 255 ? *in : 255);
+}
+
+static enum status decode_png(struct image *out, const uint8_t *data, size_t size,
+                              enum image_rgb rule, struct error *e) {
     /* The most that a sound file needs at once: its own bytes doubled, or 16-bit RGBA and filter
      * bytes. */
-    size_t n = (size_t)info->width * (size_t)info->height;
-    size_t sound = 8 * n + 8 * (size_t)info->height + 65536;
+    size_t n = (size_t)out->width * (size_t)out->height;
+    size_t sound = 8 * n + 8 * (size_t)out->height + 65536;
     allocation_max = sound > 2 * size + 8192 ? sound : 2 * size + 8192;
     int width, height, n_channels;
-    bool is_bmp = info->format == IMAGE_BMP;
-    /* Alpha of a BMP is padding more often than not: Pillow ignores it, so do we. */
-    int wanted = is_bmp ? 3 : 0;
+    const bool clamp =
+        rule == IMAGE_RGB_PILLOW && data[PNG_DEPTH] == 16 && data[PNG_COLOR] == PNG_COLOR_GREY;
     uint8_t *copy = NULL;
     size_t copy_size = 0;
-    enum status rc = is_bmp ? STATUS_OK : fill_palette(&copy, &copy_size, data, size, e);
+    enum status rc = fill_palette(&copy, &copy_size, data, size, e);
     if (rc != STATUS_OK) return rc;
-    uint8_t *pixels = stbi_load_from_memory(copy ? copy : data, (int)(copy ? copy_size : size),
-                                            &width, &height, &n_channels, wanted);
+    const uint8_t *from = copy ? copy : data;
+    const int from_size = (int)(copy ? copy_size : size);
+    void *pixels = clamp ? (void *)stbi_load_16_from_memory(from, from_size, &width, &height,
+                                                            &n_channels, 0)
+                         : stbi_load_from_memory(from, from_size, &width, &height, &n_channels, 0);
     free(copy);
-    if (!pixels)
-        return fail(e, STATUS_BAD_DATA, "%s: %s", is_bmp ? "bmp" : "png", stbi_failure_reason());
+    if (!pixels) return fail(e, STATUS_BAD_DATA, "png: %s", stbi_failure_reason());
     CHECK(width == out->width && height == out->height);
-    to_rgb(out->pixels, pixels, wanted ? wanted : n_channels, n);
+    if (clamp)
+        clamped_grey(out->pixels, pixels, n_channels, n);
+    else
+        to_rgb(out->pixels, pixels, n_channels, n, rule);
     stbi_image_free(pixels);
     return STATUS_OK;
 }
 
-enum status image_decode(struct image *out, const void *data, size_t size, struct error *e) {
+enum status image_decode(struct image *out, const void *data, size_t size, enum image_rgb rule,
+                         struct error *e) {
     struct image_info info;
     enum status rc;
     out->width = out->height = 0;
@@ -242,11 +270,13 @@ enum status image_decode(struct image *out, const void *data, size_t size, struc
         TRY(decode_jpeg(out, data, size, e));
         break;
     case IMAGE_WEBP:
-        TRY(decode_webp(out, data, size, e));
+        TRY(decode_webp(out, data, size, rule, e));
         break;
     case IMAGE_PNG:
+        TRY(decode_png(out, data, size, rule, e));
+        break;
     case IMAGE_BMP:
-        TRY(decode_stb(out, &info, data, size, e));
+        image_bmp_decode(out->pixels, data, size);
         break;
     }
 done:

@@ -4,19 +4,29 @@
  * the structure is walked (JPEG: segments and scans to the end marker; PNG: chunk lengths and CRCs,
  * IHDR first, IEND last; WebP: RIFF size; BMP: rows inside the file) and the size in the header is
  * held against the limits. What passes goes to libjpeg-turbo (strict: its warnings are errors),
- * libwebp or stb_image. Other formats are refused: the distribution's stb_image 2.27 has known
- * memory errors in its JPEG, GIF, PIC, PSD and HDR readers, so those are not even compiled in.
+ * libwebp, stb_image (PNG only: the distribution's 2.27 has known memory errors in its JPEG, GIF,
+ * PIC, PSD and HDR readers, so those are not even compiled in) or image_bmp.h. Other formats are
+ * refused, and so are animations.
  *
  * Not looked at: the Adler-32 inside a PNG, whose bytes the CRCs cover already.
  *
- * Rules for pixels:
- *   grey is repeated into three channels; palettes are looked up, with black for what they lack;
- *   16 bits become the high byte;
- *   alpha (also grey + alpha, palette + alpha and a PNG colour key) is composed on white:
- *     out = (c a + 255 (255 - a)) / 255, rounded to nearest, as Pillow's paste on white does;
- *   CMYK JPEGs and animations are refused; EXIF orientation is ignored, as open_clip does.
- * Agreement: the bytes of Pillow's convert("RGB") after the composition above. Exception: Pillow
- * clamps 16-bit grey to 255, which is a picture of white; here it is the high byte.
+ * Rules for pixels; the words are those of a recipe's data.to_rgb:
+ *                          pillow                                 shown
+ *   grey, 1 to 8 bits      repeated; 1, 2, 4 bits fill 0 to 255   the same
+ *   palette                looked up; a colour i that it lacks    the same
+ *                          is (i, i, i)
+ *   16-bit colour,         the high byte                          the same
+ *   16-bit grey + alpha
+ *   16-bit grey            min(v, 255): near white                the high byte
+ *   alpha: RGBA, grey +    left out: what lies beneath is seen    on white: (c a + 255 (255 - a))
+ *   alpha, palette with                                           / 255, rounded to nearest, as
+ *   alpha, colour key                                             Pillow's paste on white
+ *   alpha of a BMP         left out: mostly padding               the same
+ *   CMYK, YCCK (JPEG)      inks are inverted as Adobe writes      the same
+ *                          them: out = k - (255 - c) k / 255
+ *   EXIF orientation, ICC profile, gamma: ignored, as open_clip does.
+ * Agreement: "pillow" is the bytes of Image.open(f).convert("RGB"), which is what open_clip trains
+ * on; "shown" those of the composition above.
  *
  * Errors: BAD_DATA for every fault of the input (skip the sample), NO_MEMORY. */
 #ifndef DATA_IMAGE_H
@@ -29,13 +39,22 @@
 /* Limits, applied before memory is taken. */
 enum {
     IMAGE_BYTES_MAX = 64 << 20,
-    IMAGE_SIDE_MAX = 16384,
+    IMAGE_SIDE_MAX = 65535,
     IMAGE_PIXELS_MAX = 64 << 20,
     IMAGE_JPEG_SCANS_MAX = 100,
     IMAGE_JPEG_PIXELS_PER_BYTE_MAX = 1024,
 };
 
 enum image_format { IMAGE_JPEG, IMAGE_PNG, IMAGE_WEBP, IMAGE_BMP };
+
+/* What a picture is that is more than plain RGB. */
+#define IMAGE_RGB_LIST(X)                                                                          \
+    X(PILLOW, "pillow") /* Pillow's convert("RGB") */                                              \
+    X(SHOWN, "shown")   /* what a viewer shows on white paper */
+
+#define IMAGE_RGB_ENUM(name, text) IMAGE_RGB_##name,
+enum image_rgb { IMAGE_RGB_LIST(IMAGE_RGB_ENUM) IMAGE_RGB_COUNT };
+#undef IMAGE_RGB_ENUM
 
 struct image_info {
     enum image_format format;
@@ -55,7 +74,8 @@ enum status image_check(struct image_info *info, const void *data, size_t size, 
 
 /* image_check, then decodes. After failure *out is still valid and owns its memory, but its size is
  * 0 x 0. */
-enum status image_decode(struct image *out, const void *data, size_t size, struct error *e);
+enum status image_decode(struct image *out, const void *data, size_t size, enum image_rgb rule,
+                         struct error *e);
 
 /* Makes room for width x height pixels, whose values are undefined. */
 enum status image_reserve(struct image *out, int width, int height, struct error *e);

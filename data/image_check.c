@@ -12,14 +12,6 @@ static uint32_t big32(const uint8_t *p) {
     return big16(p) << 16 | big16(p + 2);
 }
 
-static uint32_t little16(const uint8_t *p) {
-    return (uint32_t)p[1] << 8 | p[0];
-}
-
-static uint32_t little32(const uint8_t *p) {
-    return little16(p + 2) << 16 | little16(p);
-}
-
 enum status image_check_size(const char *format, int64_t width, int64_t height, struct error *e) {
     if (width < 1 || height < 1)
         return fail(e, STATUS_BAD_DATA, "%s: size %" PRId64 " x %" PRId64, format, width, height);
@@ -53,11 +45,8 @@ static enum status jpeg_frame(struct jpeg_walk *w, const uint8_t *p, size_t n, i
     if (n != 6 + 3 * (size_t)w->n_components)
         return fail(e, STATUS_BAD_DATA, "jpeg: frame header of %zu bytes for %d components", n,
                     w->n_components);
-    if (w->n_components == 4)
-        return fail(e, STATUS_BAD_DATA,
-                    "jpeg: CMYK picture; expected grey or colour; convert it to RGB");
-    if (w->n_components != 1 && w->n_components != 3)
-        return fail(e, STATUS_BAD_DATA, "jpeg: expected 1 or 3 components, found %d",
+    if (w->n_components != 1 && w->n_components != 3 && w->n_components != 4)
+        return fail(e, STATUS_BAD_DATA, "jpeg: expected 1, 3 or 4 components, found %d",
                     w->n_components);
     return image_check_size("jpeg", w->width, w->height, e);
 }
@@ -214,26 +203,5 @@ enum status image_check_png(struct image_info *info, const uint8_t *data, size_t
     if (!idat_bytes || row_bytes * info->height / 1032 > (int64_t)idat_bytes)
         return fail(e, STATUS_BAD_DATA, "png: %d x %d pixels in %zu bytes", info->width,
                     info->height, idat_bytes);
-    return STATUS_OK;
-}
-
-enum status image_check_bmp(struct image_info *info, const uint8_t *data, size_t size,
-                            struct error *e) {
-    if (size < 54 || data[0] != 'B' || data[1] != 'M')
-        return fail(e, STATUS_BAD_DATA, "bmp: not a BMP");
-    int64_t offset = little32(data + 10), header = little32(data + 14);
-    int64_t width = (int32_t)little32(data + 18), height = (int32_t)little32(data + 22);
-    int64_t bits = little16(data + 28), compression = little32(data + 30);
-    if (header < 40 || header > 124 || (compression != 0 && compression != 3) ||
-        (bits != 1 && bits != 4 && bits != 8 && bits != 16 && bits != 24 && bits != 32))
-        return fail(e, STATUS_BAD_DATA, "bmp: expected plain rows, found coding %d of %d bits",
-                    (int)compression, (int)bits);
-    if (height < 0) height = -height; /* rows from the top */
-    enum status rc = image_check_size("bmp", width, height, e);
-    if (rc != STATUS_OK) return rc;
-    int64_t row_bytes = (width * bits + 31) / 32 * 4;
-    if (offset < 14 + header || row_bytes * height > (int64_t)size - offset)
-        return fail(e, STATUS_BAD_DATA, "bmp: cut short");
-    *info = (struct image_info){.format = IMAGE_BMP, .width = (int)width, .height = (int)height};
     return STATUS_OK;
 }

@@ -9,7 +9,7 @@
 #include "data/image.h"
 
 /* Markers and segment lengths up to the end marker; one 8-bit baseline, extended or progressive
- * frame of 1 or 3 components; Huffman counts; at most IMAGE_JPEG_SCANS_MAX scans; not more than
+ * frame of 1, 3 or 4 components; Huffman counts; at most IMAGE_JPEG_SCANS_MAX scans; not more than
  * IMAGE_JPEG_PIXELS_PER_BYTE_MAX pixels per byte. Bytes after the end marker are allowed. */
 enum status image_check_jpeg(struct image_info *info, const uint8_t *data, size_t size,
                              struct error *e);
@@ -17,10 +17,6 @@ enum status image_check_jpeg(struct image_info *info, const uint8_t *data, size_
 /* Chunk lengths and CRCs; IHDR first with a legal combination of fields, IDAT present and long
  * enough for the picture at deflate's best ratio, IEND last. */
 enum status image_check_png(struct image_info *info, const uint8_t *data, size_t size,
-                            struct error *e);
-
-/* Uncompressed BMP whose rows all lie inside the file. */
-enum status image_check_bmp(struct image_info *info, const uint8_t *data, size_t size,
                             struct error *e);
 
 /* 1 <= side <= IMAGE_SIDE_MAX, width x height <= IMAGE_PIXELS_MAX. */

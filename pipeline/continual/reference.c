@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FORMAT = 1 }; /* rises when the same key would mean other features */
+enum { FORMAT = 2 }; /* rises when the same key would mean other features */
 
 static const char *const tower_words[] = {"image", "text"};
 

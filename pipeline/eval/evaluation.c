@@ -309,6 +309,7 @@ static enum status measure_set(struct measure *m, struct evaluation_result *r, s
     const struct dataset_source source = {.name = set->name,
                                           .shards = set->shards,
                                           .cache = or_null(m->model->cache),
+                                          .to_rgb = m->model->to_rgb,
                                           .captions = set->captions,
                                           .caption_field = or_null(set->caption_field),
                                           .label_field = or_null(set->label_field)};

@@ -12,6 +12,7 @@
 #define PIPELINE_EVAL_EVALUATION_H
 
 #include "data/caption.h"
+#include "data/image.h"
 #include "data/tokenizer.h"
 #include "models/towers.h"
 #include "pipeline/base/schema.h"
@@ -34,6 +35,7 @@ struct evaluation_model {
     struct weights_view view;
     const struct tokenizer *tokenizer;
     int slice_samples;
+    enum image_rgb to_rgb;
     const char *cache; /* folder for shard indices, or NULL */
 };
 

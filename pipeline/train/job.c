@@ -20,6 +20,7 @@ static enum status open_source(struct job *j, const struct recipe_source *s, str
                                           .shards = s->shards,
                                           .cache = j->cache,
                                           .look_only = j->look_only,
+                                          .to_rgb = (enum image_rgb)j->recipe->data.to_rgb,
                                           .captions = (enum caption_use)s->captions,
                                           .caption_field = text_or_null(s->caption_field),
                                           .label_field = text_or_null(s->label_field)};
@@ -260,6 +261,7 @@ enum status job_evaluate(const struct job *j, struct evaluation_result *results,
                                            .view = model_view(&j->model),
                                            .tokenizer = j->tokenizer,
                                            .slice_samples = (int)j->recipe->data.slice,
+                                           .to_rgb = (enum image_rgb)j->recipe->data.to_rgb,
                                            .cache = j->cache};
     return evaluation_run(results, sets->item, sets->n, &model, e);
 }

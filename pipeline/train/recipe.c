@@ -21,6 +21,11 @@ static const char *const caption_words[] = {
     CAPTION_USE_LIST(CAPTION_WORD)
 #undef CAPTION_WORD
         NULL};
+static const char *const rgb_words[] = {
+#define RGB_WORD(name, word) word,
+    IMAGE_RGB_LIST(RGB_WORD)
+#undef RGB_WORD
+        NULL};
 static const char *const task_words[] = {"retrieval", "classification", NULL};
 static const char *const train_words[] = {"adapters", "all", NULL};
 static const char *const non_finite_words[] = {"stop", "skip", "rewind", NULL};
@@ -233,6 +238,10 @@ static const struct schema_field data_fields[] = {
      .help = "samples that are computed together; part of the numbers of a run"},
     {"loader_threads", SCHEMA_INT, AT(recipe, data.loader_threads), .min = 1, .max = 256,
      .preset = "1", .help = "threads that decode pictures; changes no number"},
+    {"to_rgb", SCHEMA_CHOICE, AT(recipe, data.to_rgb), .choices = rgb_words,
+     .preset = "\"pillow\"",
+     .help = "pictures with alpha or 16-bit grey: as Pillow's convert(\"RGB\"), which leaves alpha "
+             "out; or as shown on white paper"},
     {"cache", SCHEMA_TEXT, AT(recipe, data.cache), .max = 4000, .preset = "\"\"",
      .help = "folder of shard indices and teacher features; empty: cache in the run folder"},
     {"update", SCHEMA_OPTIONAL, AT(recipe, data.part[BATCH_ROLE_UPDATE]), .preset = "null",

@@ -79,6 +79,7 @@ struct recipe {
     } model;
     struct {
         int64_t slice, loader_threads;
+        int to_rgb;                                 /* enum image_rgb */
         const char *cache;                          /* "": RUN/cache */
         struct recipe_part *part[BATCH_ROLE_COUNT]; /* NULL: the role is not used */
     } data;

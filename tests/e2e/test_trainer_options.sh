@@ -1,5 +1,6 @@
-# Options of the optimiser as they show in a run: learning rates against the formula, and what the
-# definition of AdamW says of logit_scale and of the weights' norm. Expected values come from awk.
+# Options as they show in a run: learning rates against the formula, what the definition of AdamW says
+# of logit_scale and of the weights' norm, how pictures with alpha are read. Expected values come from
+# awk.
 . tests/e2e/tiny.sh
 
 # train RUN OPTION...: two stages of 12 steps of the clip loss with the rank-4 LoRA
@@ -108,4 +109,26 @@ cmp "$folder/sixteen/metrics.jsonl" "$folder/twice/metrics.jsonl" && good ||
 cmp "$folder/sixteen/weights/adapters.safetensors" "$folder/twice/weights/adapters.safetensors" &&
     good || bad "accum_freq: other weights"
 differ "batch_size" eight sixteen
+
+# --- Alpha: what is read differs in training and in evaluation ---
+
+mkdir "$folder/alpha"
+for name in alpha palette_alpha grey_alpha color_key palette_key deep_alpha deep_grey grey_key; do
+    cp "tests/fixtures/images/$name.png" "$folder/alpha/"
+    echo "a $name" >"$folder/alpha/$name.txt"
+done
+"$sapwood" shards make "$folder/alpha" "$folder/alpha-shards" >"$folder/made" 2>&1 ||
+    bad "shards make: $(cat "$folder/made")"
+source='[{"name":"alpha","shards":"'$folder/alpha-shards/000000.tar'"}]'
+for rule in pillow shown; do
+    train $rule --set data.to_rgb=$rule --set data.update.sources="$source" \
+        --set evaluation.sets="$source" --set stages.1.sources=[] \
+        --set data.update.augment.flip=0 --set data.update.batch_size=8
+done
+differ "to_rgb" pillow shown
+for rule in pillow shown; do # before the first step, with the same weights
+    sed -n '1p' "$folder/$rule/evaluation.jsonl" >"$folder/$rule/first"
+done
+cmp -s "$folder/pillow/first" "$folder/shown/first" &&
+    bad "to_rgb: expected another evaluation" || good
 report

@@ -16,10 +16,13 @@
 enum { ROUNDS = 60000, DAMAGES_MAX = 4, COPY_MAX = 64 << 10 };
 
 static const char *const names[] = {
-    "color_420.jpg",     "grey.jpg",  "progressive.jpg", "cmyk.jpg",
-    "color.png",         "alpha.png", "bit.png",         "palette_key.png",
-    "palette_short.png", "deep.png",  "interlaced.png",  "color_key.png",
-    "lossy.webp",        "color.bmp", "palette.png",     "lossless_alpha.webp",
+    "color_420.jpg", "grey.jpg",          "progressive.jpg",     "cmyk.jpg",
+    "ycck.jpg",      "color.png",         "alpha.png",           "bit.png",
+    "palette.png",   "palette_key.png",   "palette_short.png",   "palette_2_interlaced.png",
+    "deep.png",      "deep_grey.png",     "deep_grey_alpha.png", "interlaced.png",
+    "color_key.png", "lossy.webp",        "lossless_alpha.webp", "color.bmp",
+    "palette_8.bmp", "palette_4.bmp",     "bit.bmp",             "rgb_565.bmp",
+    "alpha.bmp",
 };
 enum { N_NAMES = sizeof names / sizeof *names };
 
@@ -88,7 +91,8 @@ int main(int argc, char **argv) {
             n = damage(bytes, n, &random);
         if (random_u32(&random) & 1) repair_png(bytes, n);
         exact = realloc(bytes, n); /* so that one byte too far is seen */
-        enum status rc = image_decode(&image, exact, n, &e);
+        enum image_rgb rule = round / N_NAMES % 2 ? IMAGE_RGB_SHOWN : IMAGE_RGB_PILLOW;
+        enum status rc = image_decode(&image, exact, n, rule, &e);
         n_good += rc == STATUS_OK;
         n_bad += rc == STATUS_BAD_DATA;
         if (rc == STATUS_OK ? image.width < 1 || image.height < 1 : image.width != 0)

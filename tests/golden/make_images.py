@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
-"""Makes tests/fixtures/images: small encoded pictures, and what Pillow decodes them to (NAME.rgb).
+"""Makes tests/fixtures/images: small encoded pictures, and what Pillow decodes them to.
 
+NAME.rgb is Image.open(NAME).convert("RGB"); NAME.shown.rgb, for pictures that data/image.h reads in two ways, is the
+picture on white (Pillow's paste) or the high byte of 16-bit grey.
 Usage: /usr/bin/python3 tests/golden/make_images.py     (made with Pillow 9.4.0, libjpeg-turbo 2.1.5)
-Pictures with alpha are pasted on white, as data/image.h says. What Pillow cannot write (16-bit colour,
-interlacing, a colour key) is put together here, and its pixels are taken from the source array.
+What Pillow cannot write (16-bit colour, interlacing, a colour key, most bitmaps) is put together here.
 Also writes resize.rgb: results of Pillow's bicubic resize for the size pairs of test_resize.c, and
 augment.rgb: results of its colour functions for test_augment.c.
 """
+import io
 import os
 import struct
 import zlib
@@ -27,24 +29,35 @@ def noise(w, h, channels):
     return (v % 256).astype(np.uint8)
 
 
-def save(name, data, rgb):
+def write_rgb(name, image):
+    rgb = np.asarray(image)
+    with open(f"{OUT}/{name}.rgb", "wb") as f:
+        f.write(struct.pack("<ii", rgb.shape[1], rgb.shape[0]) + rgb.tobytes())
+
+
+def on_white(image):
+    image = image.convert("RGBA")
+    white = Image.new("RGB", image.size, (255, 255, 255))
+    white.paste(image, mask=image.split()[3])
+    return white
+
+
+def save(name, data):
+    """Writes an encoded picture and what Pillow makes of it."""
     with open(f"{OUT}/{name}", "wb") as f:
         f.write(data)
-    if rgb is not None:
-        with open(f"{OUT}/{name}.rgb", "wb") as f:
-            f.write(struct.pack("<ii", rgb.shape[1], rgb.shape[0]) + rgb.astype(np.uint8).tobytes())
+    back = Image.open(io.BytesIO(data))
+    write_rgb(name, back.convert("RGB"))
+    if back.mode == "I":
+        write_rgb(name + ".shown", Image.fromarray((np.asarray(back) >> 8).astype(np.uint8)).convert("RGB"))
+    elif back.format != "BMP" and (back.mode in ("RGBA", "LA") or "transparency" in back.info):
+        write_rgb(name + ".shown", on_white(back))
 
 
 def pillow(name, im, **options):
-    im.save(f"{OUT}/{name}", **options)
-    back = Image.open(f"{OUT}/{name}")
-    if back.mode in ("RGBA", "LA") or "transparency" in back.info:
-        back = back.convert("RGBA")
-        white = Image.new("RGB", back.size, (255, 255, 255))
-        white.paste(back, mask=back.split()[3])
-        back = white
-    with open(f"{OUT}/{name}", "rb") as f:
-        save(name, f.read(), np.asarray(back.convert("RGB")))
+    data = io.BytesIO()
+    im.save(data, Image.registered_extensions()[os.path.splitext(name)[1]], **options)
+    save(name, data.getvalue())
 
 
 def chunk(kind, data):
@@ -56,12 +69,34 @@ def png(width, height, depth, color, rows, extra=b"", interlace=0):
             + extra + chunk(b"IDAT", zlib.compress(rows, 9)) + chunk(b"IEND", b""))
 
 
-def interlaced(a):
-    rows = b""
-    for x0, y0, dx, dy in [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)]:
-        for row in a[y0::dy, x0::dx]:
-            rows += b"\0" + row.tobytes()
-    return rows
+def lines(rows):
+    """Rows of a PNG, each after its filter byte: none."""
+    return b"".join(b"\0" + row.tobytes() for row in rows)
+
+
+def packed(index, bits):
+    """Numbers of 1, 2 or 4 bits, the first in the high bits; a row ends with a whole byte."""
+    pad = np.zeros((index.shape[0], -index.shape[1] % (8 // bits)), index.dtype)
+    index = np.concatenate((index, pad), axis=1).reshape(index.shape[0], -1, 8 // bits)
+    return (index << np.arange(8 - bits, -1, -bits)).sum(axis=2).astype(np.uint8)
+
+
+def interlaced(a, pack=lambda part: part):
+    return b"".join(lines(pack(a[y0::dy, x0::dx])) for x0, y0, dx, dy in
+                    [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)])
+
+
+def bmp(rows, bits, palette=b"", masks=(), top_down=False):
+    """A bitmap; rows (H, bytes) from the top."""
+    header = 108 if len(masks) == 4 else 40
+    coding = 3 if masks else 0
+    extra = b"".join(struct.pack("<I", m) for m in masks).ljust(header - 40 if header > 40 else 4 * len(masks), b"\0")
+    rows = np.pad(rows, ((0, 0), (0, -rows.shape[1] % 4)))
+    data = (rows if top_down else rows[::-1]).tobytes()
+    start = 54 + len(extra) + len(palette)
+    return (b"BM" + struct.pack("<IHHI", start + len(data), 0, 0, start)
+            + struct.pack("<IiiHHIIiiII", header, W, -H if top_down else H, 1, bits, coding, len(data), 2835, 2835,
+                          len(palette) // 4, 0) + extra + palette + data)
 
 
 def make_pictures():
@@ -84,23 +119,41 @@ def make_pictures():
     pillow("lossy.webp", color, quality=70)
     pillow("lossless_alpha.webp", Image.fromarray(rgba), lossless=True)
     pillow("color.bmp", color)
-    deep = (noise(W, H, 3).astype(np.uint16) << 8) | noise(H, W, 3).transpose(1, 0, 2)
-    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in deep)
-    save("deep.png", png(W, H, 16, 2, rows), deep >> 8)
-    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in deep[:, :, 0])
-    save("deep_grey.png", png(W, H, 16, 0, rows), np.repeat(deep[:, :, :1] >> 8, 3, axis=2))
-    save("interlaced.png", png(W, H, 8, 2, interlaced(rgb), interlace=1), rgb)
-    key = rgb[5, 5]
-    rows = b"".join(b"\0" + row.tobytes() for row in rgb)
-    white = np.where((rgb == key).all(axis=2, keepdims=True), 255, rgb)
-    save("color_key.png", png(W, H, 8, 2, rows, chunk(b"tRNS", struct.pack(">3H", *map(int, key)))), white)
-    # A palette of five colours, and pixels that ask for the ninth: black.
+    deep = (noise(W, H, 4).astype(np.uint16) << 8) | noise(H, W, 4).transpose(1, 0, 2)
+    big = deep.astype(">u2")
+    save("deep.png", png(W, H, 16, 2, lines(big[:, :, :3])))
+    save("deep_alpha.png", png(W, H, 16, 6, lines(big)))
+    save("deep_grey.png", png(W, H, 16, 0, lines(big[:, :, 0])))
+    save("dark_grey.png", png(W, H, 16, 0, lines(big[:, :, 0] >> 7)))
+    save("deep_grey_alpha.png", png(W, H, 16, 4, lines(big[:, :, :2])))
+    save("interlaced.png", png(W, H, 8, 2, interlaced(rgb), interlace=1))
+    save("grey_2.png", png(W, H, 2, 0, lines(packed(rgb[:, :, 0] >> 6, 2))))
+    save("grey_4_interlaced.png", png(W, H, 4, 0, interlaced(rgb[:, :, 0] >> 4, lambda a: packed(a, 4)), interlace=1))
+    save("color_key.png", png(W, H, 8, 2, lines(rgb), chunk(b"tRNS", struct.pack(">3H", *map(int, rgb[5, 5])))))
+    save("grey_key.png", png(W, H, 8, 0, lines(rgb[:, :, 0]), chunk(b"tRNS", struct.pack(">H", int(rgb[5, 5, 0])))))
+    # A palette of five colours, and pixels that ask for the ninth.
     index = noise(W, H, 1)[:, :, 0] % 9
-    colors = np.array([[i * 40 + 10, 250 - i * 50, 90] for i in range(5)] + [[0, 0, 0]] * 4)
-    rows = b"".join(b"\0" + row.tobytes() for row in index)
-    extra = chunk(b"PLTE", colors[:5].astype(np.uint8).tobytes())
-    save("palette_short.png", png(W, H, 8, 3, rows, extra), colors[index])
+    colors = np.array([[i * 40 + 10, 250 - i * 50, 90, 0] for i in range(9)]).astype(np.uint8)
+    save("palette_short.png", png(W, H, 8, 3, lines(index), chunk(b"PLTE", colors[:5, :3].tobytes())))
+    save("palette_2_interlaced.png", png(W, H, 2, 3, interlaced(index % 4, lambda a: packed(a, 2)),
+                                         chunk(b"PLTE", colors[:4, :3].tobytes()), interlace=1))
     color.convert("CMYK").save(f"{OUT}/cmyk.jpg")
+    with open(f"{OUT}/cmyk.jpg", "rb") as f:
+        cmyk = f.read()
+    save("cmyk.jpg", cmyk)
+    at = cmyk.index(b"Adobe") + 11  # the transform: 0 none, 2 YCCK
+    save("ycck.jpg", cmyk[:at] + b"\2" + cmyk[at + 1:])
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turned by a quarter
+    pillow("turned.jpg", color, quality=85, exif=exif)
+    save("palette_8.bmp", bmp(index, 8, colors[:5].tobytes()))
+    save("palette_4.bmp", bmp(packed(index, 4), 4, colors.tobytes()))
+    save("bit.bmp", bmp(packed(index % 2, 1), 1, colors[:2].tobytes(), top_down=True))
+    small = deep[:, :, 0].astype("<u2").view(np.uint8).reshape(H, -1)
+    save("rgb_555.bmp", bmp(small, 16))
+    save("rgb_565.bmp", bmp(small, 16, masks=(0xF800, 0x7E0, 0x1F)))
+    save("alpha.bmp", bmp(rgba.reshape(H, -1), 32, masks=(0xFF0000, 0xFF00, 0xFF, 0xFF000000)))
+    save("plain_32.bmp", bmp(rgba.reshape(H, -1), 32))
 
 
 def make_resizes():

@@ -152,6 +152,41 @@ static void test_missing_shards(void) {
     CHECK_TRUE(d == NULL);
 }
 
+/* A picture with alpha is read as the source says, and a digest tells the two readings apart. */
+static void test_to_rgb(void) {
+    static const char *const suffix[] = {"", ".shown"}; /* in the order of enum image_rgb */
+    struct fixture_tar tar = {0};
+    struct dataset_memory memory = {0};
+    struct error e;
+    char *bytes;
+    size_t n;
+    uint64_t digest[IMAGE_RGB_COUNT];
+    const char *path = SAPWOOD_SOURCE_DIR "/tests/fixtures/images/alpha.png";
+    CHECK_EQUAL(file_read_all(&bytes, &n, path, 1 << 20, &e), STATUS_OK);
+    fixture_tar_add(&tar, "0.png", '0', bytes, n);
+    fixture_tar_end(&tar);
+    fixture_write(fixture_path(folder, "alpha.tar"), tar.bytes, tar.n);
+    free(bytes);
+    for (int rule = 0; rule < IMAGE_RGB_COUNT; rule++) {
+        struct dataset *d;
+        const struct dataset_source source = {.name = "test",
+                                              .shards = fixture_path(folder, "alpha.tar"),
+                                              .to_rgb = (enum image_rgb)rule};
+        char expected[512];
+        CHECK_EQUAL(dataset_open(&d, &source, &e), STATUS_OK);
+        CHECK_EQUAL(dataset_picture(d, 0, &memory, &e), STATUS_OK);
+        snprintf(expected, sizeof expected, "%s%s.rgb", path, suffix[rule]);
+        CHECK_EQUAL(file_read_all(&bytes, &n, expected, 1 << 20, &e), STATUS_OK);
+        CHECK_TRUE(!memcmp(bytes + 8, memory.picture.pixels, n - 8));
+        digest[rule] = dataset_digest(d);
+        dataset_close(&d);
+        free(bytes);
+    }
+    CHECK_TRUE(digest[IMAGE_RGB_PILLOW] != digest[IMAGE_RGB_SHOWN]);
+    dataset_memory_release(&memory);
+    fixture_tar_release(&tar);
+}
+
 static void drop_is(const char *caption, float p, const char *expected) {
     struct text out = {0};
     struct random random = random_begin(1, RANDOM_CAPTION, 2, 3);
@@ -191,6 +226,7 @@ int main(void) {
     test_reads();
     test_changed_bytes();
     test_missing_shards();
+    test_to_rgb();
     test_tag_dropout();
     return check_report();
 }

@@ -11,15 +11,46 @@
 #define FOLDER SAPWOOD_SOURCE_DIR "/tests/fixtures/images/"
 
 static const char *const names[] = {
-    "color_420.jpg",   "color_444.jpg",     "grey.jpg",
-    "progressive.jpg", "color.png",         "alpha.png",
-    "grey.png",        "grey_alpha.png",    "palette.png",
-    "palette_key.png", "palette_short.png", "deep.png",
-    "bit.png",         "lossy.webp",        "lossless_alpha.webp",
-    "color.bmp",       "deep_grey.png",     "interlaced.png",
-    "color_key.png",   "palette_alpha.png",
+    "color_420.jpg",
+    "color_444.jpg",
+    "grey.jpg",
+    "progressive.jpg",
+    "turned.jpg",
+    "cmyk.jpg",
+    "ycck.jpg",
+    "color.png",
+    "grey.png",
+    "palette.png",
+    "palette_short.png",
+    "deep.png",
+    "bit.png",
+    "grey_2.png",
+    "grey_4_interlaced.png",
+    "interlaced.png",
+    "palette_2_interlaced.png",
+    "lossy.webp",
+    "color.bmp",
+    "palette_8.bmp",
+    "palette_4.bmp",
+    "bit.bmp",
+    "rgb_555.bmp",
+    "rgb_565.bmp",
+    "plain_32.bmp",
+    "alpha.bmp",
+    /* These have other pixels as IMAGE_RGB_SHOWN. */
+    "alpha.png",
+    "grey_alpha.png",
+    "palette_key.png",
+    "palette_alpha.png",
+    "color_key.png",
+    "grey_key.png",
+    "deep_alpha.png",
+    "deep_grey_alpha.png",
+    "deep_grey.png",
+    "dark_grey.png",
+    "lossless_alpha.webp",
 };
-enum { N_NAMES = sizeof names / sizeof *names };
+enum { N_NAMES = sizeof names / sizeof *names, N_SHOWN = 11 };
 
 static uint8_t *read_fixture(const char *name, const char *suffix, size_t *n) {
     char path[512], *bytes = NULL;
@@ -29,20 +60,21 @@ static uint8_t *read_fixture(const char *name, const char *suffix, size_t *n) {
     return (uint8_t *)bytes;
 }
 
-static void test_pixels(void) {
+static void test_pixels(enum image_rgb rule) {
     struct image image = {0}; /* one for all: memory is reused */
     for (int i = 0; i < N_NAMES; i++) {
+        const bool shown = rule == IMAGE_RGB_SHOWN && i >= N_NAMES - N_SHOWN;
         size_t n, n_expected;
         struct error e = {0};
         int32_t size[2];
         uint8_t *bytes = read_fixture(names[i], "", &n);
-        uint8_t *expected = read_fixture(names[i], ".rgb", &n_expected);
+        uint8_t *expected = read_fixture(names[i], shown ? ".shown.rgb" : ".rgb", &n_expected);
         memcpy(size, expected, sizeof size);
-        if (!CHECK_EQUAL(image_decode(&image, bytes, n, &e), STATUS_OK))
+        if (!CHECK_EQUAL(image_decode(&image, bytes, n, rule, &e), STATUS_OK))
             printf("    %s: %s\n", names[i], e.text);
         else if (CHECK_EQUAL(image.width, size[0]) && CHECK_EQUAL(image.height, size[1])) {
             if (!CHECK_TRUE(!memcmp(image.pixels, expected + 8, n_expected - 8)))
-                printf("    %s: pixels differ\n", names[i]);
+                printf("    %s: pixels differ, rule %d\n", names[i], (int)rule);
         }
         free(bytes);
         free(expected);
@@ -62,7 +94,7 @@ static void test_cuts(void) {
             struct error e;
             uint8_t *copy = malloc(cut + 1); /* exact size, for the address sanitizer */
             memcpy(copy, bytes, cut);
-            enum status rc = image_decode(&image, copy, cut, &e);
+            enum status rc = image_decode(&image, copy, cut, IMAGE_RGB_PILLOW, &e);
             n_accepted += rc != STATUS_BAD_DATA;
             free(copy);
         }
@@ -75,7 +107,7 @@ static void test_cuts(void) {
 static void expect_bad(uint8_t *bytes, size_t n, const char *text) {
     struct image image = {0};
     struct error e = {0};
-    CHECK_EQUAL(image_decode(&image, bytes, n, &e), STATUS_BAD_DATA);
+    CHECK_EQUAL(image_decode(&image, bytes, n, IMAGE_RGB_PILLOW, &e), STATUS_BAD_DATA);
     if (!CHECK_TRUE(strstr(e.text, text) != NULL)) printf("    message \"%s\"\n", e.text);
     CHECK_EQUAL(image.width, 0);
     image_release(&image);
@@ -101,7 +133,7 @@ static void test_refusals(void) {
     png[n - 20] ^= 1;
     expect_bad(png, n, "wrong CRC");
     png[n - 20] ^= 1;
-    set_png_width(png, 20000);
+    set_png_width(png, 70000);
     expect_bad(png, n, "too large");
     set_png_width(png, 16000); /* allowed, but the file cannot hold it */
     expect_bad(png, n, "16000 x 22 pixels in");
@@ -128,9 +160,12 @@ static void test_refusals(void) {
     expect_bad(jpeg, n, "jpeg: ");
     free(jpeg);
 
-    jpeg = read_fixture("cmyk.jpg", "", &n);
-    expect_bad(jpeg, n, "CMYK");
-    free(jpeg);
+    uint8_t *bmp = read_fixture("rgb_565.bmp", "", &n);
+    bmp[54] = 1;
+    expect_bad(bmp, n, "masks F801, 7E0, 1F");
+    bmp[30] = 1;
+    expect_bad(bmp, n, "found coding 1 of 16 bits");
+    free(bmp);
 
     expect_bad((uint8_t *)"", 0, "unknown format in 0 bytes");
     expect_bad((uint8_t *)"GIF89a.........", 15, "unknown format");
@@ -138,7 +173,8 @@ static void test_refusals(void) {
 }
 
 int main(void) {
-    test_pixels();
+    test_pixels(IMAGE_RGB_PILLOW);
+    test_pixels(IMAGE_RGB_SHOWN);
     test_cuts();
     test_refusals();
     return check_report();
