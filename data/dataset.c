@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "data/shard_list.h"
+#include "data/shard_sizes.h"
 #include "pipeline/base/file.h"
 #include "pipeline/base/hash.h"
 #include "pipeline/base/json.h"
@@ -91,24 +92,56 @@ static void count_shard(struct dataset *d, const struct index *index) {
     }
 }
 
+struct numbered_name {
+    uint64_t hash;
+    int shard;
+};
+
+static int compare_names(const void *a, const void *b) {
+    const struct numbered_name *x = a, *y = b;
+    if (x->hash != y->hash) return x->hash < y->hash ? -1 : 1;
+    return x->shard - y->shard;
+}
+
+/* The start of every sample's id: a hash of source, base name of the shard and, for the second and
+ * further shards of one name (from other folders), its number among them. */
+static enum status seed_ids(struct dataset *d, const struct shard_list *list, struct error *e) {
+    struct numbered_name *name = malloc((size_t)list->n * sizeof *name);
+    if (!name) return fail(e, STATUS_NO_MEMORY, "no memory for %d shards", list->n);
+    for (int i = 0; i < list->n; i++) {
+        const char *base = file_base_name(list->path[i]);
+        d->shard[i].id_seed = hash_64(base, strlen(base), hash_text(d->name));
+        name[i] = (struct numbered_name){d->shard[i].id_seed, i};
+    }
+    qsort(name, (size_t)list->n, sizeof *name, compare_names);
+    for (int i = 1, number = 0; i < list->n; i++) {
+        number = name[i].hash == name[i - 1].hash ? number + 1 : 0;
+        uint64_t *seed = &d->shard[name[i].shard].id_seed;
+        if (number) *seed = hash_64(&number, sizeof number, *seed);
+    }
+    free(name);
+    return STATUS_OK;
+}
+
 static enum status open_shards(struct dataset *d, const struct shard_list *list,
                                const struct dataset_source *source, struct error *e) {
     enum status rc = STATUS_OK;
+    struct shard_sizes sizes = {0};
     CHECK(list->n > 0);
     d->n_shards = list->n;
     d->shard = calloc((size_t)list->n, sizeof *d->shard);
     d->first = calloc((size_t)list->n + 1, sizeof *d->first);
     if (!d->shard || !d->first)
         return fail(e, STATUS_NO_MEMORY, "no memory for %d shards", list->n);
+    TRY(seed_ids(d, list, e));
     for (int i = 0; i < list->n; i++) {
         struct dataset_shard *s = &d->shard[i];
         TRY(copy_text(&s->path, list->path[i], e));
-        const char *base = file_base_name(s->path);
-        s->id_seed = hash_64(base, strlen(base), hash_text(d->name));
         TRY((source->look_only ? index_look : index_open)(&s->index, s->path, source->cache, e));
         if (s->index.built)
             log_info("%s: indexed %s (%d of %d): %lld samples", d->name, s->path, i + 1, list->n,
                      (long long)s->index.n_samples);
+        TRY(shard_sizes_check(&sizes, s->path, (int64_t)s->index.n_samples, e));
         if (list->n <= OPEN_SHARDS_MAX) TRY(file_open(&s->file, s->path, e));
         count_shard(d, &s->index);
         d->first[i + 1] = d->counts.samples;
@@ -116,6 +149,7 @@ static enum status open_shards(struct dataset *d, const struct shard_list *list,
     }
     d->counts.shards = list->n;
 done:
+    shard_sizes_release(&sizes);
     return rc;
 }
 

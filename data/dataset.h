@@ -2,7 +2,7 @@
  *
  * Sample i is the i-th of all shards in the order of the list. Its id is a hash of (source name,
  * base name of the shard, key): stable when shards are added or moved, and different for shards
- * that count their keys from zero each. A dataset is read-only after dataset_open, so threads may
+ * that count their keys from zero each, also for shards of one name in several folders. A dataset is read-only after dataset_open, so threads may
  * share it; each brings its own dataset_memory.
  *
  * Errors of reads: BAD_DATA is about content (missing member, wrong CRC, no picture) and costs the
@@ -35,8 +35,8 @@ struct dataset_source {
 
 struct dataset;
 
-/* Opens, indexing what is not indexed. Errors: those of shard_list_expand and index_open; NOT_FOUND
- * counts the missing shards and names the first. */
+/* Opens, indexing what is not indexed. Errors: those of shard_list_expand, index_open and
+ * shard_sizes_check; NOT_FOUND counts the missing shards and names the first. */
 enum status dataset_open(struct dataset **out, const struct dataset_source *source,
                          struct error *e);
 void dataset_close(struct dataset **d);

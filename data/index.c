@@ -1,5 +1,6 @@
 #include "data/index.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -284,8 +285,8 @@ static bool index_valid(const struct index *index) {
     return true;
 }
 
-/* True if the file at path is a whole index of a shard with this size and time. */
-static bool index_read(struct index *out, const char *path, uint64_t size, int64_t time) {
+/* True if the file at path is a whole index. */
+static bool read_whole(struct index *out, const char *path) {
     struct header h;
     struct index index = {0};
     char *bytes = NULL;
@@ -296,8 +297,8 @@ static bool index_read(struct index *out, const char *path, uint64_t size, int64
     if (n < INDEX_HEADER) goto done;
     memcpy(&h, bytes, sizeof h);
     if (memcmp(h.magic, magic, sizeof magic) != 0 || h.version != INDEX_VERSION ||
-        h.shard_size != size || h.shard_time != time || h.n_samples > n || h.n_members > n ||
-        h.n_strings > n || h.crc != hash_crc32c(0, bytes + 16, n - 16))
+        h.n_samples > n || h.n_members > n || h.n_strings > n ||
+        h.crc != hash_crc32c(0, bytes + 16, n - 16))
         goto done;
     index = (struct index){.shard_size = h.shard_size,
                            .shard_time = h.shard_time,
@@ -315,6 +316,14 @@ done:
     else
         free(bytes);
     return good;
+}
+
+/* True if it is one of a shard with this size and time. */
+static bool index_read(struct index *out, const char *path, uint64_t size, int64_t time) {
+    if (!read_whole(out, path)) return false;
+    if (out->shard_size == size && out->shard_time == time) return true;
+    index_release(out);
+    return false;
 }
 
 /* Where the index may be: beside the shard, or in the cache under a name made of the whole path. */
@@ -379,10 +388,41 @@ done:
     return rc;
 }
 
+enum status index_kept(struct index *out, const char *path, const char *cache, struct error *e) {
+    enum status rc = STATUS_OK;
+    char at[FILE_PATH_MAX];
+    *out = (struct index){0};
+    TRY(index_path(at, path, NULL, e));
+    if (read_whole(out, at)) goto done;
+    if (cache) TRY(index_path(at, path, cache, e));
+    if (!cache || !read_whole(out, at))
+        rc = fail(e, STATUS_NOT_FOUND, "%.300s: no index of it is kept", path);
+done:
+    return rc;
+}
+
+/* A shard that is another than it was is worth a word: if it lost samples and ends properly, only
+ * the old index knows. */
+static void warn_changed(const struct index *index, const char *path, const char *cache) {
+    struct index old = {0};
+    if (index_kept(&old, path, cache, NULL) != STATUS_OK) return;
+    if (old.digest != index->digest)
+        log_warning("%s: changed since it was indexed: %" PRIu64 " samples, now %" PRIu64, path,
+                    old.n_samples, index->n_samples);
+    index_release(&old);
+}
+
 enum status index_open(struct index *out, const char *path, const char *cache, struct error *e) {
     bool found;
-    const enum status rc = find(out, &found, path, cache, e);
-    return rc == STATUS_OK && !found ? index_rebuild(out, path, cache, e) : rc;
+    enum status rc = STATUS_OK;
+    TRY(find(out, &found, path, cache, e));
+    if (found) goto done;
+    TRY(index_build(out, path, e));
+    warn_changed(out, path, cache);
+    rc = index_write(out, path, cache, e);
+    if (rc != STATUS_OK) index_release(out);
+done:
+    return rc;
 }
 
 enum status index_look(struct index *out, const char *path, const char *cache, struct error *e) {

@@ -66,6 +66,9 @@ enum status index_look(struct index *out, const char *path, const char *cache, s
 enum status index_build(struct index *out, const char *path, struct error *e);
 /* Builds and writes it whatever is there. */
 enum status index_rebuild(struct index *out, const char *path, const char *cache, struct error *e);
+/* The index that is there, whatever has become of the shard since it was written: it says what a
+ * damaged shard has lost. NOT_FOUND when there is none that is whole. */
+enum status index_kept(struct index *out, const char *path, const char *cache, struct error *e);
 void index_release(struct index *index);
 
 const char *index_key(const struct index *index, uint64_t sample);

@@ -6,8 +6,10 @@
 
 #include "data/dataset.h"
 #include "data/index.h"
+#include "data/shard.h"
 #include "data/shard_list.h"
 #include "pipeline/base/file.h"
+#include "pipeline/base/hash.h"
 #include "pipeline/base/text.h"
 #include "pipeline/base/thread.h"
 #include "pipeline/cli/cmd_shards.h"
@@ -24,7 +26,7 @@ struct totals {
 struct block {
     const struct dataset *dataset;
     int64_t first;
-    bool want_captions;
+    bool want_pictures, want_captions;
     struct dataset_memory *memory;     /* (workers) */
     struct dataset_captions *captions; /* (workers) */
     char problem[BLOCK][PROBLEM_BYTES];
@@ -37,7 +39,8 @@ static void check_sample(void *context, int64_t item, int worker) {
     struct dataset_memory *memory = &b->memory[worker];
     const int64_t i = b->first + item;
     b->problem[item][0] = '\0';
-    b->bad_picture[item] = dataset_picture(b->dataset, i, memory, &e) != STATUS_OK;
+    b->bad_picture[item] =
+        b->want_pictures && dataset_picture(b->dataset, i, memory, &e) != STATUS_OK;
     if (b->bad_picture[item]) snprintf(b->problem[item], PROBLEM_BYTES, "%s", e.text);
     b->bad_caption[item] = b->want_captions && dataset_captions(&b->captions[worker], b->dataset, i,
                                                                 memory, &e) != STATUS_OK;
@@ -61,51 +64,134 @@ static void check_samples(struct block *b, struct thread_pool *pool, struct tota
     totals->samples += n;
 }
 
-/* A fresh scan against what the index says, for bytes that changed with their time kept. */
-static enum status check_bytes(const char *path, const char *cache, struct error *e) {
-    enum status rc = STATUS_OK;
-    struct index fresh = {0}, kept = {0};
-    TRY(index_build(&fresh, path, e));
-    TRY(index_open(&kept, path, cache, e));
-    if (kept.digest != fresh.digest)
-        rc = fail(
-            e, STATUS_BAD_DATA,
-            "%s: changed since it was indexed; get it again, or accept it with: sapwood shards "
-            "index --force %s",
-            path, path);
-done:
-    index_release(&fresh);
-    index_release(&kept);
-    return rc;
+/* What is wrong with a sample's bytes in the file; NULL: nothing. */
+static const char *find_damage(const struct index *kept, uint64_t sample, const struct file *file,
+                               uint64_t size) {
+    const struct index_sample *s = &kept->sample[sample];
+    char bytes[1 << 14];
+    for (uint32_t i = 0; i < s->n_members; i++) {
+        const struct index_member *m = &kept->member[s->member + i];
+        uint32_t crc = 0;
+        if (m->offset > size || m->size > size - m->offset) return "cut off";
+        for (uint64_t done = 0, n; done < m->size; done += n) {
+            n = m->size - done < sizeof bytes ? m->size - done : sizeof bytes;
+            if (file_pread(file, bytes, n, m->offset + done, NULL)) return "cannot be read";
+            crc = hash_crc32c(crc, bytes, n);
+        }
+        if (crc != m->crc) return "changed";
+    }
+    return NULL;
 }
 
-static void check_shard(const char *path, struct dataset_source *source, bool captions,
-                        struct block *b, struct thread_pool *pool, struct totals *totals) {
+/* Names what a damaged shard has lost since its index was written. */
+static void list_lost(const char *path, const struct index *kept, struct totals *totals) {
+    struct file *file = NULL;
+    struct error e;
+    uint64_t size = 0;
+    int64_t n_lost = 0;
+    if (file_open(&file, path, &e) == STATUS_OK && file_size(file, &size, &e) != STATUS_OK)
+        file_destroy(&file);
+    for (uint64_t i = 0; file && i < kept->n_samples; i++) {
+        const char *damage = find_damage(kept, i, file, size);
+        if (!damage) continue;
+        printf("%s: %s: %s\n", file_base_name(path), index_key(kept, i), damage);
+        n_lost++;
+    }
+    if (file)
+        printf("%s: %" PRId64 " of %" PRIu64 " samples lost or changed since it was indexed\n",
+               file_base_name(path), n_lost, kept->n_samples);
+    totals->samples += (int64_t)kept->n_samples;
+    totals->bad_samples += n_lost;
+    file_destroy(&file);
+}
+
+/* What can be said of a damaged shard that was never indexed. */
+struct whole_part {
+    char key[SHARD_NAME_MAX];
+    int64_t n_samples;
+};
+
+static enum status count_key(void *context, const struct shard_member *m, struct error *e) {
+    struct whole_part *p = context;
+    size_t n;
+    const char *extension;
+    (void)e;
+    if (!shard_split(m->name, &n, &extension)) return STATUS_OK;
+    if (p->n_samples && strlen(p->key) == n && !strncmp(p->key, m->name, n)) return STATUS_OK;
+    snprintf(p->key, sizeof p->key, "%.*s", (int)n, m->name);
+    p->n_samples++;
+    return STATUS_OK;
+}
+
+static void count_whole(const char *path) {
+    struct whole_part p = {0};
+    struct error ignored;
+    if (shard_scan(path, count_key, &p, &ignored) == STATUS_OK || !p.n_samples) return;
+    printf("%s: %" PRId64 " sample%s before the damage, the last is %s, perhaps not whole; how many "
+           "follow is not known without an index\n",
+           file_base_name(path), p.n_samples, text_plural(p.n_samples), p.key);
+}
+
+/* A fresh scan, and against what the index says, for bytes that changed with their time kept.
+ * False when the shard cannot be used. */
+static bool check_bytes(const char *path, const char *cache, struct totals *totals) {
+    struct index fresh = {0}, kept = {0};
+    struct error e, ignored;
+    bool is_good = index_build(&fresh, path, &e) == STATUS_OK;
+    const bool has_kept = index_kept(&kept, path, cache, &ignored) == STATUS_OK;
+    if (is_good && has_kept && kept.shard_size == fresh.shard_size &&
+        kept.shard_time == fresh.shard_time && kept.digest != fresh.digest) {
+        fail(&e, STATUS_BAD_DATA,
+             "%s: changed since it was indexed; get it again, or accept it with: sapwood shards "
+             "index --force %s",
+             path, path);
+        is_good = false;
+    }
+    if (!is_good) {
+        printf("%s\n", e.text);
+        if (has_kept)
+            list_lost(path, &kept, totals);
+        else
+            count_whole(path);
+    }
+    index_release(&fresh);
+    index_release(&kept);
+    return is_good;
+}
+
+static void check_shard(const char *path, struct dataset_source *source, bool pictures,
+                        bool captions, struct block *b, struct thread_pool *pool,
+                        struct totals *totals) {
     struct dataset *d = NULL;
     struct error e;
     totals->shards++;
     source->shards = path;
-    if (check_bytes(path, source->cache, &e) != STATUS_OK ||
-        dataset_open(&d, source, &e) != STATUS_OK) {
+    if (!check_bytes(path, source->cache, totals)) {
+        totals->bad_shards++;
+        return;
+    }
+    if (dataset_open(&d, source, &e) != STATUS_OK) {
         totals->bad_shards++;
         printf("%s\n", e.text);
         return;
     }
     const struct dataset_counts counts = dataset_counts(d);
-    if (!counts.pictures || (captions && !counts.captions && !counts.labels)) {
+    const bool lacks_pictures = pictures && !counts.pictures;
+    if (lacks_pictures || (captions && !counts.captions && !counts.labels)) {
         struct text found = {0};
         dataset_extensions(d, &found);
         printf("%s: no sample has a %s; found members %s\n", path,
-               counts.pictures ? "caption (txt)" : "picture (jpg, jpeg, png, webp)",
+               lacks_pictures ? "picture (jpg, jpeg, png, webp)" : "caption (txt)",
                text_string(&found));
         text_release(&found);
         totals->bad_shards++;
         totals->samples += counts.samples;
         totals->bad_samples += counts.samples;
-        totals->pictures += counts.samples - counts.pictures;
+        totals->pictures += pictures ? counts.samples - counts.pictures : 0;
         totals->captions += captions ? counts.samples - counts.captions : 0;
     } else {
         b->dataset = d;
+        b->want_pictures = pictures;
         b->want_captions = captions && counts.captions > 0;
         check_samples(b, pool, totals);
     }
@@ -126,7 +212,8 @@ static enum status print_totals(const struct totals *t, struct error *e) {
 
 enum status cmd_shards_check(int argc, char **argv, struct error *e) {
     enum status rc = STATUS_OK;
-    const char *spec = NULL, *captions = "txt";
+    const char *spec = NULL, *pictures = "any", *captions = "txt";
+    static const char *const picture_choices[] = {"any", "none", NULL};
     static const char *const caption_choices[] = {"txt", "none", NULL};
     int64_t n_threads = 0;
     struct dataset_source source = {.name = "check"};
@@ -139,8 +226,10 @@ enum status cmd_shards_check(int argc, char **argv, struct error *e) {
         {"SHARDS", OPTION_PLACE, &spec, .required = true,
          .help = "shards: paths with {000..012} braces, joined by ::, a folder, or a list in a "
                  ".txt file"},
+        {"pictures", OPTION_CHOICE, &pictures, .choices = picture_choices,
+         .help = "what must be a picture; none: shards of texts"},
         {"captions", OPTION_CHOICE, &captions, .choices = caption_choices,
-         .help = "what must be a caption; none: pictures only"},
+         .help = "what must be a caption; none: shards of pictures"},
         {"threads", OPTION_INT, &n_threads, .min = 0, .max = 256, .help = "0: all processors"},
         {"cache", OPTION_TEXT, &source.cache, .argument = "DIR",
          .help = "where indices go when a shard's folder cannot be written"},
@@ -149,7 +238,9 @@ enum status cmd_shards_check(int argc, char **argv, struct error *e) {
     TRY(options_parse(&(struct options){.command = "shards check",
                                         .summary = "Reads every byte, decodes every picture and "
                                                    "names each shard and sample that cannot be "
-                                                   "used. Exit code 3 when there is one.",
+                                                   "used. Of a damaged shard its index tells "
+                                                   "which samples are lost. Exit code 3 when "
+                                                   "something is wrong.",
                                         OPTIONS(table)},
                       argc, argv, e));
     TRY(shard_list_expand(&list, spec, e));
@@ -162,7 +253,8 @@ enum status cmd_shards_check(int argc, char **argv, struct error *e) {
         goto done;
     }
     for (int i = 0; i < list.n; i++)
-        check_shard(list.path[i], &source, strcmp(captions, "none") != 0, block, pool, &totals);
+        check_shard(list.path[i], &source, strcmp(pictures, "none") != 0,
+                    strcmp(captions, "none") != 0, block, pool, &totals);
     rc = print_totals(&totals, e);
 done:
     for (int i = 0; i < workers; i++) {

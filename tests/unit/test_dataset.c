@@ -187,6 +187,105 @@ static void test_to_rgb(void) {
     fixture_tar_release(&tar);
 }
 
+static void add_sample(struct fixture_tar *tar, const char *key, const char *caption) {
+    char name[64];
+    snprintf(name, sizeof name, "%s.json", key);
+    fixture_tar_text(tar, name, "{}");
+    snprintf(name, sizeof name, "%s.txt", key);
+    fixture_tar_text(tar, name, caption);
+}
+
+static void write_tar(const char *path, struct fixture_tar *tar) {
+    fixture_tar_end(tar);
+    fixture_write(path, tar->bytes, tar->n);
+    fixture_tar_release(tar);
+}
+
+/* A folder as img2dataset leaves it: shards in the order of their names, keys with gaps, other files
+ * beside them. The last key of a shard is the first of the next: they are two samples. */
+static void test_img2dataset_folder(void) {
+    const char *place = fixture_folder();
+    static const char *const keys[] = {"000000000", "000000003", "000010001", "000010001", "x"};
+    struct fixture_tar tar = {0};
+    struct dataset *d;
+    struct error e = {0};
+    add_sample(&tar, keys[3], "third");
+    add_sample(&tar, keys[4], "fourth");
+    write_tar(fixture_path(place, "00002.tar"), &tar);
+    add_sample(&tar, keys[0], "zeroth");
+    fixture_tar_add(&tar, "000000001.txt", '2', "", 0); /* a link is no member */
+    fixture_tar_text(&tar, "__extra.meta__", "no sample");
+    add_sample(&tar, keys[1], "first");
+    add_sample(&tar, keys[2], "second");
+    write_tar(fixture_path(place, "00000.tar"), &tar);
+    fixture_write(fixture_path(place, "00000.parquet"), "PAR1", 4);
+    fixture_write(fixture_path(place, "00000_stats.json"), "{\"count\": 9, \"successes\": 3}", 30);
+    const struct dataset_source source = {.name = "laion", .shards = place};
+    if (!CHECK_EQUAL(dataset_open(&d, &source, &e), STATUS_OK)) {
+        fprintf(stderr, "%s\n", e.text);
+        return;
+    }
+    CHECK_EQUAL(dataset_counts(d).shards, 2);
+    CHECK_EQUAL(dataset_counts(d).samples, 5);
+    CHECK_EQUAL(dataset_counts(d).damaged, 0);
+    for (int i = 0; i < 5; i++) CHECK_TEXT(dataset_sample(d, i).key, keys[i]);
+    CHECK_TRUE(dataset_sample(d, 2).id != dataset_sample(d, 3).id);
+    dataset_close(&d);
+}
+
+/* Shards of one name and keys in two folders of one source. */
+static void test_equal_names(void) {
+    const char *a = fixture_folder(), *b = fixture_folder();
+    char shards[2 * FIXTURE_PATH_MAX + 4];
+    struct fixture_tar tar = {0};
+    struct dataset *d;
+    struct error e;
+    add_sample(&tar, "0", "a");
+    write_tar(fixture_path(a, "0.tar"), &tar);
+    add_sample(&tar, "0", "b");
+    write_tar(fixture_path(b, "0.tar"), &tar);
+    snprintf(shards, sizeof shards, "%s::%s", a, b);
+    const struct dataset_source both = {.name = "n", .shards = shards};
+    const struct dataset_source one = {.name = "n", .shards = a};
+    CHECK_EQUAL(dataset_open(&d, &both, &e), STATUS_OK);
+    const uint64_t first = dataset_sample(d, 0).id;
+    CHECK_TRUE(dataset_sample(d, 1).id != first);
+    dataset_close(&d);
+    CHECK_EQUAL(dataset_open(&d, &one, &e), STATUS_OK);
+    CHECK_TRUE(dataset_sample(d, 0).id == first);
+    dataset_close(&d);
+}
+
+static void sizes_are(const char *place, const char *json, enum status status, const char *said) {
+    struct dataset *d;
+    struct error e = {0};
+    const struct dataset_source source = {.name = "sized", .shards = place};
+    fixture_write(fixture_path(place, "sizes.json"), json, strlen(json));
+    CHECK_EQUAL(dataset_open(&d, &source, &e), status);
+    if (!CHECK_TRUE(strstr(e.text, said) != NULL)) fprintf(stderr, "    said: %s\n", e.text);
+    dataset_close(&d);
+}
+
+static void test_sizes(void) {
+    const char *place = fixture_folder();
+    struct fixture_tar tar = {0};
+    for (int shard = 0; shard < 3; shard++) {
+        char name[16];
+        for (int i = 0; i <= shard; i++) {
+            snprintf(name, sizeof name, "%d", i);
+            add_sample(&tar, name, "x");
+        }
+        snprintf(name, sizeof name, "%d.tar", shard);
+        write_tar(fixture_path(place, name), &tar);
+    }
+    sizes_are(place, "{\"0.tar\": 1, \"1.tar\": 2, \"2.tar\": 3, \"9.tar\": 7}", STATUS_OK, "");
+    sizes_are(place, "{\"2.tar\": 3, \"0.tar\": 1}", STATUS_OK, "");
+    sizes_are(place, "{\"2.tar\": 3, \"1.tar\": 1000, \"0.tar\": 1}", STATUS_BAD_DATA,
+              "1.tar: 2 samples; expected 1000 as sizes.json");
+    sizes_are(place, "{\"0.tar\": \"1\"}", STATUS_BAD_DATA, "sizes.json:1:11");
+    sizes_are(place, "[]", STATUS_BAD_DATA, "an object");
+}
+
 static void drop_is(const char *caption, float p, const char *expected) {
     struct text out = {0};
     struct random random = random_begin(1, RANDOM_CAPTION, 2, 3);
@@ -227,6 +326,9 @@ int main(void) {
     test_changed_bytes();
     test_missing_shards();
     test_to_rgb();
+    test_img2dataset_folder();
+    test_equal_names();
+    test_sizes();
     test_tag_dropout();
     return check_report();
 }
