@@ -371,6 +371,20 @@ enum status dataset_pixels(uint8_t *out, int size, const struct dataset *d, int6
     return resize_center_crop(out, size, &memory->picture, &memory->resize, e);
 }
 
+enum status dataset_file_pixels(uint8_t *out, int size, const char *path, enum image_rgb to_rgb,
+                                struct dataset_memory *memory, struct error *e) {
+    char *bytes = NULL;
+    size_t n;
+    enum status rc = file_read_all(&bytes, &n, path, IMAGE_BYTES_MAX, e);
+    if (rc != STATUS_OK) return rc; /* its text names the file */
+    rc = image_decode(&memory->picture, bytes, n, to_rgb, e);
+    if (rc == STATUS_OK)
+        rc = resize_center_crop(out, size, &memory->picture, &memory->resize, e);
+    if (rc != STATUS_OK) error_context(e, "%.300s", path);
+    free(bytes);
+    return rc;
+}
+
 /* The value of a field of the sample's json member; *document owns it. */
 static enum status read_field(const struct json **out, struct json_document **document,
                               const struct place *p, const char *field,

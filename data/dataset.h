@@ -83,6 +83,9 @@ enum status dataset_picture(const struct dataset *d, int64_t i, struct dataset_m
 /* The evaluation transform: out (size, size, 3). */
 enum status dataset_pixels(uint8_t *out, int size, const struct dataset *d, int64_t i,
                            struct dataset_memory *memory, struct error *e);
+/* The same of a picture file that is in no shard: NOT_FOUND when it is not there. */
+enum status dataset_file_pixels(uint8_t *out, int size, const char *path, enum image_rgb to_rgb,
+                                struct dataset_memory *memory, struct error *e);
 enum status dataset_label(int64_t *out, const struct dataset *d, int64_t i,
                           struct dataset_memory *memory, struct error *e);
 

@@ -61,8 +61,8 @@ static enum status build(const struct encoder *n, struct graph *g, int bucket, s
     const int rows = rows_per_slice(n);
     const struct tensor t = tensor_make(TENSOR_I32, 1, (int64_t[]){rows});
     int result = tower_pool(&b, c->tower, tokens, graph_input(g, "index", t, index));
-    if (c->result == ENCODER_FEATURES)
-        result = normalize_call(g, tower_project(&b, c->tower, result));
+    if (c->result != ENCODER_TOKENS) result = tower_project(&b, c->tower, result);
+    if (c->result == ENCODER_FEATURES) result = normalize_call(g, result);
     graph_place(g, result, features);
     if (c->view.gradients.buffer) {
         const struct tensor d = tensor_make(TENSOR_F32, 2, (int64_t[]){rows, n->row_width});
@@ -100,7 +100,7 @@ enum status encoder_create(struct encoder **out, struct backend *b,
     CHECK(config->n_slices > 0 && config->slice_samples > 0 && config->rows_per_sample > 0);
     n->config = *config;
     n->backend = b;
-    n->row_width = config->result == ENCODER_FEATURES ? a->joint : a->tower[config->tower].width;
+    n->row_width = config->result == ENCODER_TOKENS ? a->tower[config->tower].width : a->joint;
     const int64_t sample_bytes = config->tower == TOWER_IMAGE
                                      ? (int64_t)a->image_size * a->image_size * 3
                                      : (int64_t)a->context * 4;

@@ -6,15 +6,15 @@
  * backward. Text is run at the length of the longest caption of the step, rounded up to a bucket;
  * a program is compiled for a bucket when it is first needed.
  *
- * Rows: ENCODER_FEATURES gives one row of `joint` numbers of length 1 per sample; ENCODER_TOKENS
- * gives rows_per_sample rows of the tower's width, after the final norm, for chosen tokens. */
+ * Rows: ENCODER_FEATURES gives one row of `joint` numbers of length 1 per sample;
+ * ENCODER_RAW_FEATURES the same before it is scaled to length 1; ENCODER_TOKENS gives rows_per_sample rows of the tower's width, after the final norm, for chosen tokens. */
 #ifndef MODELS_ENCODER_H
 #define MODELS_ENCODER_H
 
 #include "models/program.h"
 #include "models/towers.h"
 
-enum encoder_result { ENCODER_FEATURES, ENCODER_TOKENS };
+enum encoder_result { ENCODER_FEATURES, ENCODER_RAW_FEATURES, ENCODER_TOKENS };
 enum { ENCODER_BUCKETS = 16 };
 
 struct encoder_config {
@@ -23,7 +23,7 @@ struct encoder_config {
     struct weights_view view; /* gradients.slice_stride: distance of two slices' gradients */
     enum encoder_result result;
     int n_slices, slice_samples;
-    int rows_per_sample; /* ENCODER_TOKENS; 1 with ENCODER_FEATURES */
+    int rows_per_sample; /* ENCODER_TOKENS; else 1 */
     int bucket_step;     /* text: lengths are rounded up to a multiple; 0: 8 */
 };
 

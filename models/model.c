@@ -246,14 +246,15 @@ done:
     return rc;
 }
 
-enum status model_base_digest(const struct model *m, char out[33], struct error *e) {
+enum status model_digest(const struct model *m, enum model_part part, char out[33],
+                         struct error *e) {
     enum status rc = STATUS_OK;
     struct hash_128 digest = {0};
     float *values = largest(m, e);
     if (!values) return STATUS_NO_MEMORY;
     for (int i = 0; i < m->parameters.n; i++) {
         const struct parameter *w = &m->parameters.list[i];
-        if (!is_base(w)) continue;
+        if (!is_in(w, part)) continue;
         TRY(model_read(m, i, m->student, values, e));
         digest = hash_128(w->name, strlen(w->name), digest.low ^ digest.high);
         digest = hash_128(values, (size_t)tensor_bytes(&w->tensor), digest.low ^ digest.high);

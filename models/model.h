@@ -55,8 +55,9 @@ enum status model_content(const struct model *m, enum model_part part,
                           struct safetensors_content *content, struct error *e);
 void model_content_release(struct safetensors_content *content);
 
-/* Digest of the base weights as they are on the device, name by name: 32 hex digits and a zero. */
-enum status model_base_digest(const struct model *m, char out[33], struct error *e);
+/* Digest of weights as they are on the device, name by name: 32 hex digits and a zero. */
+enum status model_digest(const struct model *m, enum model_part part, char out[33],
+                         struct error *e);
 
 /* Parameter i between device and host. slot: m->student or a copy with its layout; ignored for
  * frozen parameters. */

@@ -439,6 +439,23 @@ done:
     return rc;
 }
 
+enum status file_patch(const char *path, const void *bytes, size_t n, uint64_t offset,
+                       struct error *e) {
+    enum status rc = STATUS_OK;
+    struct file *f = NULL;
+    TRY(open_file(&f, path, NULL, O_WRONLY, "cannot open for writing", e));
+    if (lseek(f->fd, (off_t)offset, SEEK_SET) < 0) {
+        rc = system_error(e, path, "cannot seek");
+        goto done;
+    }
+    TRY(file_write(f, bytes, n, e));
+    TRY(file_sync(f, e));
+    TRY(file_close(&f, e));
+done:
+    file_destroy(&f);
+    return rc;
+}
+
 enum status file_sync_folder(const char *path, struct error *e) {
     enum status rc = STATUS_OK;
     struct file *f = NULL;

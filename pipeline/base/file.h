@@ -92,6 +92,9 @@ enum status file_remove(const char *path, struct error *e);
 enum status file_remove_tree(const char *path, struct error *e);
 /* Cuts a file to size bytes and syncs it; BAD_DATA when it is shorter. */
 enum status file_cut(const char *path, uint64_t size, struct error *e);
+/* Writes over n bytes in the middle of an existing file and syncs it. */
+enum status file_patch(const char *path, const void *bytes, size_t n, uint64_t offset,
+                       struct error *e);
 /* Makes renames and new names in a folder durable. */
 enum status file_sync_folder(const char *path, struct error *e);
 

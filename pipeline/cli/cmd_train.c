@@ -1,10 +1,10 @@
 /* sapwood train: runs a recipe. */
 #include "pipeline/base/file.h"
 #include "pipeline/base/log.h"
-#include "pipeline/base/stop.h"
 #include "pipeline/cli/cmd_plan.h"
 #include "pipeline/cli/command_list.h"
 #include "pipeline/cli/options.h"
+#include "pipeline/cli/signals.h"
 #include "pipeline/train/trainer.h"
 
 #include <signal.h>
@@ -13,12 +13,6 @@
 #include <unistd.h>
 
 static volatile sig_atomic_t save_signals;
-
-/* The first signal asks for a checkpoint and the end; the second one ends at once. */
-static void on_signal(int number) {
-    if (stop_is_requested()) _exit(128 + number);
-    stop_request();
-}
 
 static void on_save_signal(int number) {
     (void)number;
@@ -34,13 +28,9 @@ static void on_stall(const char *text) {
     _exit(status_exit_code(STATUS_STALLED));
 }
 
-static void catch_signals(void) {
-    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
-    struct sigaction action = {.sa_handler = on_signal};
+static void catch_save_signal(void) {
+    struct sigaction action = {.sa_handler = on_save_signal};
     sigemptyset(&action.sa_mask);
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
-        sigaction(numbers[i], &action, NULL);
-    action.sa_handler = on_save_signal;
     sigaction(SIGUSR2, &action, NULL);
 }
 
@@ -80,7 +70,8 @@ enum status command_train(int argc, char **argv, struct error *e) {
         TRY(cmd_plan_print(r, run ? run : folder, e));
         goto done;
     }
-    catch_signals();
+    signals_catch();
+    catch_save_signal();
     const struct trainer_options o = {
         .recipe = r,
         .run = run ? run : folder,

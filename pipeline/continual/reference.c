@@ -68,7 +68,7 @@ static enum status make_key(const struct reference_cache *c, const struct kept *
     enum status rc = STATUS_OK;
     const struct architecture *a = &c->config.model->architecture;
     char weights[33];
-    TRY(model_base_digest(c->config.model, weights, e));
+    TRY(model_digest(c->config.model, MODEL_BASE, weights, e));
     text_printf(key, "format %d; weights %s; %s tower; %s; slices of %d; device %s; limit %" PRId64,
                 FORMAT, weights, tower_words[k->tower], a->quick_gelu ? "quick_gelu" : "gelu",
                 c->config.slice_samples, c->config.backend->fingerprint, k->limit);

@@ -13,6 +13,7 @@ struct embedder {
     struct weights_view view;
     int slice_samples, n_slices;
     int64_t block; /* samples */
+    bool is_raw;
     struct encoder *encoder[TOWER_COUNT];
     float *features; /* (block, width) */
     /* pictures */
@@ -60,6 +61,11 @@ void embedder_destroy(struct embedder **embedder) {
     *embedder = NULL;
 }
 
+void embedder_set_raw(struct embedder *m) {
+    CHECK(!m->encoder[TOWER_IMAGE] && !m->encoder[TOWER_TEXT]);
+    m->is_raw = true;
+}
+
 int embedder_width(const struct embedder *m) {
     return m->view.architecture->joint;
 }
@@ -69,7 +75,8 @@ static enum status want_encoder(struct embedder *m, enum tower tower, struct err
     const struct encoder_config c = {.name = tower == TOWER_IMAGE ? "pictures" : "texts",
                                      .tower = tower,
                                      .view = m->view,
-                                     .result = ENCODER_FEATURES,
+                                     .result = m->is_raw ? ENCODER_RAW_FEATURES
+                                                         : ENCODER_FEATURES,
                                      .n_slices = m->n_slices,
                                      .slice_samples = m->slice_samples,
                                      .rows_per_sample = 1};
@@ -82,7 +89,6 @@ static enum status run_block(struct embedder *m, enum tower tower, int64_t n, st
     enum status rc = STATUS_OK;
     const struct encoder *encoder = m->encoder[tower];
     const int n_slices = (int)((n + m->slice_samples - 1) / m->slice_samples);
-    TRY(stop_check(tower == TOWER_IMAGE ? "features of pictures" : "features of texts", e));
     TRY(stop_check(tower == TOWER_IMAGE ? "features of pictures" : "features of texts", e));
     TRY(m->backend->table->run(m->backend, encoder_forward(encoder), n_slices, e));
     TRY(encoder_read(encoder, m->features, e));
@@ -99,7 +105,8 @@ struct decode_error {
 };
 
 struct decode {
-    const struct dataset *dataset;
+    embedder_read read;
+    const void *context;
     int64_t first;
     int size;
     size_t picture_bytes;
@@ -113,7 +120,7 @@ static void decode_one(void *context, int64_t item, int worker) {
     struct error e = {.status = STATUS_OK};
     uint8_t *pixels = d->pixels + (size_t)item * d->picture_bytes;
     const enum status rc =
-        dataset_pixels(pixels, d->size, d->dataset, d->first + item, &d->memory[worker], &e);
+        d->read(pixels, d->size, d->context, d->first + item, &d->memory[worker], &e);
     d->usable[item] = rc == STATUS_OK;
     if (rc == STATUS_OK) return;
     memset(pixels, 0, d->picture_bytes);
@@ -127,12 +134,13 @@ static void decode_one(void *context, int64_t item, int worker) {
     }
 }
 
-static enum status decode_block(struct embedder *m, const struct dataset *dataset, int64_t first,
-                                int64_t n, uint8_t *usable, struct error *e) {
+static enum status decode_block(struct embedder *m, embedder_read read, const void *context,
+                                int64_t first, int64_t n, uint8_t *usable, struct error *e) {
     enum status rc = STATUS_OK;
     const int n_threads = thread_pool_size(m->pool);
     const struct decode_error *worst = NULL;
-    struct decode d = {.dataset = dataset,
+    struct decode d = {.read = read,
+                       .context = context,
                        .first = first,
                        .size = m->view.architecture->image_size,
                        .picture_bytes = picture_bytes(m),
@@ -161,17 +169,16 @@ done:
     return rc;
 }
 
-enum status embedder_images(struct embedder *m, const struct dataset *d, int64_t first, int64_t n,
-                            float *features, uint8_t *usable, struct error *e) {
+enum status embedder_pictures(struct embedder *m, embedder_read read, const void *context,
+                              int64_t n, float *features, uint8_t *usable, struct error *e) {
     enum status rc = STATUS_OK;
     const size_t row_bytes = (size_t)embedder_width(m) * sizeof *features;
     TRY(want_decoder(m, e));
     TRY(want_encoder(m, TOWER_IMAGE, e));
     for (int64_t at = 0; at < n; at += m->block) {
         const int64_t here = n - at < m->block ? n - at : m->block;
-        if (n > m->block)
-            log_progress("%s: picture %lld of %lld", dataset_name(d), (long long)at, (long long)n);
-        TRY(decode_block(m, d, first + at, here, usable + at, e));
+        if (n > m->block) log_progress("picture %lld of %lld", (long long)at, (long long)n);
+        TRY(decode_block(m, read, context, at, here, usable + at, e));
         memset(m->pixels + (size_t)here * picture_bytes(m), 0,
                (size_t)(m->block - here) * picture_bytes(m));
         TRY(encoder_set_pixels(m->encoder[TOWER_IMAGE], m->pixels, NULL, e));
@@ -186,6 +193,23 @@ enum status embedder_images(struct embedder *m, const struct dataset *d, int64_t
     }
 done:
     return rc;
+}
+
+struct part {
+    const struct dataset *dataset;
+    int64_t first;
+};
+
+static enum status read_sample(uint8_t *out, int size, const void *context, int64_t i,
+                               struct dataset_memory *memory, struct error *e) {
+    const struct part *p = context;
+    return dataset_pixels(out, size, p->dataset, p->first + i, memory, e);
+}
+
+enum status embedder_images(struct embedder *m, const struct dataset *d, int64_t first, int64_t n,
+                            float *features, uint8_t *usable, struct error *e) {
+    const struct part part = {d, first};
+    return embedder_pictures(m, read_sample, &part, n, features, usable, e);
 }
 
 /* --- Texts --- */

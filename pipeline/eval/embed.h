@@ -7,6 +7,9 @@
  *
  * Between two blocks embedder_images and embedder_texts ask for stops (STOPPED).
  *
+ * Features have length 1 unless embedder_set_raw was called: then they are as the tower gives them,
+ * which is what open_clip's encode_image and encode_text return.
+ *
  * Texts with the same ids are encoded once, so their features are equal to the last bit. */
 #ifndef PIPELINE_EVAL_EMBED_H
 #define PIPELINE_EVAL_EMBED_H
@@ -31,14 +34,23 @@ enum status embedder_create(struct embedder **out, struct backend *b,
                             const struct weights_view *view, int slice_samples, int n_slices,
                             struct error *e);
 void embedder_destroy(struct embedder **m);
+/* Before the first features. */
+void embedder_set_raw(struct embedder *m);
 /* Numbers in a feature. */
 int embedder_width(const struct embedder *m);
 
-/* Samples [first, first + n) of a dataset by the evaluation transform: features (n, width), rows of
- * length 1. A sample whose picture is unusable (BAD_DATA) has usable 0 and a row of zeros; other
+/* Samples [first, first + n) of a dataset by the evaluation transform: features (n, width).
+ * A sample whose picture is unusable (BAD_DATA) has usable 0 and a row of zeros; other
  * errors end the call. */
 enum status embedder_images(struct embedder *m, const struct dataset *d, int64_t first, int64_t n,
                             float *features, uint8_t *usable, struct error *e);
+
+/* The same for pictures from elsewhere: read writes the evaluation transform of picture i into
+ * out (size, size, 3), called by several threads, each with a memory of its own. */
+typedef enum status (*embedder_read)(uint8_t *out, int size, const void *context, int64_t i,
+                                     struct dataset_memory *memory, struct error *e);
+enum status embedder_pictures(struct embedder *m, embedder_read read, const void *context,
+                              int64_t n, float *features, uint8_t *usable, struct error *e);
 
 /* The same for texts; one that the tokenizer refuses (BAD_DATA) has usable 0. */
 enum status embedder_texts(struct embedder *m, const struct tokenizer *tokenizer,

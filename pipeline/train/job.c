@@ -220,7 +220,7 @@ static enum status open_job(struct job *j, const struct recipe *r, const char *r
     TRY(open_terms(j, e));
     TRY(model_allocate(&j->model, j->backend, (uint64_t)r->seed, e));
     if (r->model.weights[0]) TRY(model_load(&j->model, r->model.weights, e));
-    TRY(model_base_digest(&j->model, j->base_digest, e));
+    TRY(model_digest(&j->model, MODEL_BASE, j->base_digest, e));
     TRY(learner_allocate(&j->learner, e));
     for (int i = 0; i < j->n_terms; i++)
         if (j->term[i]->class->prepare) TRY(j->term[i]->class->prepare(j->term[i], &j->learner, e));

@@ -442,13 +442,12 @@ done:
     return rc;
 }
 
-static enum status resolve_paths(struct recipe *r, const char *path, struct error *e) {
+static enum status resolve_paths(struct recipe *r, const char *from, struct error *e) {
     enum status rc = STATUS_OK;
-    char parent[FILE_PATH_MAX], folder[FILE_PATH_MAX];
+    char folder[FILE_PATH_MAX];
     struct recipe_stage *stage = (struct recipe_stage *)r->stages.item;
     struct evaluation_set *set = (struct evaluation_set *)r->evaluation.sets.item;
-    TRY(file_parent(parent, path, e));
-    TRY(file_absolute(folder, parent, e));
+    TRY(file_absolute(folder, from, e));
     if (text_ends_with(r->model.architecture, ".json"))
         TRY(resolve_path(r, &r->model.architecture, folder, e));
     TRY(resolve_path(r, &r->model.vocabulary, folder, e));
@@ -527,23 +526,64 @@ static enum status write_numbers(struct recipe *r, struct error *e) {
     return text_check(&r->numbers, e);
 }
 
-enum status recipe_read(struct recipe **out, const char *path, const char *const *settings,
-                        int n_settings, struct error *e) {
+/* From an opened source to values; folder: what its paths are relative to. */
+static enum status read_values(struct recipe *r, const char *folder, bool is_run,
+                               struct error *e) {
     enum status rc = STATUS_OK;
-    struct recipe *r = calloc(1, sizeof *r);
-    *out = NULL;
-    if (!r) return fail(e, STATUS_NO_MEMORY, "%s: no memory", path);
-    TRY(schema_open(&r->source, path, settings, n_settings, e));
     struct schema_source *source = r->source;
     rc = schema_read(source, &recipe_schema, r, e);
     r->source = source; /* schema_read clears the struct */
     TRY(rc);
     read_losses(r);
     TRY(read_adapters(r, e));
-    TRY(check(r, e));
+    if (is_run) TRY(check(r, e));
     TRY(write_numbers(r, e));
-    TRY(resolve_paths(r, path, e));
+    TRY(resolve_paths(r, folder, e));
 done:
+    return rc;
+}
+
+enum status recipe_read(struct recipe **out, const char *path, const char *const *settings,
+                        int n_settings, struct error *e) {
+    enum status rc = STATUS_OK;
+    char folder[FILE_PATH_MAX];
+    struct recipe *r = calloc(1, sizeof *r);
+    *out = NULL;
+    if (!r) return fail(e, STATUS_NO_MEMORY, "%s: no memory", path);
+    TRY(schema_open(&r->source, path, settings, n_settings, e));
+    TRY(file_parent(folder, path, e));
+    TRY(read_values(r, folder, true, e));
+done:
+    if (rc != STATUS_OK) recipe_destroy(&r);
+    *out = r;
+    return rc;
+}
+
+enum status recipe_of_weights(struct recipe **out, const char *weights, const char *architecture,
+                              const char *vocabulary, const char *const *settings, int n_settings,
+                              struct error *e) {
+    enum status rc = STATUS_OK;
+    struct json_writer w = {0};
+    struct recipe *r = calloc(1, sizeof *r);
+    *out = NULL;
+    if (!r) return fail(e, STATUS_NO_MEMORY, "%s: no memory", weights);
+    json_write_raw(&w, "{\"name\": \"weights\", \"stages\": [{\"name\": \"none\", \"steps\": 1}], "
+                       "\"model\": {\"train\": \"all\", \"weights\": ");
+    json_write_text(&w, weights);
+    if (architecture) {
+        json_write_raw(&w, ", \"architecture\": ");
+        json_write_text(&w, architecture);
+    }
+    if (vocabulary) {
+        json_write_raw(&w, ", \"vocabulary\": ");
+        json_write_text(&w, vocabulary);
+    }
+    json_write_raw(&w, "}}");
+    TRY(text_check(&w.text, e));
+    TRY(schema_parse(&r->source, text_string(&w.text), weights, settings, n_settings, e));
+    TRY(read_values(r, ".", false, e));
+done:
+    text_release(&w.text);
     if (rc != STATUS_OK) recipe_destroy(&r);
     *out = r;
     return rc;

@@ -120,6 +120,12 @@ struct recipe {
 /* Reads and checks a recipe; settings are "a.b=value" overrides. */
 enum status recipe_read(struct recipe **out, const char *path, const char *const *settings,
                         int n_settings, struct error *e);
+/* A recipe for a model that is only looked at: weights, with the architecture and the vocabulary
+ * that they do not say themselves (NULL: none given). Paths are relative to the working folder. It
+ * has no data. */
+enum status recipe_of_weights(struct recipe **out, const char *weights, const char *architecture,
+                              const char *vocabulary, const char *const *settings, int n_settings,
+                              struct error *e);
 void recipe_destroy(struct recipe **r);
 /* The resolved recipe as JSON. */
 enum status recipe_write(const struct recipe *r, struct text *out, struct error *e);

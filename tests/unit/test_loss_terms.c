@@ -297,7 +297,7 @@ static void test_frozen(void) {
     run_open(&r, settings);
     const struct model *m = &r.job.model;
     uint8_t *frozen = download(&r, m->frozen), *student = download(&r, m->student);
-    MUST(model_base_digest(m, before, &e));
+    MUST(model_digest(m, MODEL_BASE, before, &e));
     for (int i = 0; i < 5; i++) run_update(&r, 1e-3);
     uint8_t *frozen_after = download(&r, m->frozen), *student_after = download(&r, m->student);
     CHECK_TRUE(!memcmp(frozen, frozen_after, (size_t)m->frozen->bytes));
@@ -308,7 +308,7 @@ static void test_frozen(void) {
                                   (size_t)tensor_bytes(&p->tensor)) != 0;
         if (!CHECK_TRUE(moved)) printf("    %s was not trained\n", p->name);
     }
-    MUST(model_base_digest(m, after, &e));
+    MUST(model_digest(m, MODEL_BASE, after, &e));
     CHECK_TRUE(strlen(before) == 32 && strlen(after) == 32);
     free(frozen);
     free(student);

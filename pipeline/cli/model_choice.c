@@ -1,0 +1,70 @@
+#include "pipeline/cli/model_choice.h"
+
+#include "pipeline/base/file.h"
+#include "pipeline/base/text.h"
+#include "pipeline/train/checkpoint_list.h"
+
+#include <string.h>
+
+static bool is_in(const char *folder, const char *name) {
+    char path[FILE_PATH_MAX];
+    return file_join(path, folder, name, NULL) == STATUS_OK && file_exists(path);
+}
+
+enum model_kind model_choice_kind(const struct model_choice *c) {
+    if (file_is_folder(c->place))
+        return is_in(c->place, "recipe.resolved.json") ? MODEL_OF_RUN : MODEL_OF_WEIGHTS;
+    return text_ends_with(c->place, ".json") && !text_ends_with(c->place, ".index.json")
+               ? MODEL_OF_RECIPE
+               : MODEL_OF_WEIGHTS;
+}
+
+static enum status refuse(const char *option, const char *what, const struct model_choice *c,
+                          struct error *e) {
+    return fail(e, STATUS_BAD_ARG, "--%s goes with %s; %s is none", option, what, c->place);
+}
+
+/* What a run has trained: its last weights, or those of its newest checkpoint. */
+static enum status find_trained(char out[FILE_PATH_MAX], const char *run, struct error *e) {
+    enum status rc = STATUS_OK;
+    struct checkpoint_list list = {0};
+    char folder[FILE_PATH_MAX];
+    TRY(file_join(folder, run, "weights", e));
+    TRY(file_join(out, folder, "adapters.safetensors", e));
+    if (file_exists(out)) goto done;
+    TRY(file_join(out, folder, "model.safetensors", e));
+    if (file_exists(out)) goto done;
+    TRY(checkpoint_list_read(&list, run, e));
+    if (list.n == 0)
+        TRY(fail(e, STATUS_NOT_FOUND, "%s: no weights and no checkpoint yet", run));
+    TRY(checkpoint_list_path(folder, run, "", list.step[0], e));
+    TRY(file_join(out, folder, "model.safetensors", e));
+done:
+    checkpoint_list_release(&list);
+    return rc;
+}
+
+enum status model_choice_open(const struct model_choice *c, struct recipe **r, struct job *j,
+                              char weights[FILE_PATH_MAX], struct error *e) {
+    enum status rc = STATUS_OK;
+    const enum model_kind kind = model_choice_kind(c);
+    char path[FILE_PATH_MAX];
+    weights[0] = 0;
+    if (c->weights && kind != MODEL_OF_RECIPE) TRY(refuse("weights", "a recipe", c, e));
+    if (c->architecture && kind != MODEL_OF_WEIGHTS) TRY(refuse("architecture", "weights", c, e));
+    if (c->vocabulary && kind != MODEL_OF_WEIGHTS) TRY(refuse("vocabulary", "weights", c, e));
+    if (kind == MODEL_OF_WEIGHTS) {
+        TRY(recipe_of_weights(r, c->place, c->architecture, c->vocabulary, c->settings.item,
+                              c->settings.n, e));
+    } else {
+        TRY(kind == MODEL_OF_RUN ? file_join(path, c->place, "recipe.resolved.json", e)
+                                 : file_join(path, "", c->place, e));
+        TRY(recipe_read(r, path, c->settings.item, c->settings.n, e));
+    }
+    if (kind == MODEL_OF_RUN) TRY(find_trained(weights, c->place, e));
+    if (c->weights) TRY(file_join(weights, "", c->weights, e));
+    TRY(job_open_model(j, *r, e));
+    if (weights[0]) TRY(model_load_trained(&j->model, weights, e));
+done:
+    return rc;
+}

@@ -1,0 +1,92 @@
+# sapwood embed: the files, stops and kills, and what cannot be embedded.
+. tests/checks.sh
+recipe=recipes/tiny.json
+embed() { "$sapwood" embed "$@"; }
+
+cp tests/fixtures/emoji-test.tar "$folder"
+check "pictures of a shard" 0 '8 rows of 32 numbers, length 1' embed $recipe \
+    --images "$folder/emoji-test.tar" --out "$folder/a.npy"
+check "a key per row" 0 '^8$' sh -c 'wc -l <"$0"' "$folder/a.npy.keys.txt"
+check "bytes" 0 '^1152$' sh -c 'wc -c <"$0"' "$folder/a.npy"
+check "captions" 0 '8 rows of 32 numbers, raw' embed $recipe --texts "$folder/emoji-test.tar" \
+    --raw --out "$folder/b.safetensors"
+mkdir -p "$folder/pictures/below"
+cp tests/fixtures/images/alpha.png "$folder/pictures/below"
+head -c 500 tests/fixtures/images/alpha.png >"$folder/pictures/cut.png"
+check "a folder of pictures" 0 '1 of them could not be used' embed $recipe \
+    --images "$folder/pictures" --out "$folder/c.npy"
+check "keys are paths" 0 '^below/alpha.png$' cat "$folder/c.npy.keys.txt"
+check "threads change nothing" 0 '8 rows' embed $recipe --images "$folder/emoji-test.tar" \
+    --out "$folder/d.npy" --set threads=3
+check "threads: bytes" 0 '' cmp "$folder/a.npy" "$folder/d.npy"
+check "the same again" 0 'complete already, 8 rows' embed $recipe --images "$folder/emoji-test.tar" \
+    --out "$folder/a.npy"
+check "another under its name" 2 'length is another; expected 1, found raw' embed $recipe \
+    --images "$folder/emoji-test.tar" --out "$folder/a.npy" --raw
+check "neither" 2 'expected one of --images and --texts, found none' embed $recipe \
+    --out "$folder/e.npy"
+check "name" 2 'ends with .npy or .safetensors' embed $recipe --texts "$folder/emoji-test.tar" \
+    --out "$folder/e.bin"
+check "no input" 3 'missing.tar: not there' embed $recipe --images "$folder/missing.tar" \
+    --out "$folder/e.npy"
+printf '\n \n' >"$folder/empty.txt"
+check "nothing usable" 3 'none of 2 samples is usable' embed $recipe --texts "$folder/empty.txt" \
+    --out "$folder/e.npy"
+printf '%s\n' "$PWD/tests/fixtures/images/alpha.png" missing.png >"$folder/list.txt"
+check "a picture that is not there" 3 'missing.png' embed $recipe --images "$folder/list.txt" \
+    --out "$folder/f.npy"
+check "option of a recipe" 2 '--weights goes with a recipe' embed "$folder" --weights x \
+    --texts "$folder/empty.txt" --out "$folder/e.npy"
+
+# A run before and after its end: the newest checkpoint, then the last weights.
+check "run" 0 '' "$sapwood" train $recipe --run "$folder/run" --quiet \
+    --set "data.cache=$folder/cache" --set stages.0.steps=2 --set stages.1.steps=1
+check "a run" 0 '8 rows' embed "$folder/run" --images "$folder/emoji-test.tar" \
+    --out "$folder/run.npy"
+check "weights of a run" 0 '8 rows' embed $recipe --images "$folder/emoji-test.tar" \
+    --weights "$folder/run/weights/adapters.safetensors" --out "$folder/trained.npy"
+check "a run: bytes" 0 '' cmp "$folder/run.npy" "$folder/trained.npy"
+rm -r "$folder/run/weights" "$folder/run.npy"
+check "a checkpoint" 0 '8 rows' embed "$folder/run" --images "$folder/emoji-test.tar" \
+    --out "$folder/checkpoint.npy"
+check "a checkpoint: bytes" 0 '' cmp "$folder/checkpoint.npy" "$folder/trained.npy"
+check "trained is not base" 1 'differ' cmp "$folder/a.npy" "$folder/trained.npy"
+
+# Stops, and kills with unsaved rows behind the saved ones; every round comes further.
+awk 'BEGIN { srand(7); n = split("red blue dog cat house sea boat small big of the a", w, " ")
+    for (i = 0; i < 100000; i++) { s = ""; k = 1 + int(rand() * 8)
+        while (k--) s = s w[1 + int(rand() * n)] " "; print s } }' >"$folder/lines.txt"
+lines() { embed $recipe --texts "$folder/lines.txt" --out "$folder/$1"; }
+rows() { sed -n 's/.*"rows": \([0-9]*\),/\1/p' "$folder/g.npy.partial/state.json" 2>/dev/null || echo 0; }
+check "without a stop" 0 '100000 rows' lines whole.npy
+before=0 stops=0 kills=0
+for round in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do
+    "$sapwood" embed $recipe --texts "$folder/lines.txt" --out "$folder/g.npy" >/dev/null 2>&1 &
+    pid=$!
+    [ $((round % 2)) = 0 ] && signal=KILL || signal=TERM
+    sleep 0.$((round + 1))
+    kill -$signal $pid 2>/dev/null
+    wait $pid 2>/dev/null
+    code=$?
+    [ $code = 75 ] && stops=$((stops + 1))
+    [ $code = 137 ] && kills=$((kills + 1))
+    after=$(rows)
+    [ "${after:-0}" -gt "$before" ] && before=$after
+    [ $code = 0 ] && break
+done
+check "stops: $stops, kills: $kills" 0 '' test "$stops" -gt 0 -a "$kills" -gt 0 -a "$before" -gt 0
+check "to the end" 0 '100000 rows' lines g.npy
+check "stops and kills: rows" 0 '' cmp "$folder/whole.npy" "$folder/g.npy"
+check "stops and kills: keys" 0 '' cmp "$folder/whole.npy.keys.txt" "$folder/g.npy.keys.txt"
+check "nothing left over" 1 '' test -e "$folder/g.npy.partial"
+
+# An input that changed meanwhile is told.
+"$sapwood" embed $recipe --texts "$folder/lines.txt" --out "$folder/h.npy" >/dev/null 2>&1 &
+pid=$!
+until [ -s "$folder/h.npy.partial/keys" ] || ! kill -0 $pid 2>/dev/null; do sleep 0.02; done
+kill -TERM $pid 2>/dev/null
+wait $pid 2>/dev/null
+sed -i '1s/.*/another first line/' "$folder/lines.txt"
+check "another input" 4 'are not those that .*h.npy.partial was begun with' lines h.npy
+
+report
