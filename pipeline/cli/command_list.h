@@ -8,9 +8,10 @@
     X(bench, "measures parts of the program on this machine")                                      \
     X(devices, "what would run where, and why")                                                    \
     X(embed, "features of pictures or texts, to .npy or .safetensors")                             \
-    X(eval, "scores of a run over its stages, or of a model on sets")                               \
+    X(eval, "scores of a run over its stages, or of a model on sets")                              \
     X(recipe, "checks and explains recipes")                                                       \
     X(run, "shows and verifies what a run folder holds")                                           \
+    X(search, "nearest pictures or texts in a file of features")                                   \
     X(shards, "makes, indexes, checks and lists tar shards")                                       \
     X(tokenize, "prints the ids of a text")                                                        \
     X(tokenizer, "trains a small vocabulary from captions")                                        \

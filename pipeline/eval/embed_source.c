@@ -50,7 +50,7 @@ struct embed_source {
     uint8_t *usable;
 };
 
-static bool is_picture(const char *name) {
+bool embed_source_is_picture(const char *name) {
     static const char *const ends[] = {".jpg", ".jpeg", ".png", ".webp", ".bmp",
                                        ".JPG", ".JPEG", ".PNG", ".WEBP", ".BMP"};
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
@@ -134,7 +134,7 @@ static enum status folder_next(struct embed_source *s, struct text *out, struct 
         TRY(file_join(full, s->folder, path, e));
         if (file_is_folder(full)) {
             TRY(level_push(s, path, e));
-        } else if (is_picture(name)) {
+        } else if (embed_source_is_picture(name)) {
             text_append(out, path);
             return STATUS_OK;
         }
@@ -347,7 +347,7 @@ static enum status lists_pictures(struct embed_source *s, bool *is, struct error
     if (rc != STATUS_OK && rc != STATUS_END) goto done;
     rc = text_check(&line, e);
     if (line.n && line.bytes[line.n - 1] == '\r') line.bytes[line.n - 1] = 0;
-    *is = is_picture(text_string(&line));
+    *is = embed_source_is_picture(text_string(&line));
     s->at = s->filled = 0;
     s->offset = 0;
 done:
@@ -370,7 +370,7 @@ static enum status choose_kind(struct embed_source *s, struct error *e) {
     } else if (text_ends_with(place, ".txt")) {
         TRY(lists_pictures(s, &is_list, e));
         if (is_list) s->kind = FILE_LIST;
-    } else if (is_picture(place)) {
+    } else if (embed_source_is_picture(place)) {
         TRY(file_parent(s->folder, place, e));
         s->kind = FILE_LIST;
     }

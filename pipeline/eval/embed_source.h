@@ -6,8 +6,8 @@
  * path of a picture on each line, relative to that file.
  * Texts: a .txt file with a text on each line, or the captions of shards.
  *
- * A key goes with every row: of a shard the sample's key (once for each of its captions), of picture
- * files the path, of a .txt of texts the text itself.
+ * A key goes with every row: of a shard the sample's key (once for each of its captions), of
+ * picture files the path, of a .txt of texts the text itself.
  *
  * The pieces are always the same, whoever asks and however often: same input, same pieces. A text
  * line always has a row, an empty one too; a sample without a usable caption has one unusable row.
@@ -50,6 +50,8 @@ enum status embed_source_next(struct embed_source *s, const struct embed_piece *
 enum status embed_source_features(struct embed_source *s, struct embedder *m,
                                   const struct tokenizer *tokenizer, float *features,
                                   int64_t *n_unusable, struct error *e);
+/* Whether a name ends like that of a picture file. */
+bool embed_source_is_picture(const char *name);
 /* The most rows of any piece. */
 int64_t embed_source_rows_max(const struct embed_source *s);
 

@@ -319,6 +319,7 @@ struct feature_file {
     struct file_map map;              /* of a .npy */
     struct safetensors *safetensors;
     struct safetensors_tensor tensor; /* all rows, whatever the file is */
+    struct json_document *about; /* FILE.json, or NULL */
     struct file_map keys;
     int64_t *key; /* (rows + 1) where each begins; NULL: no keys */
 };
@@ -387,13 +388,18 @@ static enum status read_npy(struct feature_file *f, const char *path, struct err
     return STATUS_OK;
 }
 
+static bool is_float(enum safetensors_type type) {
+    return type == SAFETENSORS_F64 || type == SAFETENSORS_F32 || type == SAFETENSORS_F16 ||
+           type == SAFETENSORS_BF16;
+}
+
 static enum status read_safetensors(struct feature_file *f, const char *path, struct error *e) {
     enum status rc = STATUS_OK;
     TRY(safetensors_open(&f->safetensors, path, e));
     const struct safetensors_tensor *t = safetensors_find(f->safetensors, tensor_name);
     if (!t && safetensors_count(f->safetensors) == 1) t = safetensors_at(f->safetensors, 0);
-    if (!t || t->rank != 2 || t->shape[1] == 0)
-        TRY(fail(e, STATUS_BAD_DATA, "%s: no tensor \"features\" of (rows, width)", path));
+    if (!t || t->rank != 2 || t->shape[1] == 0 || !is_float(t->type))
+        TRY(fail(e, STATUS_BAD_DATA, "%s: no tensor \"features\" of floats (rows, width)", path));
     f->tensor = *t;
 done:
     return rc;
@@ -422,6 +428,13 @@ done:
     return rc;
 }
 
+static enum status read_about(struct feature_file *f, const char *path, struct error *e) {
+    char name[FILE_PATH_MAX];
+    enum status rc = beside(name, path, ".json", e);
+    if (rc != STATUS_OK || !file_exists(name)) return rc;
+    return json_read(&f->about, name, STATE_BYTES_MAX, e);
+}
+
 enum status feature_file_open(struct feature_file **out, const char *path, struct error *e) {
     enum status rc = STATUS_OK;
     struct feature_file *f = calloc(1, sizeof *f);
@@ -435,6 +448,7 @@ enum status feature_file_open(struct feature_file **out, const char *path, struc
     else
         TRY(fail(e, STATUS_BAD_DATA, "%s: neither .npy nor .safetensors", path));
     TRY(read_keys(f, path, e));
+    TRY(read_about(f, path, e));
 done:
     if (rc != STATUS_OK) feature_file_close(&f);
     *out = f;
@@ -446,6 +460,7 @@ void feature_file_close(struct feature_file **file) {
     if (!f) return;
     file_map_close(&f->map);
     file_map_close(&f->keys);
+    json_destroy(&f->about);
     safetensors_destroy(&f->safetensors);
     free(f->key);
     free(f);
@@ -473,6 +488,12 @@ enum status feature_file_read(const struct feature_file *f, int64_t first, int64
     part.n_bytes = n * part.shape[1] * bytes[part.type];
     part.bytes = (const char *)part.bytes + first * part.shape[1] * bytes[part.type];
     return safetensors_read_f32(&part, out, e);
+}
+
+const char *feature_file_fact(const struct feature_file *f, const char *name) {
+    const struct json *fact = f->about ? json_find(json_find(json_root(f->about), "facts"), name)
+                                       : NULL;
+    return fact && fact->kind == JSON_TEXT ? fact->text : NULL;
 }
 
 const char *feature_file_key(const struct feature_file *f, int64_t row, char room[24], size_t *n) {

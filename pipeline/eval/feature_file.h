@@ -58,9 +58,9 @@ void feature_writer_close(struct feature_writer **w);
 
 struct feature_file;
 
-/* A .npy (any version; 2 dimensions, C order, <f2 <f4 <f8), or a .safetensors with a tensor
- * "features" or only one. Keys are read when FILE.keys.txt is there. Errors: those of file_map_open;
- * BAD_DATA: neither format, another number of keys than rows. */
+/* A .npy (version 1 or 2; 2 dimensions, C order, <f2 <f4 <f8), or a .safetensors with a tensor
+ * "features" or only one. Keys are read when FILE.keys.txt is there. Errors: those of
+ * file_map_open; BAD_DATA: neither format, another number of keys than rows. */
 enum status feature_file_open(struct feature_file **out, const char *path, struct error *e);
 void feature_file_close(struct feature_file **f);
 int64_t feature_file_rows(const struct feature_file *f);
@@ -68,6 +68,8 @@ int64_t feature_file_width(const struct feature_file *f);
 /* Rows [first, first + n) into out (n, width). */
 enum status feature_file_read(const struct feature_file *f, int64_t first, int64_t n, float *out,
                               struct error *e);
+/* What FILE.json says of a fact; NULL when it does not. */
+const char *feature_file_fact(const struct feature_file *f, const char *name);
 /* The key of a row, not ended by a zero: *n bytes; without keys its number, written to room. */
 const char *feature_file_key(const struct feature_file *f, int64_t row, char room[24], size_t *n);
 
