@@ -1,7 +1,9 @@
 #include "models/model.h"
 
+#include "models/adapter_set.h"
 #include "models/safetensors.h"
 #include "pipeline/base/hash.h"
+#include "pipeline/base/log.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -190,6 +192,31 @@ done:
     return rc;
 }
 
+/* --- Merging --- */
+
+enum status model_merge(struct model *m, const struct adapter_set *s, struct error *e) {
+    enum status rc = STATUS_OK;
+    char digest[33];
+    float *values = largest(m, e);
+    if (!values) return STATUS_NO_MEMORY;
+    TRY(adapter_set_check(s, &m->parameters, e));
+    TRY(model_digest(m, MODEL_BASE, digest, e));
+    if (s->base_digest[0] && strcmp(s->base_digest, digest))
+        log_warning("adapters are merged into other weights than those they were trained on; "
+                    "expected digest %s, found %s",
+                    s->base_digest, digest);
+    for (int i = 0; i < m->parameters.n; i++) {
+        const struct parameter *w = &m->parameters.list[i];
+        if (!is_base(w) || !adapter_set_changes(s, w)) continue;
+        TRY(model_read(m, i, m->student, values, e));
+        TRY(adapter_set_merge(s, w, values, e));
+        TRY(model_write(m, i, values, e));
+    }
+done:
+    free(values);
+    return rc;
+}
+
 /* --- Saving --- */
 
 static bool is_in(const struct parameter *w, enum model_part part) {
@@ -232,14 +259,17 @@ void model_content_release(struct safetensors_content *content) {
     *content = (struct safetensors_content){0};
 }
 
-enum status model_save(const struct model *m, enum model_part part, const char *path,
-                       struct error *e) {
+enum status model_save(const struct model *m, enum model_part part, const char *base_digest,
+                       const char *path, struct error *e) {
     enum status rc = STATUS_OK;
     struct safetensors_content content = {0};
-    const struct safetensors_pair format = {"format", "pt"};
+    char alpha[32];
+    const struct safetensors_pair metadata[] = {
+        {"format", "pt"}, {"base_digest", base_digest}, {"lora_alpha", alpha}};
+    snprintf(alpha, sizeof alpha, "%.9g", (double)m->adapters.lora_alpha);
     TRY(model_content(m, part, &content, e));
-    content.metadata = &format;
-    content.n_metadata = 1;
+    content.metadata = metadata;
+    content.n_metadata = part != MODEL_TRAINABLE ? 1 : m->adapters.lora_rank > 0 ? 3 : 2;
     TRY(safetensors_write(path, &content, e));
 done:
     model_content_release(&content);

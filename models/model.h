@@ -45,10 +45,17 @@ enum status model_load(struct model *m, const char *path, struct error *e);
  * losses, which no evaluation needs, are not read unless the model has them. */
 enum status model_load_trained(struct model *m, const char *path, struct error *e);
 
-/* Writes every base weight, adapters left aside (or all that is trainable: adapters and heads). */
+/* Merges trained adapters into the base weights, which are then other ones: to be called before
+ * anything is made of them. A warning when they were trained on other weights. */
+struct adapter_set;
+enum status model_merge(struct model *m, const struct adapter_set *s, struct error *e);
+
+/* Writes every base weight, adapters left aside (or all that is trainable: adapters and heads).
+ * With MODEL_TRAINABLE the file's __metadata__ says what merging needs: lora_alpha, and
+ * base_digest, which is that of the weights as they were before training. */
 enum model_part { MODEL_BASE, MODEL_TRAINABLE, MODEL_EVERYTHING };
-enum status model_save(const struct model *m, enum model_part part, const char *path,
-                       struct error *e);
+enum status model_save(const struct model *m, enum model_part part, const char *base_digest,
+                       const char *path, struct error *e);
 /* The same tensors in memory, for checkpoints; released with model_content_release. */
 struct safetensors_content;
 enum status model_content(const struct model *m, enum model_part part,

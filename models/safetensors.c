@@ -1,6 +1,7 @@
 #include "models/safetensors.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -381,6 +382,58 @@ enum status safetensors_read_f32(const struct safetensors_tensor *t, float *to, 
         return fail(e, STATUS_BAD_DATA, "%s: wrong dtype; expected F32, F16, BF16 or F64, found %s",
                     t->name, types[t->type].name);
     }
+}
+
+/* bits without their lowest `drop`, rounded to the nearest, ties to even. */
+static uint32_t shift_rounded(uint32_t bits, int drop) {
+    const uint32_t half = 1u << (drop - 1), odd = bits >> drop & 1;
+    return (bits + half - 1 + odd) >> drop;
+}
+
+static uint16_t f32_to_f16(float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, 4);
+    const uint16_t sign = (uint16_t)(bits >> 16 & 0x8000);
+    bits &= 0x7fffffff;
+    if (bits > 0x7f800000) return sign | 0x7e00; /* not a number */
+    if (bits >= 0x47800000) return sign | 0x7c00;
+    if (bits < 0x38800000) { /* a multiple of 2^-24, which 0.5 puts into the lowest bits */
+        const float moved = fabsf(value) + 0.5f;
+        memcpy(&bits, &moved, 4);
+        return (uint16_t)(sign | (bits - 0x3f000000));
+    }
+    return (uint16_t)(sign | shift_rounded(bits - (112u << 23), 13));
+}
+
+static uint16_t f32_to_bf16(float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, 4);
+    if ((bits & 0x7fffffff) > 0x7f800000) return (uint16_t)(bits >> 16 | 64);
+    return (uint16_t)shift_rounded(bits, 16);
+}
+
+static enum status too_large(const struct safetensors_tensor *t, float value, struct error *e) {
+    return fail(e, STATUS_BAD_DATA,
+                "%s: %g is too large for %s; expected numbers below %g; write F32 or BF16", t->name,
+                (double)value, types[t->type].name, t->type == SAFETENSORS_F16 ? 65520.0 : 3.39e38);
+}
+
+enum status safetensors_from_f32(const struct safetensors_tensor *t, const float *from, void *bytes,
+                                 struct error *e) {
+    const int64_t n = safetensors_elements(t);
+    uint16_t *to = bytes;
+    CHECK(t->type == SAFETENSORS_F32 || t->type == SAFETENSORS_F16 || t->type == SAFETENSORS_BF16);
+    if (t->type == SAFETENSORS_F32) {
+        if (n) memcpy(bytes, from, (size_t)n * sizeof *from);
+        return STATUS_OK;
+    }
+    const bool half = t->type == SAFETENSORS_F16;
+    const uint16_t infinite = half ? 0x7c00 : 0x7f80;
+    for (int64_t i = 0; i < n; i++) {
+        to[i] = half ? f32_to_f16(from[i]) : f32_to_bf16(from[i]);
+        if ((to[i] & 0x7fff) == infinite && isfinite(from[i])) return too_large(t, from[i], e);
+    }
+    return STATUS_OK;
 }
 
 enum status safetensors_read_i64(const struct safetensors_tensor *t, int64_t *to, struct error *e) {

@@ -79,6 +79,10 @@ enum status safetensors_check_shape(const struct safetensors_tensor *t, int rank
 /* Copies all elements of an F64, F32, F16 or BF16 tensor as floats; F64 is rounded. BAD_DATA for
  * another type. */
 enum status safetensors_read_f32(const struct safetensors_tensor *t, float *to, struct error *e);
+/* The other way round: writes all elements of t, which has F32, F16 or BF16 as its type, to bytes,
+ * rounded to the nearest, ties to even. BAD_DATA when a finite number is too large for the type. */
+enum status safetensors_from_f32(const struct safetensors_tensor *t, const float *from, void *bytes,
+                                 struct error *e);
 /* Copies all elements of an integer tensor (not U64). BAD_DATA for another type. */
 enum status safetensors_read_i64(const struct safetensors_tensor *t, int64_t *to, struct error *e);
 

@@ -4,6 +4,7 @@
 #include "pipeline/base/hash.h"
 #include "pipeline/base/log.h"
 #include "pipeline/continual/reference.h"
+#include "pipeline/train/adapter_source.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -165,6 +166,24 @@ done:
     return rc;
 }
 
+/* Allocates the model and fills it with what training starts from. */
+static enum status load_model(struct job *j, struct error *e) {
+    enum status rc = STATUS_OK;
+    const struct recipe *r = j->recipe;
+    struct adapter_set adapters = {0};
+    TRY(model_allocate(&j->model, j->backend, (uint64_t)r->seed, e));
+    if (r->model.weights[0]) TRY(model_load(&j->model, r->model.weights, e));
+    for (int i = 0; i < r->model.adapters.n; i++) {
+        rc = adapter_source_read(&adapters, r->model.adapters.item[i], &j->model.parameters, e);
+        if (rc == STATUS_OK) rc = model_merge(&j->model, &adapters, e);
+        adapter_set_release(&adapters);
+        if (rc != STATUS_OK) error_context(e, "model.adapters[%d]", i);
+        TRY(rc);
+    }
+done:
+    return rc;
+}
+
 static enum status open_terms(struct job *j, struct error *e) {
     enum status rc = STATUS_OK;
     const struct recipe *r = j->recipe;
@@ -218,8 +237,7 @@ static enum status open_job(struct job *j, const struct recipe *r, const char *r
     TRY(backend_create(&j->backend, &options, e));
     TRY(open_references(j, e));
     TRY(open_terms(j, e));
-    TRY(model_allocate(&j->model, j->backend, (uint64_t)r->seed, e));
-    if (r->model.weights[0]) TRY(model_load(&j->model, r->model.weights, e));
+    TRY(load_model(j, e));
     TRY(model_digest(&j->model, MODEL_BASE, j->base_digest, e));
     TRY(learner_allocate(&j->learner, e));
     for (int i = 0; i < j->n_terms; i++)
@@ -248,8 +266,7 @@ enum status job_open_model(struct job *j, const struct recipe *r, struct error *
     snprintf(j->cache, sizeof j->cache, "%s", r->data.cache);
     TRY(open_model(j, e));
     TRY(backend_create(&j->backend, &options, e));
-    TRY(model_allocate(&j->model, j->backend, (uint64_t)r->seed, e));
-    if (r->model.weights[0]) TRY(model_load(&j->model, r->model.weights, e));
+    TRY(load_model(j, e));
 done:
     if (rc != STATUS_OK) job_close(j);
     return rc;

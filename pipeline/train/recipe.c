@@ -214,6 +214,9 @@ static const struct schema_field model_fields[] = {
      .help = "CLIP's bpe_simple_vocab_16e6.txt.gz, or one from `sapwood tokenizer train`"},
     {"weights", SCHEMA_TEXT, AT(recipe, model.weights), .max = 4095, .preset = "\"\"",
      .help = "safetensors with open_clip names to start from; empty: random"},
+    {"adapters", SCHEMA_TEXTS, AT(recipe, model.adapters), .max = 64, .preset = "[]",
+     .help = "trained adapters that are merged into the weights first, in this order: a run's folder "
+             "or weights/adapters.safetensors, or a PEFT folder"},
     {"train", SCHEMA_CHOICE, AT(recipe, model.train), .choices = train_words,
      .preset = "\"adapters\"", .help = "adapters over frozen weights, or all weights"},
     {"train_logit_scale", SCHEMA_BOOL, AT(recipe, model.train_logit_scale), .preset = "false",
@@ -452,6 +455,8 @@ static enum status resolve_paths(struct recipe *r, const char *from, struct erro
         TRY(resolve_path(r, &r->model.architecture, folder, e));
     TRY(resolve_path(r, &r->model.vocabulary, folder, e));
     TRY(resolve_path(r, &r->model.weights, folder, e));
+    for (int i = 0; i < r->model.adapters.n; i++)
+        TRY(resolve_path(r, (const char **)&r->model.adapters.item[i], folder, e));
     TRY(resolve_path(r, &r->data.cache, folder, e));
     for (int role = 0; role < BATCH_ROLE_COUNT; role++)
         if (r->data.part[role]) TRY(resolve_sources(r, &r->data.part[role]->sources, folder, e));

@@ -70,6 +70,7 @@ struct recipe {
     int64_t threads;    /* 0: all cores */
     struct {
         const char *architecture, *vocabulary, *weights; /* weights "": random start */
+        struct schema_texts adapters;                    /* merged into the weights at the start */
         int train;                                       /* enum model_training */
         bool train_logit_scale;
         struct recipe_lora *lora; /* NULL: none */

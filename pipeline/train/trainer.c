@@ -428,7 +428,7 @@ static enum status export_weights(struct trainer *t, struct error *e) {
     TRY(file_join(folder, t->options.run, "weights", e));
     TRY(file_make_folders(folder, e));
     TRY(file_join(path, folder, all ? "model.safetensors" : "adapters.safetensors", e));
-    TRY(model_save(&t->job.model, all ? MODEL_BASE : MODEL_TRAINABLE, path, e));
+    TRY(model_save(&t->job.model, all ? MODEL_BASE : MODEL_TRAINABLE, t->job.base_digest, path, e));
     log_info("weights in %s", path);
 done:
     return rc;

@@ -230,11 +230,58 @@ static void test_damage(uint64_t seed) {
     free(bytes);
 }
 
+/* One number in 16 bits. */
+static uint16_t rounded(enum safetensors_type type, float value, enum status expected) {
+    struct error e = {0};
+    uint16_t bits = 0;
+    const struct safetensors_tensor t = {.name = "t", .type = type};
+    CHECK_EQUAL(safetensors_from_f32(&t, &value, &bits, &e), expected);
+    return bits;
+}
+
+static float widened(enum safetensors_type type, uint16_t bits) {
+    float value = 0;
+    const struct safetensors_tensor t = {.name = "t", .type = type, .bytes = &bits, .n_bytes = 2};
+    CHECK_EQUAL(safetensors_read_f32(&t, &value, NULL), STATUS_OK);
+    return value;
+}
+
+/* Every number of 16 bits comes back; what lies between two goes to the nearer, and from the middle
+ * to the even one (IEEE 754, roundTiesToEven). */
+static void test_16_bits(void) {
+    static const enum safetensors_type types[] = {SAFETENSORS_F16, SAFETENSORS_BF16};
+    for (int k = 0; k < 2; k++) {
+        const enum safetensors_type type = types[k];
+        const uint16_t infinite = k ? 0x7f80 : 0x7c00;
+        int n_wrong = 0;
+        for (uint32_t bits = 0; bits < infinite; bits++) {
+            const float value = widened(type, (uint16_t)bits);
+            n_wrong += rounded(type, value, STATUS_OK) != bits;
+            n_wrong += rounded(type, -value, STATUS_OK) != (bits | 0x8000);
+            if (bits + 1 == infinite) break;
+            const double next = widened(type, (uint16_t)(bits + 1));
+            const float middle = (float)((value + next) / 2);
+            n_wrong += rounded(type, middle, STATUS_OK) != bits + (bits & 1);
+            n_wrong += rounded(type, nextafterf(middle, 0), STATUS_OK) != bits;
+            n_wrong += rounded(type, nextafterf(middle, INFINITY), STATUS_OK) != bits + 1;
+        }
+        CHECK_EQUAL(n_wrong, 0);
+        CHECK_EQUAL(rounded(type, INFINITY, STATUS_OK), infinite);
+        CHECK_EQUAL(rounded(type, -INFINITY, STATUS_OK), infinite | 0x8000);
+        CHECK_TRUE(isnan(widened(type, rounded(type, NAN, STATUS_OK))));
+    }
+    CHECK_EQUAL(rounded(SAFETENSORS_F16, 65519, STATUS_OK), 0x7bff);
+    rounded(SAFETENSORS_F16, 65520, STATUS_BAD_DATA);
+    rounded(SAFETENSORS_F16, -1e9f, STATUS_BAD_DATA);
+    rounded(SAFETENSORS_BF16, 3.4e38f, STATUS_BAD_DATA);
+}
+
 int main(int argc, char **argv) {
     folder = fixture_folder();
     test_refused();
     test_values();
     test_writing();
+    test_16_bits();
     test_damage(argc > 1 ? strtoull(argv[1], NULL, 10) : 1);
     return check_report();
 }
