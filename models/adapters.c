@@ -64,9 +64,9 @@ enum status adapters_declare(struct parameters *p, const struct architecture *a,
     static const char *const paths[] = {ADAPTER_LAYER_LIST(ADAPTER_LAYER_PATH)};
 #undef ADAPTER_LAYER_PATH
     for (int tower = 0; tower < TOWER_COUNT; tower++) {
-        const int width = a->tower[tower].width;
-        const int in[ADAPTER_LAYERS] = {width, width, width, 4 * width};
-        const int out[ADAPTER_LAYERS] = {3 * width, width, 4 * width, width};
+        const int width = a->tower[tower].width, hidden = a->tower[tower].hidden;
+        const int in[ADAPTER_LAYERS] = {width, width, width, hidden};
+        const int out[ADAPTER_LAYERS] = {3 * width, width, hidden, width};
         for (int layer = 0; layer < a->tower[tower].layers; layer++) {
             char block[64];
             const struct parameter w = {.tower = tower, .layer = layer};

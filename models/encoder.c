@@ -60,8 +60,9 @@ static enum status build(const struct encoder *n, struct graph *g, int bucket, s
     }
     const int rows = rows_per_slice(n);
     const struct tensor t = tensor_make(TENSOR_I32, 1, (int64_t[]){rows});
-    int result = tower_pool(&b, c->tower, tokens, graph_input(g, "index", t, index));
-    if (c->result != ENCODER_TOKENS) result = tower_project(&b, c->tower, result);
+    const int rows_index = graph_input(g, "index", t, index);
+    int result = c->result == ENCODER_TOKENS ? tower_pool(&b, c->tower, tokens, rows_index)
+                                             : tower_features(&b, c->tower, tokens, rows_index);
     if (c->result == ENCODER_FEATURES) result = normalize_call(g, result);
     graph_place(g, result, features);
     if (c->view.gradients.buffer) {
@@ -164,7 +165,8 @@ enum status encoder_set_text(struct encoder *n, const int32_t *ids, int context,
                              const int32_t *length, struct error *e) {
     enum status rc = STATUS_OK;
     const int samples = n->config.slice_samples, total = samples * n->config.n_slices;
-    int longest = 1;
+    const bool is_last = n->config.view.architecture->tower[TOWER_TEXT].pool == TOWER_POOL_LAST;
+    int longest = is_last ? context : 1; /* where all positions count, none can be left out */
     for (int i = 0; i < total; i++)
         if (length[i] > longest) longest = length[i];
     n->bucket = (longest - 1) / bucket_step(n);
@@ -176,7 +178,8 @@ enum status encoder_set_text(struct encoder *n, const int32_t *ids, int context,
     if (!slice || !last) {
         rc = fail(e, STATUS_NO_MEMORY, "%s: no memory for token ids", n->config.name);
     } else {
-        for (int i = 0; i < total; i++) last[i] = length[i] > 0 ? length[i] - 1 : 0;
+        for (int i = 0; i < total; i++)
+            last[i] = is_last ? tokens - 1 : length[i] > 0 ? length[i] - 1 : 0;
         for (int s = 0; s < n->config.n_slices && rc == STATUS_OK; s++) {
             for (int i = 0; i < samples; i++)
                 memcpy(slice + (int64_t)i * tokens, ids + (int64_t)(s * samples + i) * context,

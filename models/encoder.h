@@ -4,7 +4,8 @@
  * result: features, slice by slice, each slice at a line of its own (feature_place), and the
  * gradients of the features (d_feature_place), which a loss program writes between forward and
  * backward. Text is run at the length of the longest caption of the step, rounded up to a bucket;
- * a program is compiled for a bucket when it is first needed.
+ * a program is compiled for a bucket when it is first needed. A text tower that pools the last
+ * position always runs at its full context.
  *
  * Rows: ENCODER_FEATURES gives one row of `joint` numbers of length 1 per sample;
  * ENCODER_RAW_FEATURES the same before it is scaled to length 1; ENCODER_TOKENS gives rows_per_sample rows of the tower's width, after the final norm, for chosen tokens. */

@@ -21,7 +21,8 @@ enum status model_declare(struct model *m, const struct model_config *c, struct 
     for (int i = 0; i < p->n; i++)
         p->list[i].is_trainable =
             c->training == MODEL_TRAIN_ALL ||
-            (p->list[i].kind == PARAMETER_LOGIT_SCALE && c->train_logit_scale);
+            (c->train_logit_scale && (p->list[i].kind == PARAMETER_LOGIT_SCALE ||
+                                      p->list[i].kind == PARAMETER_LOGIT_BIAS));
     if (c->training == MODEL_TRAIN_ADAPTERS)
         TRY(adapters_declare(p, &m->architecture, &m->adapters, e));
 done:

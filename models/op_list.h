@@ -7,7 +7,9 @@
     OP(linear)           /* x W' + b + c (x A') B' + residual: matrix product with LoRA */         \
     OP(layernorm)        /* normalise rows, gain, bias */                                          \
     OP(attention)        /* softmax(q k' / sqrt(D)) v over packed qkv, causal or not */            \
-    OP(activation)       /* GELU (erf), QuickGELU, ReLU */                                         \
+    OP(attention_pool)   /* one learnt query over each sequence */                                 \
+    OP(layer_scale)      /* x + gamma z, a gain per column */                                      \
+    OP(activation)       /* GELU (erf, tanh), QuickGELU, ReLU */                                   \
     OP(add)              /* a + scale b */                                                         \
     OP(patchify)         /* bytes of a picture to rows of normalised patches */                    \
     OP(image_tokens)     /* class token, patches, positions */                                     \
@@ -16,6 +18,7 @@
     OP(normalize)        /* rows to length 1 */                                                    \
     OP(pack_rows)        /* slices with padded strides to one matrix */                            \
     OP(contrastive_loss) /* CLIP loss, duplicate captions as shared targets */                     \
+    OP(sigmoid_loss)     /* SigLIP loss over all pairs of images and texts */                      \
     OP(soft_target_loss) /* cross-entropy with a teacher's softmax, rows or columns */             \
     OP(column_sum)       /* weighted sum of rows */                                                \
     OP(sum_slices)       /* gradients of slices, added in order */                                 \

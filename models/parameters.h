@@ -21,7 +21,11 @@
     X(CLASS_TOKEN)                                                                                 \
     X(POSITION)                                                                                    \
     X(TOKEN_EMBED)                                                                                 \
-    X(WEIGHT) X(BIAS) X(NORM_GAIN) X(NORM_BIAS) X(PROJECTION) X(LOGIT_SCALE) X(ADAPTER) X(HEAD)
+    X(WEIGHT)                                                                                      \
+    X(BIAS)                                                                                        \
+    X(NORM_GAIN)                                                                                   \
+    X(NORM_BIAS)                                                                                   \
+    X(LAYER_SCALE) X(PROJECTION) X(LOGIT_SCALE) X(LOGIT_BIAS) X(ADAPTER) X(HEAD)
 #define PARAMETER_KIND_ENUM(name) PARAMETER_##name,
 enum parameter_kind { PARAMETER_KIND_LIST(PARAMETER_KIND_ENUM) };
 #undef PARAMETER_KIND_ENUM

@@ -3,8 +3,10 @@
 #include "models/ops/activation.h"
 #include "models/ops/add.h"
 #include "models/ops/attention.h"
+#include "models/ops/attention_pool.h"
 #include "models/ops/gather_rows.h"
 #include "models/ops/image_tokens.h"
+#include "models/ops/layer_scale.h"
 #include "models/ops/layernorm.h"
 #include "models/ops/linear.h"
 #include "models/ops/patchify.h"
@@ -14,8 +16,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static const float norm_epsilon = 1e-5f;
 
 void tower_block_name(char *out, size_t bytes, int tower, int layer) {
     snprintf(out, bytes, "%stransformer.resblocks.%d.", tower == TOWER_IMAGE ? "visual." : "",
@@ -57,10 +57,11 @@ static void declare_norm(struct declaration *d, const char *prefix, const char *
 
 /* Starting values: text as open_clip's init_parameters; image as torch's defaults, which open_clip
  * leaves in place (Xavier for packed attention, Kaiming-uniform with a = sqrt 5 elsewhere). */
-static void declare_block(struct declaration *d, const char *prefix, int width, int layers) {
+static void declare_block(struct declaration *d, const char *prefix, const struct tower_shape *s) {
     const bool text = d->tower == TOWER_TEXT;
+    const int width = s->width, hidden = s->hidden;
     const double root = sqrt(width), bound = 1 / root;
-    const double projection = 1 / (root * sqrt(2.0 * layers));
+    const double projection = 1 / (root * sqrt(2.0 * s->layers)), bound_hidden = 1 / sqrt(hidden);
     const enum parameter_start start = text ? PARAMETER_NORMAL : PARAMETER_UNIFORM;
     declare_norm(d, prefix, "ln_1", width);
     declare(d, prefix, "attn.in_proj_weight", PARAMETER_WEIGHT, 3 * width, width, start,
@@ -69,31 +70,63 @@ static void declare_block(struct declaration *d, const char *prefix, int width, 
     declare(d, prefix, "attn.out_proj.weight", PARAMETER_WEIGHT, width, width, start,
             text ? projection : bound);
     declare(d, prefix, "attn.out_proj.bias", PARAMETER_BIAS, width, 0, PARAMETER_CONSTANT, 0);
+    if (s->layer_scale != 0)
+        declare(d, prefix, "ls_1.gamma", PARAMETER_LAYER_SCALE, width, 0, PARAMETER_CONSTANT,
+                s->layer_scale);
     declare_norm(d, prefix, "ln_2", width);
-    declare(d, prefix, "mlp.c_fc.weight", PARAMETER_WEIGHT, 4 * width, width, start,
+    declare(d, prefix, "mlp.c_fc.weight", PARAMETER_WEIGHT, hidden, width, start,
             text ? 1 / sqrt(2.0 * width) : bound);
-    declare(d, prefix, "mlp.c_fc.bias", PARAMETER_BIAS, 4 * width, 0, PARAMETER_UNIFORM, bound);
-    declare(d, prefix, "mlp.c_proj.weight", PARAMETER_WEIGHT, width, 4 * width, start,
-            text ? projection : bound / 2);
-    declare(d, prefix, "mlp.c_proj.bias", PARAMETER_BIAS, width, 0, PARAMETER_UNIFORM, bound / 2);
+    declare(d, prefix, "mlp.c_fc.bias", PARAMETER_BIAS, hidden, 0, PARAMETER_UNIFORM, bound);
+    declare(d, prefix, "mlp.c_proj.weight", PARAMETER_WEIGHT, width, hidden, start,
+            text ? projection : bound_hidden);
+    declare(d, prefix, "mlp.c_proj.bias", PARAMETER_BIAS, width, 0, PARAMETER_UNIFORM,
+            bound_hidden);
+    if (s->layer_scale != 0)
+        declare(d, prefix, "ls_2.gamma", PARAMETER_LAYER_SCALE, width, 0, PARAMETER_CONSTANT,
+                s->layer_scale);
+}
+
+/* A linear layer with bias, as torch starts it. */
+static void declare_linear(struct declaration *d, const char *prefix, const char *name, int out,
+                           int in) {
+    char full[96];
+    const double bound = 1 / sqrt(in);
+    snprintf(full, sizeof full, "%s.weight", name);
+    declare(d, prefix, full, PARAMETER_WEIGHT, out, in, PARAMETER_UNIFORM, bound);
+    snprintf(full, sizeof full, "%s.bias", name);
+    declare(d, prefix, full, PARAMETER_BIAS, out, 0, PARAMETER_UNIFORM, bound);
+}
+
+static const char pool_prefix[] = "visual.attn_pool.";
+
+/* Attention pooling: a learnt token, and a block without its first norm, in the words of blocks. */
+static void declare_pool(struct declaration *d, const struct tower_shape *s) {
+    const int width = s->width;
+    declare(d, pool_prefix, "latent", PARAMETER_CLASS_TOKEN, width, 0, PARAMETER_NORMAL,
+            1 / sqrt(width));
+    declare(d, pool_prefix, "attn.in_proj_weight", PARAMETER_WEIGHT, 3 * width, width,
+            PARAMETER_UNIFORM, sqrt(6.0 / (4 * width)));
+    declare(d, pool_prefix, "attn.in_proj_bias", PARAMETER_BIAS, 3 * width, 0, PARAMETER_CONSTANT,
+            0);
+    declare_linear(d, pool_prefix, "attn.out_proj", width, width);
+    declare_norm(d, pool_prefix, "ln_2", width);
+    declare_linear(d, pool_prefix, "mlp.c_fc", s->hidden, width);
+    declare_linear(d, pool_prefix, "mlp.c_proj", width, s->hidden);
 }
 
 static void declare_blocks(struct declaration *d, const struct tower_shape *shape) {
     for (d->layer = 0; d->layer < shape->layers; d->layer++) {
         char prefix[64];
         tower_block_name(prefix, sizeof prefix, d->tower, d->layer);
-        declare_block(d, prefix, shape->width, shape->layers);
+        declare_block(d, prefix, shape);
     }
     d->layer = -1;
 }
 
-enum status towers_declare(struct parameters *p, const struct architecture *a, struct error *e) {
-    const struct tower_shape *image = &a->tower[TOWER_IMAGE], *text = &a->tower[TOWER_TEXT];
-    struct declaration d = {.parameters = p, .e = e, .tower = -1, .layer = -1};
-    declare(&d, "", "logit_scale", PARAMETER_LOGIT_SCALE, 0, 0, PARAMETER_CONSTANT, log(1 / 0.07));
-
-    d.tower = TOWER_IMAGE;
-    const double scale = 1 / sqrt(image->width);
+static void declare_image(struct declaration *d, const struct architecture *a) {
+    static const char prefix[] = "visual.";
+    const struct tower_shape *s = &a->tower[TOWER_IMAGE];
+    const double scale = 1 / sqrt(s->width);
     const int patch_bytes = 3 * a->patch * a->patch;
     struct parameter conv = {
         .name = "visual.conv1.weight",
@@ -102,27 +135,55 @@ enum status towers_declare(struct parameters *p, const struct architecture *a, s
         .layer = -1,
         .start = PARAMETER_UNIFORM,
         .amount = (float)(1 / sqrt(patch_bytes)),
-        .tensor = tensor_make(TENSOR_F32, 4, (int64_t[]){image->width, 3, a->patch, a->patch})};
-    if (d.status == STATUS_OK) d.status = parameters_add(p, &conv, e);
-    declare(&d, "visual.", "class_embedding", PARAMETER_CLASS_TOKEN, image->width, 0,
-            PARAMETER_NORMAL, scale);
-    declare(&d, "visual.", "positional_embedding", PARAMETER_POSITION, image->tokens, image->width,
-            PARAMETER_NORMAL, scale);
-    declare_norm(&d, "visual.", "ln_pre", image->width);
-    declare_blocks(&d, image);
-    declare_norm(&d, "visual.", "ln_post", image->width);
-    declare(&d, "visual.", "proj", PARAMETER_PROJECTION, image->width, a->joint, PARAMETER_NORMAL,
-            scale);
+        .tensor = tensor_make(TENSOR_F32, 4, (int64_t[]){s->width, 3, a->patch, a->patch})};
+    d->tower = TOWER_IMAGE;
+    if (d->status == STATUS_OK) d->status = parameters_add(d->parameters, &conv, d->e);
+    if (a->has_patch_bias)
+        declare(d, prefix, "conv1.bias", PARAMETER_BIAS, s->width, 0, PARAMETER_UNIFORM,
+                1 / sqrt(patch_bytes));
+    if (a->has_class_token)
+        declare(d, prefix, "class_embedding", PARAMETER_CLASS_TOKEN, s->width, 0, PARAMETER_NORMAL,
+                scale);
+    if (a->registers > 0)
+        declare(d, prefix, "register_tokens", PARAMETER_CLASS_TOKEN, a->registers, s->width,
+                PARAMETER_NORMAL, scale);
+    declare(d, prefix, "positional_embedding", PARAMETER_POSITION, s->tokens - a->registers,
+            s->width, PARAMETER_NORMAL, scale);
+    if (a->has_pre_norm) declare_norm(d, prefix, "ln_pre", s->width);
+    declare_blocks(d, s);
+    declare_norm(d, prefix, "ln_post", s->width);
+    if (s->pool == TOWER_POOL_ATTENTION) declare_pool(d, s);
+    if (s->has_projection)
+        declare(d, prefix, "proj", PARAMETER_PROJECTION, s->width, a->joint, PARAMETER_NORMAL,
+                scale);
+}
 
-    d.tower = TOWER_TEXT;
-    declare(&d, "", "token_embedding.weight", PARAMETER_TOKEN_EMBED, a->vocabulary, text->width,
+static void declare_text(struct declaration *d, const struct architecture *a) {
+    const struct tower_shape *s = &a->tower[TOWER_TEXT];
+    d->tower = TOWER_TEXT;
+    declare(d, "", "token_embedding.weight", PARAMETER_TOKEN_EMBED, a->vocabulary, s->width,
             PARAMETER_NORMAL, 0.02);
-    declare(&d, "", "positional_embedding", PARAMETER_POSITION, a->context, text->width,
+    declare(d, "", "positional_embedding", PARAMETER_POSITION, a->context, s->width,
             PARAMETER_NORMAL, 0.01);
-    declare_blocks(&d, text);
-    declare_norm(&d, "", "ln_final", text->width);
-    declare(&d, "", "text_projection", PARAMETER_PROJECTION, text->width, a->joint,
-            PARAMETER_NORMAL, 1 / sqrt(text->width));
+    declare_blocks(d, s);
+    declare_norm(d, "", "ln_final", s->width);
+    if (s->has_projection)
+        declare(d, "", "text_projection", PARAMETER_PROJECTION, s->width, a->joint,
+                PARAMETER_NORMAL, 1 / sqrt(s->width));
+    if (s->has_projection && s->has_projection_bias)
+        declare(d, "", "text_projection.bias", PARAMETER_BIAS, a->joint, 0, PARAMETER_CONSTANT, 0);
+}
+
+enum status towers_declare(struct parameters *p, const struct architecture *a, struct error *e) {
+    struct declaration d = {.parameters = p, .e = e, .tower = -1, .layer = -1};
+    if (architecture_has_text(a))
+        declare(&d, "", "logit_scale", PARAMETER_LOGIT_SCALE, 0, 0, PARAMETER_CONSTANT,
+                a->logit_scale);
+    if (architecture_has_text(a) && a->has_logit_bias)
+        declare(&d, "", "logit_bias", PARAMETER_LOGIT_BIAS, 0, 0, PARAMETER_CONSTANT,
+                a->logit_bias);
+    declare_image(&d, a);
+    if (architecture_has_text(a)) declare_text(&d, a);
     return d.status;
 }
 
@@ -177,7 +238,7 @@ static int norm(struct tower_builder *b, const char *prefix, const char *name, i
     snprintf(gain, sizeof gain, "%s.weight", name);
     snprintf(bias, sizeof bias, "%s.bias", name);
     return layernorm_call(b->graph, x, named(b, prefix, gain), named(b, prefix, bias),
-                          norm_epsilon);
+                          b->view.architecture->norm_epsilon);
 }
 
 /* A linear layer of a block with the LoRA the registry has for it. weight and bias are the names'
@@ -214,22 +275,34 @@ int tower_bottleneck(struct tower_builder *b, const char *prefix, int x, int y) 
     return add_call(g, y, high, b->view.adapters->bottleneck_scale);
 }
 
+/* x + layer, scaled per column where the block has a layer scale: residual is x where the layer adds
+ * it itself. */
+static int residual_of(const struct tower_shape *s, int x) {
+    return s->layer_scale != 0 ? GRAPH_NONE : x;
+}
+static int add_layer(struct tower_builder *b, const struct tower_shape *s, const char *prefix,
+                     const char *gamma, int x, int layer) {
+    if (s->layer_scale == 0) return layer;
+    return layer_scale_call(b->graph, x, layer, named(b, prefix, gamma));
+}
+
 static int block(struct tower_builder *b, int tower, int layer, int x) {
     struct graph *g = b->graph;
     const struct architecture *a = b->view.architecture;
-    const struct attention_options attention = {.heads = a->tower[tower].heads,
-                                                .causal = tower == TOWER_TEXT};
+    const struct tower_shape *s = &a->tower[tower];
+    const struct attention_options attention = {.heads = s->heads, .causal = s->is_causal};
     char prefix[64];
     tower_block_name(prefix, sizeof prefix, tower, layer);
     const int qkv =
         block_linear(b, prefix, "attn.in_proj", "_", norm(b, prefix, "ln_1", x), GRAPH_NONE);
     const int attended = attention_call(g, qkv, attention);
-    const int x1 = block_linear(b, prefix, "attn.out_proj", ".", attended, x);
+    const int out = block_linear(b, prefix, "attn.out_proj", ".", attended, residual_of(s, x));
+    const int x1 = add_layer(b, s, prefix, "ls_1.gamma", x, out);
     const int hidden =
         block_linear(b, prefix, "mlp.c_fc", ".", norm(b, prefix, "ln_2", x1), GRAPH_NONE);
-    const int active =
-        activation_call(g, hidden, a->quick_gelu ? ACTIVATION_QUICK_GELU : ACTIVATION_GELU);
-    const int y = block_linear(b, prefix, "mlp.c_proj", ".", active, x1);
+    const int active = activation_call(g, hidden, a->activation);
+    const int mlp = block_linear(b, prefix, "mlp.c_proj", ".", active, residual_of(s, x1));
+    const int y = add_layer(b, s, prefix, "ls_2.gamma", x1, mlp);
     if (b->view.adapters && named(b, prefix, "adapter.up.weight") != GRAPH_NONE)
         return tower_bottleneck(b, prefix, x1, y);
     return y;
@@ -241,11 +314,16 @@ int tower_image_tokens(struct tower_builder *b, int pixels) {
     struct patchify_options patches = {.patch = a->patch};
     memcpy(patches.mean, a->mean, sizeof patches.mean);
     memcpy(patches.deviation, a->deviation, sizeof patches.deviation);
-    const int rows = linear_plain_call(g, patchify_call(g, pixels, patches),
-                                       tower_parameter(b, "visual.conv1.weight"), GRAPH_NONE);
-    int x = image_tokens_call(g, rows, tower_parameter(b, "visual.class_embedding"),
-                              tower_parameter(b, "visual.positional_embedding"));
-    x = norm(b, "visual.", "ln_pre", x);
+    const struct image_tokens_inputs tokens = {
+        .patches = linear_plain_call(g, patchify_call(g, pixels, patches),
+                                     tower_parameter(b, "visual.conv1.weight"),
+                                     tower_parameter(b, "visual.conv1.bias")),
+        .class_token = tower_parameter(b, "visual.class_embedding"),
+        .positions = tower_parameter(b, "visual.positional_embedding"),
+        .registers = tower_parameter(b, "visual.register_tokens"),
+    };
+    int x = image_tokens_call(g, tokens);
+    if (a->has_pre_norm) x = norm(b, "visual.", "ln_pre", x);
     for (int layer = 0; layer < a->tower[TOWER_IMAGE].layers; layer++)
         x = block(b, TOWER_IMAGE, layer, x);
     return x;
@@ -259,19 +337,44 @@ int tower_text_tokens(struct tower_builder *b, int ids) {
     return x;
 }
 
-int tower_pool(struct tower_builder *b, int tower, int tokens, int index) {
-    const int rows = gather_rows_call(b->graph, tokens, index);
-    return tower == TOWER_IMAGE ? norm(b, "visual.", "ln_post", rows)
-                                : norm(b, "", "ln_final", rows);
+static int final_norm(struct tower_builder *b, int tower, int x) {
+    return tower == TOWER_IMAGE ? norm(b, "visual.", "ln_post", x) : norm(b, "", "ln_final", x);
 }
 
-int tower_project(struct tower_builder *b, int tower, int pooled) {
+int tower_pool(struct tower_builder *b, int tower, int tokens, int index) {
+    return final_norm(b, tower, gather_rows_call(b->graph, tokens, index));
+}
+
+/* The pooling sees no adapters: the registry has none for it. */
+static int attention_pool(struct tower_builder *b, int tokens) {
+    struct graph *g = b->graph;
+    const struct architecture *a = b->view.architecture;
+    const int latent = block_linear(b, pool_prefix, "attn.in_proj", "_",
+                                    named(b, pool_prefix, "latent"), GRAPH_NONE);
+    const int qkv = block_linear(b, pool_prefix, "attn.in_proj", "_", tokens, GRAPH_NONE);
+    const int pooled = attention_pool_call(g, latent, qkv, a->tower[TOWER_IMAGE].heads);
+    const int h = block_linear(b, pool_prefix, "attn.out_proj", ".", pooled, GRAPH_NONE);
+    const int hidden = block_linear(b, pool_prefix, "mlp.c_fc", ".",
+                                    norm(b, pool_prefix, "ln_2", h), GRAPH_NONE);
+    return block_linear(b, pool_prefix, "mlp.c_proj", ".",
+                        activation_call(g, hidden, a->activation), h);
+}
+
+int tower_features(struct tower_builder *b, int tower, int tokens, int index) {
+    const struct tower_shape *s = &b->view.architecture->tower[tower];
     const char *weight = tower == TOWER_IMAGE ? "visual.proj" : "text_projection";
-    const struct linear_inputs in = {.x = pooled,
-                                     .weight = tower_parameter(b, weight),
-                                     .bias = GRAPH_NONE,
-                                     .lora_a = GRAPH_NONE,
-                                     .lora_b = GRAPH_NONE,
-                                     .residual = GRAPH_NONE};
-    return linear_call(b->graph, in, (struct linear_options){.transposed = 1});
+    const int pooled = s->pool == TOWER_POOL_ATTENTION
+                           ? attention_pool(b, final_norm(b, tower, tokens))
+                           : tower_pool(b, tower, tokens, index);
+    if (!s->has_projection) return pooled;
+    return linear_call(b->graph,
+                       (struct linear_inputs){.x = pooled,
+                                              .weight = tower_parameter(b, weight),
+                                              .bias = s->has_projection_bias
+                                                          ? tower_parameter(b, "text_projection.bias")
+                                                          : GRAPH_NONE,
+                                              .lora_a = GRAPH_NONE,
+                                              .lora_b = GRAPH_NONE,
+                                              .residual = GRAPH_NONE},
+                       (struct linear_options){.transposed = 1});
 }

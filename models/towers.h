@@ -1,13 +1,15 @@
-/* towers: CLIP's image and text towers as graphs, over the parameters of a registry.
+/* towers: image and text towers as graphs, over the parameters of a registry. What of the following
+ * a model has, its architecture says.
  *
- * Image: conv1 as a product over patches, class token and positions, ln_pre, pre-LN blocks,
- *   ln_post of chosen tokens; features = ln_post(class token) @ proj.
- * Text: token table and positions, causal pre-LN blocks, ln_final of the end token, @
- *   text_projection.
- * Block: x1 = x + out(attention(qkv(ln_1 x)));  y = x1 + fc2(gelu(fc1(ln_2 x1))), with the
+ * Image: conv1 as a product over patches, class token, registers and positions, ln_pre, pre-LN
+ *   blocks, ln_post. Features: the class token, or attention pooling,
+ *   h = out(attention(q(latent), k and v(tokens))), h + fc2(gelu(fc1(ln_2 h))); then @ proj.
+ * Text: token table and positions, pre-LN blocks, causal or not, ln_final of the end token or of the
+ *   last position, @ text_projection, + its bias.
+ * Block: x1 = x + ls_1 out(attention(qkv(ln_1 x)));  y = x1 + ls_2 fc2(gelu(fc1(ln_2 x1))), with the
  *   adapters that the registry holds for it.
- * Source: Radford et al. 2021; open_clip model.py and transformer.py; names as in its state_dict.
- */
+ * Source: Radford et al. 2021; open_clip model.py and transformer.py, names as in its state_dict;
+ *   attention pooling: Zhai et al. 2022; registers: Darcet et al. 2024. */
 #ifndef MODELS_TOWERS_H
 #define MODELS_TOWERS_H
 
@@ -45,14 +47,16 @@ void tower_builder_release(struct tower_builder *b);
 /* The tensor of the parameter of that name; GRAPH_NONE when the registry has none. */
 int tower_parameter(struct tower_builder *b, const char *name);
 
-/* pixels (B, S, S, 3) bytes -> tokens (B, P + 1, C) after the last block, before ln_post. */
+/* pixels (B, S, S, 3) bytes -> tokens (B, T, C) after the last block, before ln_post: class token and
+ * registers where there are some, then patches. */
 int tower_image_tokens(struct tower_builder *b, int pixels);
 /* ids (B, T) int32 -> tokens (B, T, C) after the last block, before ln_final. */
 int tower_text_tokens(struct tower_builder *b, int ids);
 /* The final norm of chosen tokens: index (R) int32 into the B T rows -> (R, C). */
 int tower_pool(struct tower_builder *b, int tower, int tokens, int index);
-/* pooled (R, C) -> features (R, joint), not normalised. */
-int tower_project(struct tower_builder *b, int tower, int pooled);
+/* tokens (B, T, C) -> features (B, joint), not normalised. index (B) int32 into the B T rows: the
+ * token that is pooled; not read with attention pooling. */
+int tower_features(struct tower_builder *b, int tower, int tokens, int index);
 
 /* UniAdapter of the block of that prefix: y + scale Up(ReLU(Down(LN x))), of the shape of x. */
 int tower_bottleneck(struct tower_builder *b, const char *prefix, int x, int y);

@@ -28,6 +28,18 @@ static float gelu_slope(float x) {
     return 0.5f * (1 + erff(x * 0.70710678f)) + x * density;
 }
 
+/* 2 sqrt(2 / pi), and that times 0.044715 and 3 times 0.044715 */
+static const float tanh_linear = 1.59576912f, tanh_cubic = 0.0713548163f, tanh_slope = 0.214064449f;
+
+static float gelu_tanh(float x) {
+    return x / (1 + expf(-x * (tanh_linear + tanh_cubic * x * x)));
+}
+
+static float gelu_tanh_slope(float x) {
+    const float s = 1 / (1 + expf(-x * (tanh_linear + tanh_cubic * x * x)));
+    return s * (1 + x * (1 - s) * (tanh_linear + tanh_slope * x * x));
+}
+
 static enum status shape(struct op_call *c, struct error *e) {
     const struct tensor *x = op_tensor(c, OP_IN);
     if (x->type != TENSOR_F32)
@@ -52,6 +64,9 @@ static void forward_reference(const struct op_call *c) {
     case ACTIVATION_GELU:
         for (int64_t i = 0; i < n; i++) y[i] = gelu(x[i]);
         break;
+    case ACTIVATION_GELU_TANH:
+        for (int64_t i = 0; i < n; i++) y[i] = gelu_tanh(x[i]);
+        break;
     case ACTIVATION_RELU:
         for (int64_t i = 0; i < n; i++) y[i] = x[i] > 0 ? x[i] : 0;
         break;
@@ -61,6 +76,7 @@ static void forward_reference(const struct op_call *c) {
 static float slope(enum activation_kind kind, float x) {
     if (kind == ACTIVATION_QUICK_GELU) return quick_gelu_slope(x);
     if (kind == ACTIVATION_GELU) return gelu_slope(x);
+    if (kind == ACTIVATION_GELU_TANH) return gelu_tanh_slope(x);
     return x > 0 ? 1.0f : 0.0f;
 }
 
@@ -86,6 +102,10 @@ FAST_MATH_CLONES static void forward(const struct op_call *c) {
         for (int64_t i = 0; i < n; i++)
             y[i] = x[i] * fast_math_normal_cdf(x[i], fast_math_exp(-0.5f * x[i] * x[i]));
         break;
+    case ACTIVATION_GELU_TANH:
+        for (int64_t i = 0; i < n; i++)
+            y[i] = x[i] / (1 + fast_math_exp(-x[i] * (tanh_linear + tanh_cubic * x[i] * x[i])));
+        break;
     case ACTIVATION_RELU:
         for (int64_t i = 0; i < n; i++) y[i] = x[i] > 0 ? x[i] : 0;
         break;
@@ -103,6 +123,10 @@ FAST_MATH_INLINE void slopes(float *restrict dx, const float *restrict dy, const
         } else if (kind == ACTIVATION_GELU) {
             const float e = fast_math_exp(-0.5f * x[i] * x[i]);
             d = fast_math_normal_cdf(x[i], e) + x[i] * (0.39894228f * e);
+        } else if (kind == ACTIVATION_GELU_TANH) {
+            const float square = x[i] * x[i];
+            const float s = 1 / (1 + fast_math_exp(-x[i] * (tanh_linear + tanh_cubic * square)));
+            d = s * (1 + x[i] * (1 - s) * (tanh_linear + tanh_slope * square));
         } else {
             d = x[i] > 0 ? 1.0f : 0.0f;
         }
@@ -126,6 +150,12 @@ FAST_MATH_CLONES static void backward(const struct op_call *c) {
         break;
     case 2 * ACTIVATION_GELU + 1:
         slopes(dx, dy, x, n, ACTIVATION_GELU, true);
+        break;
+    case 2 * ACTIVATION_GELU_TANH:
+        slopes(dx, dy, x, n, ACTIVATION_GELU_TANH, false);
+        break;
+    case 2 * ACTIVATION_GELU_TANH + 1:
+        slopes(dx, dy, x, n, ACTIVATION_GELU_TANH, true);
         break;
     case 2 * ACTIVATION_RELU:
         slopes(dx, dy, x, n, ACTIVATION_RELU, false);
@@ -179,4 +209,9 @@ int activation_call(struct graph *g, int x, enum activation_kind kind) {
         g, OP_activation,
         (int[OP_INPUTS]){x, GRAPH_NONE, GRAPH_NONE, GRAPH_NONE, GRAPH_NONE, GRAPH_NONE}, &options,
         sizeof options);
+}
+
+const char *activation_word(enum activation_kind kind) {
+    static const char *const words[] = {"quick_gelu", "gelu", "gelu_tanh", "relu"};
+    return words[kind];
 }

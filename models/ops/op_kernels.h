@@ -8,9 +8,11 @@
 int linear_kernels(const struct op_call *c, struct kernel *k);
 int layernorm_kernels(const struct op_call *c, struct kernel *k);
 int attention_kernels(const struct op_call *c, struct kernel *k);
+int attention_pool_kernels(const struct op_call *c, struct kernel *k);
 int image_tokens_kernels(const struct op_call *c, struct kernel *k);
 int text_tokens_kernels(const struct op_call *c, struct kernel *k);
 int contrastive_loss_kernels(const struct op_call *c, struct kernel *k);
+int sigmoid_loss_kernels(const struct op_call *c, struct kernel *k);
 int soft_target_loss_kernels(const struct op_call *c, struct kernel *k);
 
 /* Scratch bytes of the plans; an op's scratch_bytes is at least that. */

@@ -36,6 +36,7 @@ struct glare_level {
 struct glare_term {
     struct loss_term base;
     int n, n_patches;     /* pictures; patches of a picture */
+    int first_patch;      /* token that is the first patch */
     int student, teacher; /* encoders */
     struct glare_level level[LEVELS];
     int32_t *token; /* (VIEWS n, 1 + patches) */
@@ -107,7 +108,14 @@ static enum status declare(struct loss_term *base, struct learner *l, struct err
         .n_views = VIEWS,
         .n_samples = t->n,
     };
-    t->n_patches = l->model->architecture.tower[TOWER_IMAGE].tokens - 1;
+    const struct architecture *a = &l->model->architecture;
+    t->n_patches = architecture_patches(a);
+    t->first_patch = architecture_first_patch(a);
+    if (!a->has_class_token)
+        TRY(fail(e, STATUS_BAD_ARG,
+                 "losses: glare reads the class token, which architecture %s does not have; expected "
+                 "one with a class token",
+                 a->name));
     TRY(loss_needs(base, BATCH_ROLE_VIEW, e));
     if (c->patches > t->n_patches)
         TRY(fail(e, STATUS_BAD_ARG,
@@ -244,7 +252,8 @@ static void draw_tokens(struct glare_term *t, const struct batch_part *part, int
         const uint64_t seed = t->base.preparation.seed ^ part->sample_id[row % t->n];
         token[0] = 0;
         for (int k = 1; k < per_picture; k++)
-            token[k] = 1 + (int32_t)random_permute(seed, RANDOM_METHOD,
+            token[k] = t->first_patch +
+                       (int32_t)random_permute(seed, RANDOM_METHOD,
                                                    (uint64_t)step * VIEWS + (uint64_t)(row / t->n),
                                                    (uint64_t)k - 1, (uint64_t)t->n_patches);
     }

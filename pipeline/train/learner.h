@@ -72,7 +72,7 @@ struct learner_numbers {
     double loss[STEP_LOSSES_MAX]; /* unweighted */
     double total;                 /* weighted sum */
     double norm, clip_factor;
-    double logit_scale; /* exp of the parameter, before the update */
+    double logit_scale; /* exp of the parameter, before the update; 1 when there is none */
     bool is_finite;
 };
 

@@ -62,8 +62,10 @@ static enum status write_metrics(struct trainer *t, const struct batch *batch, d
     }
     json_write_name(&w, "grad_norm");
     json_write_double(&w, n->norm);
-    json_write_name(&w, "logit_scale");
-    json_write_double(&w, n->logit_scale);
+    if (architecture_has_text(&t->job.model.architecture)) {
+        json_write_name(&w, "logit_scale");
+        json_write_double(&w, n->logit_scale);
+    }
     json_write_name(&w, "holes");
     json_write_int(&w, batch->n_holes);
     json_write_name(&w, "skipped");

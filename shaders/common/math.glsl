@@ -52,6 +52,13 @@ float math_log(float x) {
     return t + p + 0.693359375 * float(e);
 }
 
+/* log(1 + x) for x in [0, 1], small ones too: the rounding of 1 + x is divided out again. */
+float math_log1p(float x) {
+    precise const float y = 1.0 + x;
+    precise const float rounded = y - 1.0;
+    return rounded == 0.0 ? x : math_log(y) * (x / rounded);
+}
+
 /* Norbert Juffa's erff: near 0 an odd polynomial, else 1 - exp of a polynomial. */
 float math_erf(float x) {
     const float t = abs(x), s = x * x;

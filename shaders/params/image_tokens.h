@@ -8,9 +8,12 @@
 #define IMAGE_TOKENS_ADD_CLASS 4u
 #define IMAGE_TOKENS_ADD_POSITIONS 8u
 #define IMAGE_TOKENS_ADD_PATCHES 16u
+#define IMAGE_TOKENS_WANTS_REGISTERS 32u
+#define IMAGE_TOKENS_ADD_REGISTERS 64u
 
 struct image_tokens_params {
     uint batch, patches, columns;
+    uint classes, registers; /* tokens before the patches; classes: 1 or 0 */
     uint flags;
 };
 

@@ -238,13 +238,14 @@ def make_layernorm(folder):
 
 
 def make_activation(folder):
-    """`x`, `grad.y`; `quickgelu.y`, `quickgelu.grad.x`, and so on for gelu (erf) and relu."""
+    """`x`, `grad.y`; `quickgelu.y`, `quickgelu.grad.x`, and so on for gelu (erf), gelu_tanh and relu."""
     draw = Draw(3)
     x = torch.cat([draw.normal(200, scale=3.0), torch.tensor([0.0, -20.0, 20.0, 1e-4, -1e-4]).float().double()])
     dy = draw.normal(205)
     tensors = {"x": x, "grad.y": dy}
     for name, function in (
-        ("quickgelu", quickgelu), ("gelu", F.gelu), ("relu", F.relu),
+        ("quickgelu", quickgelu), ("gelu", F.gelu),
+        ("gelu_tanh", lambda x: F.gelu(x, approximate="tanh")), ("relu", F.relu),
     ):
         at = leaf(x.clone())
         y = function(at)
@@ -269,6 +270,26 @@ def make_attention(folder):
         y.backward(dy)
         tensors.update({name + ".y": y, name + ".grad.qkv": at.grad})
     safetensors.write(f"{folder}/attention.safetensors", plain(tensors), {"heads": heads})
+
+
+def make_attention_pool(folder):
+    """The query of `latent` (3 C) over keys and values of `qkv` (B, T, 3 C), packed in this order: torch's
+    attention with projections that change nothing."""
+    draw = Draw(10)
+    batch, length, heads, size = 2, 7, 3, 8
+    width = heads * size
+    leaves = {"latent": draw.normal(3 * width), "qkv": draw.normal(batch, length, 3 * width)}
+    leaf(*leaves.values())
+    _, key, value = leaves["qkv"].transpose(0, 1).chunk(3, -1)
+    same = torch.eye(width).double()
+    y, _ = F.multi_head_attention_forward(
+        leaves["latent"][:width].expand(1, batch, width), key, value, width, heads, None, torch.zeros(3 * width).double(),
+        None, None, False, 0.0, same, torch.zeros(width).double(), training=False, need_weights=False,
+        use_separate_proj_weight=True, q_proj_weight=same, k_proj_weight=same, v_proj_weight=same,
+    )
+    dy = draw.normal(batch, width)
+    y[0].backward(dy)
+    write(folder, "attention_pool", leaves, {"y": y[0], "grad.y": dy}, {"heads": heads})
 
 
 def make_uniadapter(folder):
@@ -313,6 +334,39 @@ def make_contrastive(folder):
             name + ".grad.logit_scale": s.grad,
         })
     safetensors.write(f"{folder}/contrastive_loss.safetensors", plain(tensors), {})
+
+
+def make_sigmoid(folder):
+    """As make_contrastive, for SigLIP's loss with a bias: open_clip's -logsigmoid(labels * logits), with
+    labels -1 and, where captions are equal, 1; the sum over all pairs divided by the samples."""
+    draw = Draw(11)
+    u = F.normalize(draw.normal(7, 10), dim=-1).float().double()
+    v = F.normalize(draw.normal(7, 10), dim=-1).float().double()
+    scale = torch.tensor(float(np.float32(math.log(10.0)))).double()
+    bias = torch.tensor(-2.71875).double()
+    caption_id, usable = torch.tensor([0, 1, 1, 3, 0, 5, 0]), torch.tensor([1, 1, 1, 0, 1, 1, 1])
+    tensors = {
+        "u": u, "v": v, "logit_scale": scale, "logit_bias": bias, "caption_id": caption_id,
+        "usable": usable.double(),
+    }
+    for name, ids, keep in (
+        ("plain", torch.arange(7), torch.ones(7, dtype=torch.bool)),
+        ("shared", caption_id, torch.ones(7, dtype=torch.bool)),
+        ("holes", caption_id, usable.bool()),
+    ):
+        a, b, s, z = leaf(u.clone(), v.clone(), scale.clone(), bias.clone())
+        loss = sigmoid_loss(a[keep], b[keep], s, z, ids[keep])
+        loss.backward()
+        tensors.update({
+            name + ".loss": loss, name + ".grad.u": a.grad, name + ".grad.v": b.grad,
+            name + ".grad.logit_scale": s.grad, name + ".grad.logit_bias": z.grad,
+        })
+    safetensors.write(f"{folder}/sigmoid_loss.safetensors", plain(tensors), {})
+
+
+def sigmoid_loss(u, v, logit_scale, logit_bias, caption_id):
+    labels = 2 * (caption_id[:, None] == caption_id[None, :]).double() - 1
+    return -F.logsigmoid(labels * (logit_scale.exp() * u @ v.t() + logit_bias)).sum() / len(u)
 
 
 def soft_cross_entropy(student, teacher, dim):
@@ -434,7 +488,7 @@ if __name__ == "__main__":
     target_folder = sys.argv[1] if len(sys.argv) > 1 else os.path.dirname(os.path.abspath(__file__))
     torch.set_num_threads(1)
     for make in (
-        make_clip, make_layernorm, make_activation, make_attention, make_uniadapter, make_contrastive,
-        make_zscl, make_consistency, make_region, make_adamw,
+        make_clip, make_layernorm, make_activation, make_attention, make_attention_pool, make_uniadapter,
+        make_contrastive, make_sigmoid, make_zscl, make_consistency, make_region, make_adamw,
     ):
         make(target_folder)

@@ -126,7 +126,7 @@ static void run(struct backend *b, const struct safetensors *weights, const char
     const struct loss_preparation preparation = {.n_samples = {[BATCH_ROLE_UPDATE] = SAMPLES}};
     CHECK_EQUAL(safetensors_open(&golden, golden_path, &e), STATUS_OK);
     CHECK_EQUAL(architecture_find(&c.architecture, "tests/golden/clip_tiny.json", &e), STATUS_OK);
-    c.architecture.quick_gelu = quick_gelu;
+    c.architecture.activation = quick_gelu ? ACTIVATION_QUICK_GELU : ACTIVATION_GELU;
     CHECK_EQUAL(model_declare(&m, &c, &e), STATUS_OK);
     CHECK_EQUAL(learner_init(&l, &m, slice, &e), STATUS_OK);
     CHECK_EQUAL(loss_create(&term, &loss, &preparation, &e), STATUS_OK);

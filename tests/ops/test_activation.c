@@ -42,9 +42,9 @@ static void test_functions(void) {
 
 int main(void) {
     static const int64_t sizes[][2] = {{1, 1}, {3, 5}, {16, 64}, {15, 65}, {70001, 1}};
-    static const char *const names[] = {"quickgelu", "gelu", "relu"};
+    static const char *const names[] = {"quickgelu", "gelu", "gelu_tanh", "relu"};
     test_functions();
-    for (int32_t kind = 0; kind < 3; kind++) {
+    for (int32_t kind = 0; kind < 4; kind++) {
         const struct activation_options options = {.kind = kind};
         struct op_harness_case c = {.op = &op_activation,
                                     .id = OP_activation,

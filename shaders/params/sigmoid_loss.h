@@ -1,0 +1,11 @@
+/* Push constants of sigmoid_loss_fwd and sigmoid_loss_bwd. Read by C and GLSL. */
+#ifndef SHADERS_PARAMS_SIGMOID_LOSS_H
+#define SHADERS_PARAMS_SIGMOID_LOSS_H
+#include "shaders/params/types.h"
+
+struct sigmoid_loss_params {
+    uint n;     /* samples */
+    uint lanes; /* threads per row, see shaders/common/row.glsl */
+};
+
+#endif
