@@ -285,21 +285,16 @@ static bool index_valid(const struct index *index) {
     return true;
 }
 
-/* True if the file at path is a whole index. */
-static bool read_whole(struct index *out, const char *path) {
+enum status index_parse(struct index *out, char *bytes, size_t n, struct error *e) {
     struct header h;
-    struct index index = {0};
-    char *bytes = NULL;
-    size_t n;
-    bool good = false;
-    if (!file_exists(path)) return false;
-    if (file_read_all(&bytes, &n, path, file_bytes_max, NULL) != STATUS_OK) return false;
-    if (n < INDEX_HEADER) goto done;
+    struct index index;
+    *out = (struct index){0};
+    if (n < INDEX_HEADER) goto damaged;
     memcpy(&h, bytes, sizeof h);
     if (memcmp(h.magic, magic, sizeof magic) != 0 || h.version != INDEX_VERSION ||
         h.n_samples > n || h.n_members > n || h.n_strings > n ||
         h.crc != hash_crc32c(0, bytes + 16, n - 16))
-        goto done;
+        goto damaged;
     index = (struct index){.shard_size = h.shard_size,
                            .shard_time = h.shard_time,
                            .n_samples = h.n_samples,
@@ -307,20 +302,35 @@ static bool read_whole(struct index *out, const char *path) {
                            .n_strings = h.n_strings,
                            .digest = h.digest,
                            .block = bytes};
-    if (body_bytes(&index) != n - INDEX_HEADER) goto done;
+    if (body_bytes(&index) != n - INDEX_HEADER) goto damaged;
     set_pointers(&index);
-    good = index_valid(&index);
-done:
-    if (good)
-        *out = index;
-    else
-        free(bytes);
-    return good;
+    if (!index_valid(&index)) goto damaged;
+    *out = index;
+    return STATUS_OK;
+damaged:
+    return fail(e, STATUS_BAD_DATA, "not an index of this version, or damaged");
 }
 
-/* True if it is one of a shard with this size and time. */
+enum status index_load(struct index *out, const char *file, struct error *e) {
+    char *bytes = NULL;
+    size_t n;
+    enum status rc = file_read_all(&bytes, &n, file, file_bytes_max, e);
+    *out = (struct index){0};
+    if (rc != STATUS_OK) return rc;
+    rc = index_parse(out, bytes, n, e);
+    if (rc == STATUS_OK) return rc;
+    error_context(e, "%s", file);
+    free(bytes);
+    return rc;
+}
+
+enum status index_save(const struct index *index, const char *file, struct error *e) {
+    return file_write_all(file, index->block, INDEX_HEADER + body_bytes(index), e);
+}
+
+/* True if the file at path is a whole index of a shard with this size and time. */
 static bool index_read(struct index *out, const char *path, uint64_t size, int64_t time) {
-    if (!read_whole(out, path)) return false;
+    if (!file_exists(path) || index_load(out, path, NULL) != STATUS_OK) return false;
     if (out->shard_size == size && out->shard_time == time) return true;
     index_release(out);
     return false;
@@ -344,16 +354,14 @@ static enum status index_path(char out[FILE_PATH_MAX], const char *path, const c
 static enum status index_write(const struct index *index, const char *path, const char *cache,
                                struct error *e) {
     char at[FILE_PATH_MAX];
-    const size_t n = INDEX_HEADER + body_bytes(index);
     struct error why;
     enum status rc = index_path(at, path, NULL, e);
     if (rc != STATUS_OK) return rc;
-    if (file_write_all(at, index->block, n, &why) == STATUS_OK) return STATUS_OK;
+    if (index_save(index, at, &why) == STATUS_OK) return STATUS_OK;
     if (cache) {
         rc = index_path(at, path, cache, e);
         if (rc != STATUS_OK) return rc;
-        if (file_make_folders(cache, &why) == STATUS_OK &&
-            file_write_all(at, index->block, n, &why) == STATUS_OK)
+        if (file_make_folders(cache, &why) == STATUS_OK && index_save(index, at, &why) == STATUS_OK)
             return STATUS_OK;
     }
     log_warning("%s: the index cannot be kept (%s); it will be built again next time", path,
@@ -393,9 +401,9 @@ enum status index_kept(struct index *out, const char *path, const char *cache, s
     char at[FILE_PATH_MAX];
     *out = (struct index){0};
     TRY(index_path(at, path, NULL, e));
-    if (read_whole(out, at)) goto done;
+    if (index_load(out, at, NULL) == STATUS_OK) goto done;
     if (cache) TRY(index_path(at, path, cache, e));
-    if (!cache || !read_whole(out, at))
+    if (!cache || index_load(out, at, NULL) != STATUS_OK)
         rc = fail(e, STATUS_NOT_FOUND, "%.300s: no index of it is kept", path);
 done:
     return rc;

@@ -69,6 +69,11 @@ enum status index_rebuild(struct index *out, const char *path, const char *cache
 /* The index that is there, whatever has become of the shard since it was written: it says what a
  * damaged shard has lost. NOT_FOUND when there is none that is whole. */
 enum status index_kept(struct index *out, const char *path, const char *cache, struct error *e);
+/* An index without a look at its shard. parse takes bytes (from malloc) over when it succeeds.
+ * BAD_DATA when it is not one, or damaged, or of another version of this program. */
+enum status index_parse(struct index *out, char *bytes, size_t n, struct error *e);
+enum status index_load(struct index *out, const char *file, struct error *e);
+enum status index_save(const struct index *index, const char *file, struct error *e);
 void index_release(struct index *index);
 
 const char *index_key(const struct index *index, uint64_t sample);

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what is missing for building, testing or the demo: sh tests/setup.sh GROUP...
 #   build  compiler, libraries, shader compiler
-#   test   two software Vulkan devices, the validation layer, SPIR-V tools
+#   test   two software Vulkan devices, the validation layer, SPIR-V tools, a web server
 #   demo   real image-text data and the tools that unpack it
 #   peers  what we are compared with: PyTorch, and in build-peers/ the packages of
 #          tests/peers/requirements.txt
@@ -15,9 +15,11 @@ packages_of() {
     # gcc only recommends libc6-dev, and recommended packages are not installed.
     build) echo "gcc libc6-dev cmake ninja-build pkg-config libopenblas-dev libarchive-dev
         libcjson-dev libstb-dev libjpeg62-turbo-dev libwebp-dev libxxhash-dev zlib1g-dev
-        libvulkan-dev glslc" ;;
+        libcurl4-openssl-dev libvulkan-dev glslc" ;;
     # chromium-common carries SwiftShader, the second Vulkan implementation.
-    test) echo "mesa-vulkan-drivers chromium-common vulkan-validationlayers spirv-tools" ;;
+    # python3 and openssl: a web server with faults, and its certificate.
+    test) echo "mesa-vulkan-drivers chromium-common vulkan-validationlayers spirv-tools python3
+        openssl" ;;
     demo) echo "fonts-noto-color-emoji unicode-cldr-core openclipart-png openclipart-svg
         tuxpaint-stamps-default dataset-fashion-mnist python3-pil python3-fonttools
         python3-numpy" ;;

@@ -148,6 +148,12 @@ enum status file_write(struct file *f, const void *bytes, size_t n, struct error
     return STATUS_OK;
 }
 
+enum status file_empty(struct file *f, struct error *e) {
+    if (ftruncate(f->fd, 0) < 0 || lseek(f->fd, 0, SEEK_SET) < 0)
+        return system_error(e, f->path, "cannot empty");
+    return STATUS_OK;
+}
+
 enum status file_size(const struct file *f, uint64_t *size, struct error *e) {
     struct stat info;
     *size = 0;
@@ -386,6 +392,24 @@ enum status file_make_folders(const char *path, struct error *e) {
 
 enum status file_rename(const char *from, const char *to, struct error *e) {
     if (rename(from, to) < 0) return system_error(e, to, "cannot rename to this name");
+    return STATUS_OK;
+}
+
+enum status file_look(struct file_facts *facts, const char *path, struct error *e) {
+    struct stat info;
+    if (lstat(path, &info) < 0) return system_error(e, path, "cannot stat");
+    *facts = (struct file_facts){
+        .size = (uint64_t)info.st_size,
+        .used = (int64_t)info.st_atim.tv_sec * 1000000000 + info.st_atim.tv_nsec,
+        .changed = (int64_t)info.st_mtim.tv_sec * 1000000000 + info.st_mtim.tv_nsec,
+    };
+    return STATUS_OK;
+}
+
+enum status file_mark_used(const char *path, struct error *e) {
+    const struct timespec times[2] = {{.tv_nsec = UTIME_NOW}, {.tv_nsec = UTIME_OMIT}};
+    if (utimensat(AT_FDCWD, path, times, 0) < 0)
+        return system_error(e, path, "cannot mark as used");
     return STATUS_OK;
 }
 

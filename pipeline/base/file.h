@@ -35,6 +35,8 @@ enum status file_replace_commit(struct file **f, struct error *e);
 /* Reads exactly n bytes; BAD_DATA when the file ends before. */
 enum status file_pread(const struct file *f, void *to, size_t n, uint64_t offset, struct error *e);
 enum status file_write(struct file *f, const void *bytes, size_t n, struct error *e);
+/* Empties a file that is being written. */
+enum status file_empty(struct file *f, struct error *e);
 enum status file_size(const struct file *f, uint64_t *size, struct error *e);
 /* When the content last changed, nanoseconds since 1970. */
 enum status file_time(const struct file *f, int64_t *ns, struct error *e);
@@ -86,6 +88,14 @@ enum status file_make_folder(const char *path, struct error *e);
 /* Makes a folder and those above it that are missing; their names are synced. */
 enum status file_make_folders(const char *path, struct error *e);
 enum status file_rename(const char *from, const char *to, struct error *e);
+/* Size, when it was last marked as used, and when its content last changed, ns since 1970. */
+struct file_facts {
+    uint64_t size;
+    int64_t used, changed;
+};
+enum status file_look(struct file_facts *facts, const char *path, struct error *e);
+/* Marks a file as used now; its content and that it changed stay what they were. */
+enum status file_mark_used(const char *path, struct error *e);
 /* Removes one file; nothing happens when it is not there. */
 enum status file_remove(const char *path, struct error *e);
 /* Removes a folder with all that is in it, or a file; links are removed, not followed. */

@@ -18,6 +18,7 @@
     X(IN_USE, 2, "folder in use")                                                                  \
     X(BAD_DATA, 3, "unusable data")                                                                \
     X(NOT_FOUND, 3, "not found")                                                                   \
+    X(REMOTE, 3, "remote data cannot be had")                                                      \
     X(MISMATCH, 4, "does not match the run")                                                       \
     X(STORAGE, 5, "storage error")                                                                 \
     X(NON_FINITE, 6, "a number is not finite")                                                     \
