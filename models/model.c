@@ -37,8 +37,7 @@ void model_release(struct model *m) {
     memset(m, 0, sizeof *m);
 }
 
-/* Room for the largest parameter. */
-static float *largest(const struct model *m, struct error *e) {
+float *model_scratch(const struct model *m, struct error *e) {
     int64_t n = 1;
     for (int i = 0; i < m->parameters.n; i++) {
         const int64_t elements = tensor_elements(&m->parameters.list[i].tensor);
@@ -50,7 +49,8 @@ static float *largest(const struct model *m, struct error *e) {
     return values;
 }
 
-enum status model_allocate(struct model *m, struct backend *b, uint64_t seed, struct error *e) {
+enum status model_allocate(struct model *m, struct backend *b, uint64_t seed, const char *weights,
+                           struct error *e) {
     enum status rc = STATUS_OK;
     float *values = NULL;
     parameters_lay_out(&m->parameters);
@@ -58,12 +58,14 @@ enum status model_allocate(struct model *m, struct backend *b, uint64_t seed, st
     const int64_t frozen = m->parameters.frozen_bytes, student = m->parameters.trainable_bytes;
     TRY(b->table->buffer_create(b, &m->frozen, frozen > 0 ? frozen : 256, e));
     TRY(b->table->buffer_create(b, &m->student, student > 0 ? student : 256, e));
-    values = largest(m, e);
+    values = model_scratch(m, e);
     if (!values) return STATUS_NO_MEMORY;
     for (int i = 0; i < m->parameters.n; i++) {
+        if (weights && parameter_is_base(&m->parameters.list[i])) continue;
         parameters_start(&m->parameters, i, seed, values);
         TRY(model_write(m, i, values, e));
     }
+    if (weights) TRY(model_load(m, weights, e));
 done:
     free(values);
     return rc;
@@ -95,102 +97,10 @@ enum status model_write(struct model *m, int i, const float *values, struct erro
     return m->backend->table->upload(to, w->offset, values, tensor_bytes(&w->tensor), e);
 }
 
-static bool is_base(const struct parameter *w) {
-    return w->kind != PARAMETER_ADAPTER && w->kind != PARAMETER_HEAD;
-}
-
-/* --- Loading --- */
-
-struct differences {
-    int n_missing, n_extra, n_misshaped;
-    char missing[128], extra[128], misshaped[ERROR_TEXT_MAX / 2];
-};
-
-static void compare(const struct model *m, const struct safetensors *s, struct differences *d) {
-    const struct parameters *p = &m->parameters;
-    for (int i = 0; i < p->n; i++) {
-        const struct parameter *w = &p->list[i];
-        const struct safetensors_tensor *t = safetensors_find(s, w->name);
-        struct error shape;
-        if (!t && is_base(w) && d->n_missing++ == 0)
-            snprintf(d->missing, sizeof d->missing, "%s", w->name);
-        if (t && safetensors_check_shape(t, w->tensor.rank, w->tensor.shape, &shape) != STATUS_OK &&
-            d->n_misshaped++ == 0)
-            snprintf(d->misshaped, sizeof d->misshaped, "%s", shape.text);
-    }
-    for (int i = 0; i < safetensors_count(s); i++) {
-        const char *name = safetensors_at(s, i)->name;
-        if (parameters_find(p, name) < 0 && d->n_extra++ == 0)
-            snprintf(d->extra, sizeof d->extra, "%s", name);
-    }
-}
-
-enum status model_load(struct model *m, const char *path, struct error *e) {
-    enum status rc = STATUS_OK;
-    struct safetensors *s = NULL;
-    struct differences d = {0};
-    float *values = NULL;
-    TRY(safetensors_open(&s, path, e));
-    compare(m, s, &d);
-    if (d.n_missing || d.n_extra || d.n_misshaped)
-        TRY(fail(e, STATUS_BAD_DATA,
-                 "%s: weights do not fit architecture %s; missing %d%s%s, not expected %d%s%s, of "
-                 "another shape %d%s%s; choose the architecture the weights were made for",
-                 path, m->architecture.name, d.n_missing, d.n_missing ? ": first " : "", d.missing,
-                 d.n_extra, d.n_extra ? ": first " : "", d.extra, d.n_misshaped,
-                 d.n_misshaped ? ": first " : "", d.misshaped));
-    values = largest(m, e);
-    if (!values) {
-        rc = STATUS_NO_MEMORY;
-        goto done;
-    }
-    for (int i = 0; i < m->parameters.n; i++) {
-        const struct safetensors_tensor *t = safetensors_find(s, m->parameters.list[i].name);
-        if (!t) continue;
-        TRY(safetensors_read_f32(t, values, e));
-        TRY(model_write(m, i, values, e));
-    }
-done:
-    free(values);
-    safetensors_destroy(&s);
-    return rc;
-}
-
-static bool is_adapter_name(const char *name) {
-    return strstr(name, ".lora_") || strstr(name, ".adapter.");
-}
-
-enum status model_load_trained(struct model *m, const char *path, struct error *e) {
-    enum status rc = STATUS_OK;
-    struct safetensors *s = NULL;
-    float *values = largest(m, e);
-    if (!values) return STATUS_NO_MEMORY;
-    TRY(safetensors_open(&s, path, e));
-    for (int i = 0; i < safetensors_count(s); i++) {
-        const char *name = safetensors_at(s, i)->name;
-        if (parameters_find(&m->parameters, name) < 0 && is_adapter_name(name))
-            TRY(fail(e, STATUS_BAD_DATA,
-                     "%s: %s is no part of this model; expected the adapters of the recipe that "
-                     "trained it",
-                     path, name));
-    }
-    for (int i = 0; i < m->parameters.n; i++) {
-        const struct parameter *w = &m->parameters.list[i];
-        const struct safetensors_tensor *t = safetensors_find(s, w->name);
-        if (!t && (!w->is_trainable || w->kind == PARAMETER_HEAD)) continue;
-        rc = safetensors_get(s, w->name, &t, e);
-        if (rc == STATUS_OK) rc = safetensors_check_shape(t, w->tensor.rank, w->tensor.shape, e);
-        if (rc != STATUS_OK) {
-            error_context(e, "%s", path);
-            goto done;
-        }
-        TRY(safetensors_read_f32(t, values, e));
-        TRY(model_write(m, i, values, e));
-    }
-done:
-    free(values);
-    safetensors_destroy(&s);
-    return rc;
+float *model_host(const struct model *m, int i, const struct buffer *slot) {
+    const struct parameter *w = &m->parameters.list[i];
+    const struct buffer *b = w->is_trainable ? slot : m->frozen;
+    return b->data ? (float *)((char *)b->data + w->offset) : NULL;
 }
 
 /* --- Merging --- */
@@ -221,7 +131,7 @@ done:
 /* --- Saving --- */
 
 static bool is_in(const struct parameter *w, enum model_part part) {
-    if (part == MODEL_BASE) return is_base(w);
+    if (part == MODEL_BASE) return parameter_is_base(w);
     return part == MODEL_EVERYTHING || w->is_trainable;
 }
 
@@ -281,17 +191,21 @@ enum status model_digest(const struct model *m, enum model_part part, char out[3
                          struct error *e) {
     enum status rc = STATUS_OK;
     struct hash_128 digest = {0};
-    float *values = largest(m, e);
-    if (!values) return STATUS_NO_MEMORY;
+    float *scratch = model_scratch(m, e);
+    if (!scratch) return STATUS_NO_MEMORY;
     for (int i = 0; i < m->parameters.n; i++) {
         const struct parameter *w = &m->parameters.list[i];
+        const float *values = model_host(m, i, m->student);
         if (!is_in(w, part)) continue;
-        TRY(model_read(m, i, m->student, values, e));
+        if (!values) {
+            TRY(model_read(m, i, m->student, scratch, e));
+            values = scratch;
+        }
         digest = hash_128(w->name, strlen(w->name), digest.low ^ digest.high);
         digest = hash_128(values, (size_t)tensor_bytes(&w->tensor), digest.low ^ digest.high);
     }
     hash_hex_128(out, digest);
 done:
-    free(values);
+    free(scratch);
     return rc;
 }

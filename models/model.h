@@ -1,8 +1,8 @@
 /* model: an architecture with its parameters in the memory of a backend.
  *
  * Life: model_declare makes the registry; losses may then add parameters of their own
- * (model.parameters); model_allocate lays everything out and fills it with starting values;
- * model_load replaces them from a file. */
+ * (model.parameters); model_allocate lays everything out and fills it, from files or with starting
+ * values. */
 #ifndef MODELS_MODEL_H
 #define MODELS_MODEL_H
 
@@ -28,16 +28,23 @@ struct model_config {
 };
 
 enum status model_declare(struct model *m, const struct model_config *c, struct error *e);
-enum status model_allocate(struct model *m, struct backend *b, uint64_t seed, struct error *e);
+/* weights: base weights, a path as weight_files_open takes it; NULL: starting values, which are a
+ * function of seed. Adapters and heads that the files do not have start from seed too. Errors: those
+ * of model_load, NO_MEMORY, GPU. */
+enum status model_allocate(struct model *m, struct backend *b, uint64_t seed, const char *weights,
+                           struct error *e);
 void model_release(struct model *m);
 
 /* Weights the student's eyes see, without gradients; teacher: the base model, adapters bypassed. */
 struct weights_view model_view(const struct model *m);
 struct weights_view model_base_view(const struct model *m);
 
-/* Reads base weights (open_clip names). One BAD_DATA error lists what is missing, extra or
- * misshaped (the first of each and their number). Adapter tensors in the file are read where the
- * registry has them; a file that has adapters this model lacks is refused. */
+/* Reads base weights over those the model has, in any layout of weight_layout.h; the files choose.
+ * Position embeddings of another number of tokens are resized (positions.h). Adapter tensors are
+ * read where the registry has them; files with adapters that this model lacks are refused.
+ * BAD_DATA: one error that names what is missing, extra, or of another shape or type, and the
+ * built-in architecture that would fit; a number that is not finite. What does not fit into the
+ * text, up to 20 of each, is logged. */
 enum status model_load(struct model *m, const char *path, struct error *e);
 
 /* Reads what a run trained (model_save of MODEL_TRAINABLE, or of everything) over the base weights.
@@ -71,5 +78,9 @@ enum status model_digest(const struct model *m, enum model_part part, char out[3
 enum status model_read(const struct model *m, int i, const struct buffer *slot, float *values,
                        struct error *e);
 enum status model_write(struct model *m, int i, const float *values, struct error *e);
+/* Its numbers themselves when the backend's memory is the host's, else NULL. */
+float *model_host(const struct model *m, int i, const struct buffer *slot);
+/* Room for the numbers of any one parameter, for the caller to free; NULL: no memory. */
+float *model_scratch(const struct model *m, struct error *e);
 
 #endif

@@ -36,6 +36,10 @@ enum status parameters_add(struct parameters *p, const struct parameter *paramet
     return STATUS_OK;
 }
 
+bool parameter_is_base(const struct parameter *p) {
+    return p->kind != PARAMETER_ADAPTER && p->kind != PARAMETER_HEAD;
+}
+
 static int64_t place(struct parameter *w, int64_t offset) {
     w->offset = offset;
     return offset + (tensor_bytes(&w->tensor) + 255) / 256 * 256;

@@ -68,6 +68,9 @@ enum status parameters_add(struct parameters *p, const struct parameter *paramet
 /* Number of the parameter of that name, or -1. */
 int parameters_find(const struct parameters *p, const char *name);
 
+/* Whether it is part of the model that was pretrained: no adapter, no head of a loss. */
+bool parameter_is_base(const struct parameter *p);
+
 /* Decides the offsets from is_trainable. Weight decay applies to trainables with two axes or more,
  * as in open_clip; norms, biases, and the logit scale have none. */
 void parameters_lay_out(struct parameters *p);

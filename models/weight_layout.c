@@ -150,8 +150,7 @@ static void set_shapes(struct weight_place *place, const struct tensor *whole, i
 bool weight_layout_place(const struct weight_layout *l, const struct parameter *w,
                          struct weight_place *place) {
     static const struct weight_rule own_name = NAMED("", "");
-    const bool is_base = w->kind != PARAMETER_ADAPTER && w->kind != PARAMETER_HEAD;
-    const struct weight_rule *rule = is_base ? l->rule : &own_name;
+    const struct weight_rule *rule = parameter_is_base(w) ? l->rule : &own_name;
     struct match m;
     while (rule->parameter && !matches(rule->parameter, w->name, &m)) rule++;
     if (!rule->parameter) return false;

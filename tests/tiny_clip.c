@@ -53,7 +53,7 @@ void tiny_clip_open(struct tiny_clip *t, int threads, uint64_t seed) {
     must(tokenizer_open(&t->tokenizer, "tests/fixtures/vocabulary.txt", &e));
     must(backend_create(&t->backend, &options, &e));
     must(model_declare(&t->model, &c, &e));
-    must(model_allocate(&t->model, t->backend, seed, &e));
+    must(model_allocate(&t->model, t->backend, seed, NULL, &e));
     stir(&t->model, seed);
 }
 

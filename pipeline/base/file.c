@@ -282,6 +282,12 @@ void file_map_close(struct file_map *map) {
     *map = (struct file_map){0};
 }
 
+void file_map_forget(const void *bytes, size_t n) {
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    const uintptr_t begin = (uintptr_t)bytes / page * page, end = (uintptr_t)bytes + n;
+    if (n) madvise((void *)begin, end - begin, MADV_DONTNEED); /* advice: a refusal harms nothing */
+}
+
 static int try_lock(const struct file *f, int kind) {
     int code = 0;
     do code = flock(f->fd, kind | LOCK_NB);

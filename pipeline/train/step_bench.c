@@ -132,7 +132,7 @@ enum status step_bench_run(struct step_bench_result *out, const struct step_benc
     TRY(learner_init(&l, &m, b->slice, e));
     TRY(loss_create(&term, &loss, &p, e));
     TRY(term->class->declare(term, &l, e));
-    TRY(model_allocate(&m, backend, 1, e));
+    TRY(model_allocate(&m, backend, 1, NULL, e));
     TRY(learner_allocate(&l, e));
     TRY(term->class->build(term, &l, e));
     TRY(learner_compile(&l, e));

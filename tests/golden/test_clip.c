@@ -131,7 +131,7 @@ static void run(struct backend *b, const struct safetensors *weights, const char
     CHECK_EQUAL(learner_init(&l, &m, slice, &e), STATUS_OK);
     CHECK_EQUAL(loss_create(&term, &loss, &preparation, &e), STATUS_OK);
     CHECK_EQUAL(term->class->declare(term, &l, &e), STATUS_OK);
-    CHECK_EQUAL(model_allocate(&m, b, 1, &e), STATUS_OK);
+    CHECK_EQUAL(model_allocate(&m, b, 1, NULL, &e), STATUS_OK);
     load(&m, weights);
     CHECK_EQUAL(learner_allocate(&l, &e), STATUS_OK);
     CHECK_EQUAL(term->class->build(term, &l, &e), STATUS_OK);
