@@ -108,7 +108,7 @@ float *model_host(const struct model *m, int i, const struct buffer *slot) {
 enum status model_merge(struct model *m, const struct adapter_set *s, struct error *e) {
     enum status rc = STATUS_OK;
     char digest[33];
-    float *values = largest(m, e);
+    float *values = model_scratch(m, e);
     if (!values) return STATUS_NO_MEMORY;
     TRY(adapter_set_check(s, &m->parameters, e));
     TRY(model_digest(m, MODEL_BASE, digest, e));
@@ -118,7 +118,7 @@ enum status model_merge(struct model *m, const struct adapter_set *s, struct err
                     s->base_digest, digest);
     for (int i = 0; i < m->parameters.n; i++) {
         const struct parameter *w = &m->parameters.list[i];
-        if (!is_base(w) || !adapter_set_changes(s, w)) continue;
+        if (!parameter_is_base(w) || !adapter_set_changes(s, w)) continue;
         TRY(model_read(m, i, m->student, values, e));
         TRY(adapter_set_merge(s, w, values, e));
         TRY(model_write(m, i, values, e));

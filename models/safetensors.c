@@ -301,6 +301,10 @@ const char *safetensors_metadata(const struct safetensors *s, const char *name) 
     return value ? value->text : NULL;
 }
 
+void safetensors_forget(const struct safetensors *s) {
+    file_map_forget(&s->map);
+}
+
 uint64_t safetensors_digest(const struct safetensors *s) {
     uint64_t digest = 0;
     for (int i = 0; i < s->n; i++) {

@@ -69,6 +69,8 @@ enum status safetensors_get(const struct safetensors *s, const char *name,
                             const struct safetensors_tensor **out, struct error *e);
 /* A value of __metadata__, or NULL. */
 const char *safetensors_metadata(const struct safetensors *s, const char *name);
+/* Gives back the memory of the data read so far (file_map_forget). */
+void safetensors_forget(const struct safetensors *s);
 /* XXH3 over names, types, shapes and bytes in the order of the names; metadata does not count. */
 uint64_t safetensors_digest(const struct safetensors *s);
 

@@ -307,7 +307,8 @@ static int64_t find_not_finite(const float *values, int64_t n) {
 }
 
 /* Piece by piece, so that few pages of the file are in memory at a time. */
-static enum status read_tensor(const struct safetensors_tensor *t, float *to, struct error *e) {
+static enum status read_tensor(const struct weight_files *f, const struct safetensors_tensor *t,
+                               float *to, struct error *e) {
     enum status rc = STATUS_OK;
     const int64_t n = safetensors_elements(t);
     for (int64_t at = 0; at < n; at += CHUNK) {
@@ -317,7 +318,7 @@ static enum status read_tensor(const struct safetensors_tensor *t, float *to, st
         piece.n_bytes = t->n_bytes / n * piece.shape[0];
         piece.bytes = (const char *)t->bytes + t->n_bytes / n * at;
         TRY(safetensors_read_f32(&piece, to + at, e));
-        file_map_forget(piece.bytes, (size_t)piece.n_bytes);
+        for (int i = 0; i < f->n_files; i++) safetensors_forget(f->file[i]);
         const int64_t bad = find_not_finite(to + at, piece.shape[0]);
         if (bad >= 0)
             TRY(fail(e, STATUS_BAD_DATA,
@@ -339,7 +340,7 @@ enum status weight_files_read(const struct weight_files *f, const struct weight_
     for (int k = 0; k < place->n_parts; k++) {
         const int i = weight_files_find(f, place->name[k]);
         CHECK(i >= 0 && safetensors_elements(&f->tensor[i]) == n);
-        rc = read_tensor(&f->tensor[i], part ? part : values + k * n, e);
+        rc = read_tensor(f, &f->tensor[i], part ? part : values + k * n, e);
         if (rc != STATUS_OK) {
             error_context(e, "%s", f->path);
             goto done;

@@ -282,10 +282,9 @@ void file_map_close(struct file_map *map) {
     *map = (struct file_map){0};
 }
 
-void file_map_forget(const void *bytes, size_t n) {
-    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-    const uintptr_t begin = (uintptr_t)bytes / page * page, end = (uintptr_t)bytes + n;
-    if (n) madvise((void *)begin, end - begin, MADV_DONTNEED); /* advice: a refusal harms nothing */
+/* The whole map at once: the kernel maps pages around the one that was asked for too. */
+void file_map_forget(const struct file_map *map) {
+    if (map->bytes) madvise((void *)map->bytes, map->n, MADV_DONTNEED); /* a refusal harms nothing */
 }
 
 static int try_lock(const struct file *f, int kind) {

@@ -64,9 +64,9 @@ struct file_map {
 };
 enum status file_map_open(struct file_map *map, const char *path, struct error *e);
 void file_map_close(struct file_map *map);
-/* Gives back the memory of the pages that n bytes of a map lie in. They can still be read, slower:
- * for what is read once. */
-void file_map_forget(const void *bytes, size_t n);
+/* Gives back the memory of what was read so far. It can be read again, from the file: for what is
+ * copied piece by piece. */
+void file_map_forget(const struct file_map *map);
 
 /* A lock that holds until destroyed or until the process ends, however it ends. The file is made
  * when missing and stays. IN_USE when another process has it. */

@@ -213,7 +213,8 @@ static const struct schema_field model_fields[] = {
     {"vocabulary", SCHEMA_TEXT, AT(recipe, model.vocabulary), .min = 1, .max = 4095,
      .help = "CLIP's bpe_simple_vocab_16e6.txt.gz, or one from `sapwood tokenizer train`"},
     {"weights", SCHEMA_TEXT, AT(recipe, model.weights), .max = 4095, .preset = "\"\"",
-     .help = "safetensors with open_clip names to start from; empty: random"},
+     .help = "folder, safetensors file or index to start from, of open_clip or Hugging Face; empty: "
+             "random"},
     {"adapters", SCHEMA_TEXTS, AT(recipe, model.adapters), .max = 64, .preset = "[]",
      .help = "trained adapters that are merged into the weights first, in this order: a run's folder "
              "or weights/adapters.safetensors, or a PEFT folder"},
