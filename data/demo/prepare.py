@@ -225,8 +225,16 @@ def openclipart(pool):
 # ------------------------------------------------------------------------------- photographs
 
 
+def singular(word):
+    """The folders of the collection have plural names, the tags of emoji are singular."""
+    if word.endswith("ies"):
+        return word[:-3] + "y"
+    return word[:-1] if word.endswith("s") and not word.endswith("ss") else word
+
+
 def photo():
-    """Cut-out photographs with one English sentence; letters, symbols and cartoons left out."""
+    """Cut-out photographs; letters, symbols and cartoons left out. Captions are an English sentence and
+    the folders of the collection as tags, as the emoji have them: "A duck: animal, bird"."""
     paths = []
     for folder, _, files in os.walk(STAMPS):
         inside = os.path.relpath(folder, STAMPS)
@@ -237,10 +245,12 @@ def photo():
         if not os.path.exists(f"{STAMPS}/{path}.txt"):
             continue
         with open(f"{STAMPS}/{path}.txt", encoding="utf-8") as f:
-            caption = f.readline().strip()
+            sentence = f.readline().strip()
         picture = render(Image.open(f"{STAMPS}/{path}.png"))
-        about = {"category": path.split("/")[0], "path": path}
-        yield Sample(path.replace("/", "_"), split_of("tux:" + caption.lower()), picture, caption, about)
+        folders = path.split("/")[:-1]
+        caption = sentence.rstrip(".") + ": " + ", ".join(map(singular, folders))
+        about = {"category": folders[0], "path": path}
+        yield Sample(path.replace("/", "_"), split_of("tux:" + sentence.lower()), picture, caption, about)
 
 
 # ------------------------------------------------------------------------------------ fashion
