@@ -3,13 +3,14 @@
  * Each picture is there as views A, B (for the teacher) and as the same views with a share of their
  * patches blurred (for the student). Tokens of the image tower after its final norm go through a
  * head (three layers with GELU, normalised, then K prototypes); the teacher's logits are centred:
- *   q = softmax((teacher - center) / teacher_temperature), p = softmax(student /
- * student_temperature) global: -q log p of the class tokens, teacher's A with student's B and the
- * other way round local:  -q log p of `patches` drawn patch tokens, same view, same place center =
- * center_momentum center + (1 - center_momentum) mean teacher logits, one per level teacher =
- * teacher_momentum teacher + (1 - teacher_momentum) student, trainable weights only Source: GLARE
- * (arXiv 2509.17816), from its abstract and an independent re-implementation: head, temperatures
- * and momenta as there; rows of the local term drawn per step (ours). */
+ *   q = softmax((teacher - center) / teacher_temperature)
+ *   p = softmax(student / student_temperature)
+ *   global: -q log p of the class tokens, teacher's A with student's B and the other way round
+ *   local:  -q log p of `patches` drawn patch tokens, same view, same place
+ *   center = center_momentum center + (1 - center_momentum) mean teacher logits, one per level
+ *   teacher = teacher_momentum teacher + (1 - teacher_momentum) student, trainable weights only
+ * Source: GLARE (arXiv 2509.17816), from its abstract and an independent re-implementation: head,
+ * temperatures and momenta as there; rows of the local term drawn per step (ours). */
 #include "models/ops/activation.h"
 #include "models/ops/blend.h"
 #include "models/ops/column_sum.h"
