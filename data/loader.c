@@ -87,10 +87,7 @@ static void make_hole(struct batch_part *out, const struct stream_config *config
         memset(view_pixels(out, v, slot), 0, (size_t)out->image_size * (size_t)out->image_size * 3);
     if (!out->context) return;
     int32_t *ids = out->tokens + (size_t)slot * (size_t)out->context;
-    memset(ids, 0, (size_t)out->context * sizeof *ids);
-    ids[0] = tokenizer_start(config->tokenizer);
-    ids[1] = tokenizer_end(config->tokenizer);
-    out->length[slot] = 2;
+    tokenizer_nothing(config->tokenizer, ids, out->context, &out->length[slot]);
 }
 
 enum status loader_fill(struct batch_part *out, const struct stream_config *config,

@@ -3,6 +3,7 @@
 #include "data/tokenizer_bytes.h"
 #include "data/tokenizer_clean.h"
 #include "data/tokenizer_json.h"
+#include "data/tokenizer_sentencepiece.h"
 #include "pipeline/base/file.h"
 #include "pipeline/base/hash.h"
 
@@ -22,10 +23,11 @@ struct symbol {
 };
 
 struct tokenizer {
-    int n_symbols; /* 512 + merges */
     uint64_t hash;
-    struct symbol *symbols; /* (n_symbols) */
-    struct pair *pairs;     /* open addressing, a power of two of places */
+    struct tokenizer_sentencepiece *pieces; /* or NULL: byte pairs, all that follows */
+    int n_symbols;                          /* 512 + merges */
+    struct symbol *symbols;                 /* (n_symbols) */
+    struct pair *pairs;                     /* open addressing, a power of two of places */
     size_t n_pairs;
     uint8_t byte_of[N_BYTES]; /* the byte of symbol i and of symbol i + 256 */
     uint8_t id_of[N_BYTES];   /* its inverse */
@@ -153,7 +155,10 @@ enum status tokenizer_open(struct tokenizer **out, const char *path, struct erro
     if (!t) return fail(e, STATUS_NO_MEMORY, "%s: no memory for a vocabulary", path);
     rc = file_read_all(&bytes, &size, path, FILE_MAX, e);
     if (rc != STATUS_OK) goto named; /* the message has the path already */
-    if (gzip_is(bytes, size)) {
+    if (text_ends_with(path, ".model")) {
+        TRY(tokenizer_sentencepiece_open(&t->pieces, bytes, size, e));
+        t->hash = hash_64(bytes, size, 0);
+    } else if (gzip_is(bytes, size)) {
         TRY(gzip_inflate(&inflated, &inflated_size, bytes, size, FILE_MAX, e));
         TRY(build(t, inflated, inflated_size, e));
     } else if (size && bytes[0] == '{') {
@@ -177,6 +182,7 @@ named:
 void tokenizer_close(struct tokenizer **tokenizer) {
     struct tokenizer *t = *tokenizer;
     if (!t) return;
+    tokenizer_sentencepiece_close(&t->pieces);
     free(t->symbols);
     free(t->pairs);
     free(t);
@@ -184,19 +190,19 @@ void tokenizer_close(struct tokenizer **tokenizer) {
 }
 
 int tokenizer_size(const struct tokenizer *t) {
-    return t->n_symbols + 2;
+    return t->pieces ? tokenizer_sentencepiece_size(t->pieces) : t->n_symbols + 2;
 }
 
 int tokenizer_start(const struct tokenizer *t) {
-    return t->n_symbols;
+    return t->pieces ? -1 : t->n_symbols;
 }
 
 int tokenizer_end(const struct tokenizer *t) {
-    return t->n_symbols + 1;
+    return t->pieces ? tokenizer_sentencepiece_end(t->pieces) : t->n_symbols + 1;
 }
 
 uint64_t tokenizer_hash(const struct tokenizer *t) {
-    return t->hash;
+    return t ? t->hash : 0;
 }
 
 /* Merges n symbols in place until no pair is left that the vocabulary knows: in each round the
@@ -248,12 +254,51 @@ static size_t spell(const struct tokenizer *t, int32_t *symbol, const struct uni
     return n;
 }
 
+/* Ends the n ids of a text and fills up. */
+static void finish(const struct tokenizer *t, int32_t *ids, int n, int context) {
+    if (n == context) n--;
+    ids[n++] = tokenizer_end(t);
+    for (int i = n; i < context; i++) ids[i] = t->pieces ? tokenizer_end(t) : 0;
+}
+
+void tokenizer_nothing(const struct tokenizer *t, int32_t *ids, int context, int *length) {
+    const int n = t->pieces ? 0 : 1;
+    CHECK(context >= 2);
+    if (!t->pieces) ids[0] = tokenizer_start(t);
+    finish(t, ids, n, context);
+    *length = n + 1;
+}
+
+static enum status encode_pieces(const struct tokenizer *t, const char *text, size_t size,
+                                 int32_t *ids, int context, int *length, int *n_replaced,
+                                 struct error *e) {
+    enum status rc = STATUS_OK;
+    struct unicode clean = {0};
+    struct text bytes = {0};
+    int n = 0;
+    TRY(tokenizer_clean_canonical(&clean, text, size, n_replaced, e));
+    for (size_t i = 0; i < clean.n; i++) {
+        char code[UNICODE_UTF8_MAX];
+        text_append_bytes(&bytes, code, (size_t)unicode_to_utf8(code, clean.at[i]));
+    }
+    TRY(text_check(&bytes, e));
+    TRY(tokenizer_sentencepiece_ids(t->pieces, text_string(&bytes), bytes.n, ids, context - 1, &n,
+                                    e));
+    finish(t, ids, n, context);
+    *length = n + 1;
+done:
+    text_release(&bytes);
+    unicode_release(&clean);
+    return rc;
+}
+
 enum status tokenizer_encode(const struct tokenizer *t, const char *text, size_t size, int32_t *ids,
                              int context, int *length, int *n_replaced, struct error *e) {
     enum status rc = STATUS_OK;
     struct work w = {0};
     int n = 0;
     CHECK(context >= 2);
+    if (t->pieces) return encode_pieces(t, text, size, ids, context, length, n_replaced, e);
     TRY(tokenizer_clean(&w.text, text, size, n_replaced, e));
     w.symbol = malloc(2 * w.text.n * UNICODE_UTF8_MAX * sizeof *w.symbol);
     if (!w.symbol) {
@@ -273,9 +318,7 @@ enum status tokenizer_encode(const struct tokenizer *t, const char *text, size_t
         size_t n_symbols = merge(t, w.symbol, w.whole, spell(t, w.symbol, &w.text, &word));
         for (size_t i = 0; i < n_symbols && n < context; i++) ids[n++] = w.symbol[i];
     }
-    if (n == context) n--;
-    ids[n++] = tokenizer_end(t);
-    for (int i = n; i < context; i++) ids[i] = 0;
+    finish(t, ids, n, context);
     /* The features are read at the first end id, as argmax does in CLIP. */
     for (*length = 1; ids[*length - 1] != tokenizer_end(t);) ++*length;
 done:
@@ -308,7 +351,12 @@ void tokenizer_decode(const struct tokenizer *t, const int32_t *ids, int n, char
                       size_t capacity) {
     size_t used = 0;
     CHECK(capacity > 0);
-    for (int i = 0; i < n; i++)
+    for (int i = 0; t->pieces && i < n; i++) {
+        if (ids[i] < 0 || ids[i] >= tokenizer_size(t) || ids[i] == tokenizer_end(t)) continue;
+        tokenizer_sentencepiece_piece(t->pieces, ids[i], out + used, capacity - used);
+        used += strlen(out + used);
+    }
+    for (int i = 0; !t->pieces && i < n; i++)
         if (ids[i] >= 0 && ids[i] < t->n_symbols)
             used = symbol_bytes(t, ids[i], out, used, capacity - 1);
     out[used] = 0;

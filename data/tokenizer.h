@@ -1,4 +1,4 @@
-/* tokenizer: CLIP's byte-pair encoding, from text to ids.
+/* tokenizer: from text to ids, CLIP's byte-pair encoding or SigLIP's SentencePiece model.
  *
  * Vocabulary files, plain or gzip: `bpe_simple_vocab_16e6.txt` (a header line, then one merge of
  * two symbols per line; the first 48894 are used) and Hugging Face's `merges.txt` (the same with
@@ -11,6 +11,10 @@
  * digits and runs of other characters that are not white space. Not done: ftfy's guessing of text
  * decoded with a wrong encoding. Source: github.com/openai/CLIP clip/simple_tokenizer.py.
  * Agreement: equal ids.
+ *
+ * A file whose name ends in .model is a SentencePiece model, as of SigLIP (spiece.model); what it
+ * does to a text, tokenizer_sentencepiece.h says. No id starts a text, and </s> both ends it and
+ * fills it up.
  *
  * A tokenizer is read-only after tokenizer_open, so threads may share it. */
 #ifndef DATA_TOKENIZER_H
@@ -27,25 +31,31 @@ enum {
 
 struct tokenizer;
 
-/* Reads a vocabulary file. Errors: NOT_FOUND, STORAGE, BAD_DATA with the line. */
+/* Reads a vocabulary file. Errors: NOT_FOUND, STORAGE, BAD_DATA with the line; UNSUPPORTED for a
+ * SentencePiece model in a build without that library. */
 enum status tokenizer_open(struct tokenizer **out, const char *path, struct error *e);
 void tokenizer_close(struct tokenizer **tokenizer);
 
-/* Vocabulary size V; start id is V - 2, end id V - 1. */
+/* Vocabulary size V; of byte pairs the start id is V - 2 and the end id V - 1. Start is -1 where
+ * texts have none. */
 int tokenizer_size(const struct tokenizer *tokenizer);
 int tokenizer_start(const struct tokenizer *tokenizer);
 int tokenizer_end(const struct tokenizer *tokenizer);
-/* Hash of the merges: two tokenizers with the same hash give the same ids. */
+/* Hash of merges or model: two tokenizers with the same hash give the same ids. 0 for NULL. */
 uint64_t tokenizer_hash(const struct tokenizer *tokenizer);
 
-/* Writes start, the text's ids, end and zeros: always `context` ids (>= 2). *length is the count up
- * to and with end. A text that does not fit is cut and keeps end as its last id (open_clip).
+/* Writes start, the text's ids, end and what fills up: always `context` ids (>= 2). Byte pairs fill
+ * up with zeros. *length is the count up to and with end. A text that does not fit is cut and keeps
+ * end as its last id (open_clip, transformers).
  * *n_replaced (may be NULL) counts invalid UTF-8 sequences, each read as U+FFFD.
  * Errors: BAD_DATA for a text with a zero byte, longer than TOKENIZER_TEXT_MAX or empty after
  * cleaning; NO_MEMORY. */
 enum status tokenizer_encode(const struct tokenizer *tokenizer, const char *text, size_t size,
                              int32_t *ids, int context, int *length, int *n_replaced,
                              struct error *e);
+
+/* The ids of a text that is not there: start and end at once. As tokenizer_encode. */
+void tokenizer_nothing(const struct tokenizer *tokenizer, int32_t *ids, int context, int *length);
 
 /* The text of ids as far as the merges tell (specials left out; `</w>` becomes a space), with a
  * final zero byte, cut to capacity. For messages and tests. */

@@ -131,16 +131,22 @@ static void collapse(struct unicode *u) {
     u->n = n;
 }
 
-enum status tokenizer_clean(struct unicode *out, const char *text, size_t size, int *n_replaced,
-                            struct error *e) {
-    enum status rc = STATUS_OK;
-    struct unicode a = {0}, b = {0};
+static enum status read_text(struct unicode *out, const char *text, size_t size, int *n_replaced,
+                             struct error *e) {
     if (size > TOKENIZER_CLEAN_MAX)
         return fail(e, STATUS_BAD_DATA, "text: expected at most %d bytes, found %zu",
                     TOKENIZER_CLEAN_MAX, size);
     if (size && memchr(text, 0, size)) return fail(e, STATUS_BAD_DATA, "text: a zero byte inside");
-    int replaced = unicode_from_utf8(&a, text, size);
+    const int replaced = unicode_from_utf8(out, text, size);
     if (n_replaced) *n_replaced = replaced;
+    return STATUS_OK;
+}
+
+enum status tokenizer_clean(struct unicode *out, const char *text, size_t size, int *n_replaced,
+                            struct error *e) {
+    enum status rc = STATUS_OK;
+    struct unicode a = {0}, b = {0};
+    TRY(read_text(&a, text, size, n_replaced, e));
     if (!is_plain(&a)) {
         fix_text(&b, &a);
         unicode_clear(&a);
@@ -162,6 +168,45 @@ enum status tokenizer_clean(struct unicode *out, const char *text, size_t size, 
 done:
     unicode_release(&a);
     unicode_release(&b);
+    return rc;
+}
+
+static bool is_punctuation(uint32_t c) {
+    return (c >= '!' && c <= '/') || (c >= ':' && c <= '@') || (c >= '[' && c <= '`') ||
+           (c >= '{' && c <= '~');
+}
+
+/* White space of Python's str: Unicode's, and four separators of ASCII. */
+static bool is_python_space(uint32_t c) {
+    return unicode_class(c) == UNICODE_SPACE || (c >= 0x1C && c <= 0x1F);
+}
+
+enum status tokenizer_clean_canonical(struct unicode *out, const char *text, size_t size,
+                                      int *n_replaced, struct error *e) {
+    enum { BLANK_SIGN = 0x2581 };
+    enum status rc = STATUS_OK;
+    struct unicode in = {0}, kept = {0};
+    TRY(read_text(&in, text, size, n_replaced, e));
+    for (size_t i = 0; i < in.n; i++) {
+        const struct unicode one = {.at = &in.at[i], .n = 1};
+        if (in.at[i] == BLANK_SIGN || is_python_space(in.at[i]))
+            unicode_append(&kept, ' ');
+        else if (!is_punctuation(in.at[i]))
+            unicode_lower(&kept, &one);
+    }
+    /* transformers puts U+2581 in front before it strips, so a blank there stays. */
+    if (kept.n && kept.at[0] == ' ') unicode_append(out, ' ');
+    collapse(&kept);
+    if (!kept.n && !kept.failed && !in.failed) {
+        rc = fail(e, STATUS_BAD_DATA, "text: empty, or nothing but punctuation");
+        goto done;
+    }
+    for (size_t i = 0; i < kept.n; i++) unicode_append(out, kept.at[i]);
+    out->failed = out->failed || in.failed || kept.failed;
+    rc = unicode_check(out, e);
+done:
+    unicode_release(&in);
+    unicode_release(&kept);
     return rc;
 }
 

@@ -19,6 +19,10 @@ enum { TOKENIZER_CLEAN_MAX = 64 << 10 }; /* bytes of one text */
 enum status tokenizer_clean(struct unicode *out, const char *text, size_t size, int *n_replaced,
                             struct error *e);
 
+/* The same as SigLIP's tokenizer sees it, see tokenizer_sentencepiece.h. */
+enum status tokenizer_clean_canonical(struct unicode *out, const char *text, size_t size,
+                                      int *n_replaced, struct error *e);
+
 enum tokenizer_word_kind {
     TOKENIZER_WORD_END, /* no more words */
     TOKENIZER_WORD_TEXT,

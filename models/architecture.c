@@ -99,10 +99,10 @@ done:
 }
 
 static enum status read_image(struct architecture *a, const struct json *o, struct error *e) {
-    static const char *const names[] = {
-        "image_size", "patch_size",    "width",     "layers",      "head_width", "mlp_ratio",
-        "no_ln_pre",  "ls_init_value", "pool_type", "class_token", "reg_tokens", "patch_bias",
-        "proj_type"};
+    static const char *const names[] = {"image_size", "patch_size",  "width",      "layers",
+                                        "head_width", "mlp_ratio",   "no_ln_pre",  "ls_init_value",
+                                        "pool_type",  "class_token", "reg_tokens", "patch_bias",
+                                        "proj_type"};
     enum status rc = STATUS_OK;
     struct tower_shape *s = &a->tower[TOWER_IMAGE];
     int head_width = 64;
@@ -174,8 +174,9 @@ static enum status check_width(const struct architecture *a, const struct json *
 enum status architecture_from_json(struct architecture *a, const struct json *root,
                                    const char *name, struct error *e) {
     static const char *const names[] = {
-        "embed_dim", "mean",     "std",              "quick_gelu",      "gelu_tanh",
-        "norm_eps",  "text_cfg", "init_logit_scale", "init_logit_bias", "vision_cfg"};
+        "embed_dim",       "mean",      "std",      "quick_gelu",
+        "gelu_tanh",       "norm_eps",  "text_cfg", "init_logit_scale",
+        "init_logit_bias", "vision_cfg"};
     enum status rc = STATUS_OK;
     const struct json *image, *text = json_find(root, "text_cfg");
     bool quick_gelu = false, gelu_tanh = false;

@@ -98,6 +98,12 @@ enum status encoder_create(struct encoder **out, struct backend *b,
     struct encoder *n = calloc(1, sizeof *n);
     *out = NULL;
     if (!n) return fail(e, STATUS_NO_MEMORY, "%s: no memory for an encoder", config->name);
+    if (config->tower == TOWER_TEXT && !architecture_has_text(a))
+        TRY(fail(
+            e, STATUS_BAD_ARG,
+            "%s: architecture %s has no text tower; expected a loss or task over pictures only, "
+            "as glare is",
+            config->name, a->name));
     CHECK(config->n_slices > 0 && config->slice_samples > 0 && config->rows_per_sample > 0);
     n->config = *config;
     n->backend = b;

@@ -8,7 +8,8 @@
  * position always runs at its full context.
  *
  * Rows: ENCODER_FEATURES gives one row of `joint` numbers of length 1 per sample;
- * ENCODER_RAW_FEATURES the same before it is scaled to length 1; ENCODER_TOKENS gives rows_per_sample rows of the tower's width, after the final norm, for chosen tokens. */
+ * ENCODER_RAW_FEATURES the same before it is scaled to length 1; ENCODER_TOKENS gives
+ * rows_per_sample rows of the tower's width, after the final norm, for chosen tokens. */
 #ifndef MODELS_ENCODER_H
 #define MODELS_ENCODER_H
 
@@ -38,6 +39,7 @@ struct encoder {
     int bucket;                               /* of the current step */
 };
 
+/* BAD_ARG for the text tower of an architecture without one; NO_MEMORY, GPU. */
 enum status encoder_create(struct encoder **out, struct backend *b,
                            const struct encoder_config *config, struct error *e);
 void encoder_destroy(struct encoder **e);

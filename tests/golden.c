@@ -3,6 +3,7 @@
 #include "pipeline/base/file.h"
 #include "pipeline/base/json.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,4 +73,13 @@ const int32_t *golden_i32(const char *tensor, int64_t *n) {
 
 const uint8_t *golden_u8(const char *tensor, int64_t *n) {
     return find(tensor, "U8", 1, n);
+}
+
+double golden_distance(const float *found, const float *expected, int64_t n) {
+    double difference = 0, norm = 0;
+    for (int64_t i = 0; i < n; i++) {
+        difference += (found[i] - expected[i]) * (double)(found[i] - expected[i]);
+        norm += expected[i] * (double)expected[i];
+    }
+    return sqrt(difference) / (sqrt(norm) + 1e-12);
 }

@@ -16,4 +16,7 @@ const float *golden_f32(const char *tensor, int64_t *n);
 const int32_t *golden_i32(const char *tensor, int64_t *n);
 const uint8_t *golden_u8(const char *tensor, int64_t *n);
 
+/* Norm of the difference over the norm of what is expected. */
+double golden_distance(const float *found, const float *expected, int64_t n);
+
 #endif

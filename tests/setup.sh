@@ -15,7 +15,7 @@ packages_of() {
     # gcc only recommends libc6-dev, and recommended packages are not installed.
     build) echo "gcc libc6-dev cmake ninja-build pkg-config libopenblas-dev libarchive-dev
         libcjson-dev libstb-dev libjpeg62-turbo-dev libwebp-dev libxxhash-dev zlib1g-dev
-        libcurl4-openssl-dev libvulkan-dev glslc" ;;
+        libcurl4-openssl-dev libvulkan-dev glslc g++ libsentencepiece-dev" ;;
     # chromium-common carries SwiftShader, the second Vulkan implementation.
     # python3 and openssl: a web server with faults, and its certificate.
     test) echo "mesa-vulkan-drivers chromium-common vulkan-validationlayers spirv-tools python3

@@ -1,5 +1,6 @@
-/* Matrix products around attention's softmax of rows. The scratch memory holds the scores (H, B, T),
- * backward twice: the samples of a head lie behind each other, so dq is one product per head. */
+/* Matrix products around attention's softmax of rows. The scratch memory holds the scores (H, B,
+ * T), backward twice: the samples of a head lie behind each other, so dq is one product per head.
+ */
 #include "models/ops/attention_pool.h"
 
 #include "models/ops/gemm_kernel.h"
@@ -101,8 +102,8 @@ int attention_pool_kernels(const struct op_call *c, struct kernel *k) {
     /* Zeros first for what is not read. */
     for (int input = LATENT; input <= QKV; input++)
         if (op_wants(c, input) && !op_adds(c, input))
-            op_kernels_fill(&k[n++], OP_D_IN + input,
-                            tensor_elements(op_tensor(c, OP_IN + input)), 0);
+            op_kernels_fill(&k[n++], OP_D_IN + input, tensor_elements(op_tensor(c, OP_IN + input)),
+                            0);
     if (op_wants(c, QKV)) {
         const struct gemm_params to_kv = {.m = s.tokens,
                                           .n = s.head,

@@ -66,8 +66,7 @@ static void forward(const struct op_call *c) {
             y += s.columns;
             at += s.columns;
         }
-        if (s.registers)
-            memcpy(y, op_f32(c, OP_IN + REGISTERS), (size_t)n_registers * sizeof *y);
+        if (s.registers) memcpy(y, op_f32(c, OP_IN + REGISTERS), (size_t)n_registers * sizeof *y);
         y += n_registers;
         for (int64_t i = 0; i < n; i++) y[i] = patches[i] + at[i];
     }
@@ -126,9 +125,8 @@ const struct op op_image_tokens = {
 };
 
 int image_tokens_call(struct graph *g, struct image_tokens_inputs in) {
-    return graph_call(
-        g, OP_image_tokens,
-        (int[OP_INPUTS]){in.patches, in.class_token, in.positions, in.registers, GRAPH_NONE,
-                         GRAPH_NONE},
-        NULL, 0);
+    return graph_call(g, OP_image_tokens,
+                      (int[OP_INPUTS]){in.patches, in.class_token, in.positions, in.registers,
+                                       GRAPH_NONE, GRAPH_NONE},
+                      NULL, 0);
 }

@@ -41,10 +41,10 @@ int image_tokens_kernels(const struct op_call *c, struct kernel *k) {
         kernel_push(&k[n++], &p, sizeof p);
     }
     if (op_wants(c, CLASS_TOKEN) || op_wants(c, POSITIONS) || op_wants(c, REGISTERS)) {
-        k[n] = (struct kernel){.shader = "image_tokens_bwd",
-                               .n_bindings = 4,
-                               .binding = {OP_D_OUT, OP_D_IN + CLASS_TOKEN, OP_D_IN + POSITIONS,
-                                           OP_D_IN + REGISTERS}};
+        k[n] = (struct kernel){
+            .shader = "image_tokens_bwd",
+            .n_bindings = 4,
+            .binding = {OP_D_OUT, OP_D_IN + CLASS_TOKEN, OP_D_IN + POSITIONS, OP_D_IN + REGISTERS}};
         kernel_groups(&k[n], line, 256);
         kernel_push(&k[n++], &p, sizeof p);
     }

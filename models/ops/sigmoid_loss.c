@@ -163,8 +163,7 @@ static void backward_reference(const struct op_call *c) {
         for (int64_t j = 0; j < p.n; j++) {
             if (p.usable[i] == 0 || p.usable[j] == 0) continue;
             const double s = similarity(&p, i, j), target = is_target(&p, i, j) ? 1 : 0;
-            const double error =
-                dloss * (1 / (1 + exp(-s - p.bias)) - target) / (double)p.n_usable;
+            const double error = dloss * (1 / (1 + exp(-s - p.bias)) - target) / (double)p.n_usable;
             d_scale += error * s;
             d_bias += error;
             for (int64_t k = 0; k < p.width && op_wants(c, U); k++)
@@ -203,8 +202,8 @@ const struct op op_sigmoid_loss = {
 };
 
 int sigmoid_loss_call(struct graph *g, struct sigmoid_loss_inputs in) {
-    return graph_call(g, OP_sigmoid_loss,
-                      (int[OP_INPUTS]){in.u, in.v, in.logit_scale, in.logit_bias, in.caption_id,
-                                       in.usable},
-                      NULL, 0);
+    return graph_call(
+        g, OP_sigmoid_loss,
+        (int[OP_INPUTS]){in.u, in.v, in.logit_scale, in.logit_bias, in.caption_id, in.usable}, NULL,
+        0);
 }

@@ -23,7 +23,7 @@ struct loss_config {
     enum loss_type type;
     double weight;
     int64_t ramp_steps; /* in each stage the weight grows linearly from 0 over that many steps */
-    /* clip */
+    /* clip, siglip */
     bool dedup_targets; /* equal captions share their target */
     /* zscl */
     double temperature;

@@ -92,7 +92,8 @@ static struct augment_params augment_of(const struct recipe_augment *a) {
 static void describe_part(const struct job *j, const struct recipe_part *from,
                           struct stream_part *part) {
     const enum batch_role role = part->role;
-    part->with_text = role == BATCH_ROLE_UPDATE || role == BATCH_ROLE_REF_TEXT;
+    part->with_text = (role == BATCH_ROLE_UPDATE || role == BATCH_ROLE_REF_TEXT) &&
+                      architecture_has_text(&j->model.architecture);
     part->first_caption = role != BATCH_ROLE_UPDATE;
     if (role == BATCH_ROLE_UPDATE || role == BATCH_ROLE_VIEW) {
         part->augment = augment_of(&from->augment);
@@ -144,6 +145,27 @@ void job_stream(const struct job *j, int stage, int64_t first_step, uint64_t dig
 
 /* --- Model and terms --- */
 
+static enum status open_tokenizer(struct job *j, const struct architecture *a, struct error *e) {
+    enum status rc = STATUS_OK;
+    const char *path = j->recipe->model.vocabulary;
+    if (architecture_has_text(a) != (path[0] != 0))
+        return fail(e, STATUS_BAD_ARG,
+                    path[0] ? "model.vocabulary: architecture %s has no text tower; expected no "
+                              "vocabulary, found one; remove it"
+                            : "model.vocabulary is missing; expected the vocabulary that goes with "
+                              "the text tower of architecture %s",
+                    a->name);
+    if (!path[0]) return rc;
+    TRY(tokenizer_open(&j->tokenizer, path, e));
+    if (tokenizer_size(j->tokenizer) != a->vocabulary)
+        TRY(fail(e, STATUS_BAD_ARG,
+                 "model.vocabulary: %s has %d entries; expected %d as architecture %s says; train "
+                 "one of that size with `sapwood tokenizer train`",
+                 path, tokenizer_size(j->tokenizer), a->vocabulary, a->name));
+done:
+    return rc;
+}
+
 static enum status open_model(struct job *j, struct error *e) {
     enum status rc = STATUS_OK;
     const struct recipe *r = j->recipe;
@@ -154,13 +176,7 @@ static enum status open_model(struct job *j, struct error *e) {
     if (rc == STATUS_NOT_FOUND) rc = STATUS_BAD_ARG; /* a wrong word in the recipe, not lost data */
     if (rc != STATUS_OK) error_context(e, "model.architecture");
     TRY(rc);
-    TRY(tokenizer_open(&j->tokenizer, r->model.vocabulary, e));
-    if (tokenizer_size(j->tokenizer) != c.architecture.vocabulary)
-        TRY(fail(e, STATUS_BAD_ARG,
-                 "model.vocabulary: %s has %d entries; expected %d as architecture %s says; train "
-                 "one of that size with `sapwood tokenizer train`",
-                 r->model.vocabulary, tokenizer_size(j->tokenizer), c.architecture.vocabulary,
-                 c.architecture.name));
+    TRY(open_tokenizer(j, &c.architecture, e));
     TRY(model_declare(&j->model, &c, e));
 done:
     return rc;

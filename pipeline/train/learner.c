@@ -48,12 +48,6 @@ void learner_release(struct learner *l) {
 enum status learner_encoder(struct learner *l, const struct learner_encoder_request *request,
                             int *number, struct error *e) {
     struct learner_encoder_request r = *request;
-    const struct architecture *a = &l->model->architecture;
-    if (r.tower == TOWER_TEXT && !architecture_has_text(a))
-        return fail(e, STATUS_BAD_ARG,
-                    "%s: architecture %s has no text tower; expected losses over pictures only, as "
-                    "glare is",
-                    r.name, a->name);
     if (r.tower == TOWER_TEXT) r.n_views = 1;
     if (r.rows_per_sample == 0) r.rows_per_sample = 1;
     for (int i = 0; i < l->n_encoders; i++) {
@@ -239,7 +233,8 @@ static enum status compile_update(struct learner *l, struct error *e) {
     add_adamw(l, 0, p->decayed_bytes, 1);
     add_adamw(l, p->decayed_bytes, p->trainable_bytes, 0);
     const int scale = parameters_find(p, "logit_scale");
-    const bool is_clamped = !l->model->architecture.has_logit_bias; /* SigLIP's scale may be larger */
+    const bool is_clamped =
+        !l->model->architecture.has_logit_bias; /* SigLIP's scale may be larger */
     if (scale >= 0 && p->list[scale].is_trainable && is_clamped)
         clamp_update(g, floats_at(g, "logit_scale", l->model->student, p->list[scale].offset, 1),
                      (struct clamp_options){.low = 0, .high = logf(100)});

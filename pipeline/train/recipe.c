@@ -89,7 +89,7 @@ static const struct schema_field reference_fields[] = {SLOTS("n", "samples per s
                                                        SOURCES(1, "where the samples come from")};
 static const struct schema_field view_fields[] = {
     SLOTS("n", "pictures per step, each in two views"),
-    SOURCES(0, "where the pictures come from; none: the sources of update"),
+    SOURCES(0, "where the pictures come from; none: the sources of the stage or of update"),
     AUGMENT,
     {"blur_share", SCHEMA_DOUBLE, AT(recipe_part, blur_share), .max = 1, .preset = "0.3",
      .help = "share of the patches blurred in the student's views"}};
@@ -108,7 +108,7 @@ static const struct schema_field stage_fields[] = {
     {"lr", SCHEMA_DOUBLE, AT(recipe_stage, lr), .max = 10, .preset = "0",
      .help = "peak learning rate; 0: optimizer.lr"},
     {"sources", SCHEMA_OBJECTS, AT(recipe_stage, sources), .max = ORDER_SOURCES_MAX, .preset = "[]",
-     .object = &source_schema, .help = "pairs of this stage; none: data.update.sources"},
+     .object = &source_schema, .help = "samples of this stage; none: data.update.sources"},
 };
 static const struct schema stage_schema = SCHEMA("stage", struct recipe_stage, stage_fields);
 
@@ -140,7 +140,8 @@ static const struct schema set_schema = SCHEMA("set", struct evaluation_set, set
             .max = 1e12, .preset = "0",                                                            \
             .help = "steps of each stage over which the weight grows from 0"                       \
     }
-static const struct schema_field clip_fields[] = {
+static const struct schema_field pair_fields[] = {
+    /* clip, siglip */
     WEIGHT,
     {"dedup_targets", SCHEMA_BOOL, AT(loss_config, dedup_targets), .preset = "true",
      .help = "equal captions in a batch share their target"},
@@ -182,12 +183,13 @@ static const struct schema_field glare_fields[] = {
 #undef REAL
 #undef WEIGHT
 static const struct schema loss_schemas[] = {
-    SCHEMA("clip", struct loss_config, clip_fields),
+    SCHEMA("clip", struct loss_config, pair_fields),
+    SCHEMA("siglip", struct loss_config, pair_fields),
     SCHEMA("zscl", struct loss_config, zscl_fields),
     SCHEMA("glare", struct loss_config, glare_fields),
 };
 static const struct schema *const losses[] = {&loss_schemas[0], &loss_schemas[1], &loss_schemas[2],
-                                              NULL};
+                                              &loss_schemas[3], NULL};
 
 static const struct schema_field lora_fields[] = {
     {"rank", SCHEMA_INT, AT(recipe_lora, rank), .min = 1, .max = 4096, .preset = "8",
@@ -209,19 +211,22 @@ static const struct schema bottleneck_schema =
 
 static const struct schema_field model_fields[] = {
     {"architecture", SCHEMA_TEXT, AT(recipe, model.architecture), .min = 1, .max = 4095,
-     .help = "built-in name (ViT-B-32, ...) or a .json in open_clip's format"},
-    {"vocabulary", SCHEMA_TEXT, AT(recipe, model.vocabulary), .min = 1, .max = 4095,
-     .help = "CLIP's bpe_simple_vocab_16e6.txt.gz, or one from `sapwood tokenizer train`"},
+     .help = "built-in name (ViT-B-32, ViT-B-16-SigLIP, dinov2_vits14, ...) or a .json in "
+             "open_clip's format"},
+    {"vocabulary", SCHEMA_TEXT, AT(recipe, model.vocabulary), .max = 4095, .preset = "\"\"",
+     .help = "CLIP's bpe_simple_vocab_16e6.txt.gz, SigLIP's spiece.model, or one from `sapwood "
+             "tokenizer train`; empty: the architecture has no text tower"},
     {"weights", SCHEMA_TEXT, AT(recipe, model.weights), .max = 4095, .preset = "\"\"",
      .help = "folder, safetensors file or index to start from, of open_clip or Hugging Face; empty: "
              "random"},
     {"adapters", SCHEMA_TEXTS, AT(recipe, model.adapters), .max = 64, .preset = "[]",
-     .help = "trained adapters that are merged into the weights first, in this order: a run's folder "
-             "or weights/adapters.safetensors, or a PEFT folder"},
+     .help =
+         "trained adapters that are merged into the weights first, in this order: a run's folder "
+         "or weights/adapters.safetensors, or a PEFT folder"},
     {"train", SCHEMA_CHOICE, AT(recipe, model.train), .choices = train_words,
      .preset = "\"adapters\"", .help = "adapters over frozen weights, or all weights"},
     {"train_logit_scale", SCHEMA_BOOL, AT(recipe, model.train_logit_scale), .preset = "false",
-     .help = "train the logit scale beside adapters"},
+     .help = "train the logit scale, and bias, beside adapters"},
     {"lora", SCHEMA_OPTIONAL, AT(recipe, model.lora), .preset = "null", .object = &lora_schema,
      .help = "low-rank adapters beside linear layers"},
     {"uniadapter", SCHEMA_OPTIONAL, AT(recipe, model.uniadapter), .preset = "null",
@@ -242,14 +247,14 @@ static const struct schema_field data_fields[] = {
      .help = "samples that are computed together; part of the numbers of a run"},
     {"loader_threads", SCHEMA_INT, AT(recipe, data.loader_threads), .min = 1, .max = 256,
      .preset = "1", .help = "threads that decode pictures; changes no number"},
-    {"to_rgb", SCHEMA_CHOICE, AT(recipe, data.to_rgb), .choices = rgb_words,
-     .preset = "\"pillow\"",
+    {"to_rgb", SCHEMA_CHOICE, AT(recipe, data.to_rgb), .choices = rgb_words, .preset = "\"pillow\"",
      .help = "pictures with alpha or 16-bit grey: as Pillow's convert(\"RGB\"), which leaves alpha "
              "out; or as shown on white paper"},
     {"cache", SCHEMA_TEXT, AT(recipe, data.cache), .max = 4000, .preset = "\"\"",
      .help = "folder of shard indices and teacher features; empty: cache in the run folder"},
     {"update", SCHEMA_OPTIONAL, AT(recipe, data.part[BATCH_ROLE_UPDATE]), .preset = "null",
-     .object = &update_schema, .help = "image-text pairs to learn from"},
+     .object = &update_schema,
+     .help = "image-text pairs to learn from; may be left out when all losses are over views"},
     {"ref_image", SCHEMA_OPTIONAL, AT(recipe, data.part[BATCH_ROLE_REF_IMAGE]), .preset = "null",
      .object = &reference_schema, .help = "images on which the base model is to be matched"},
     {"ref_text", SCHEMA_OPTIONAL, AT(recipe, data.part[BATCH_ROLE_REF_TEXT]), .preset = "null",
@@ -479,18 +484,21 @@ static void read_losses(struct recipe *r) {
 
 /* What one field alone cannot say. */
 static enum status check(const struct recipe *r, struct error *e) {
-    if (!r->data.part[BATCH_ROLE_UPDATE])
-        return fail(e, STATUS_BAD_ARG,
-                    "data.update is missing; add \"update\": {\"batch_size\": 64, \"sources\": "
-                    "[{\"name\": ..., \"shards\": ...}]}");
+    const struct recipe_part *update = r->data.part[BATCH_ROLE_UPDATE];
+    if (!update && !r->data.part[BATCH_ROLE_VIEW])
+        return fail(
+            e, STATUS_BAD_ARG,
+            "data.update is missing; add \"update\": {\"batch_size\": 64, \"sources\": "
+            "[{\"name\": ..., \"shards\": ...}]}, or \"view\" for a loss over pictures only");
     for (int i = 0; i < r->stages.n; i++) {
         int n;
-        recipe_sources(r, BATCH_ROLE_UPDATE, i, &n);
+        recipe_sources(r, recipe_main_role(r), i, &n);
         if (n == 0)
             return fail(e, STATUS_BAD_ARG,
-                        "stages[%d]: no sources here and none in data.update; add \"sources\"", i);
+                        "stages[%d]: no sources here and none in data.%s; add \"sources\"", i,
+                        batch_role_name(recipe_main_role(r)));
     }
-    const int64_t n_update = r->data.part[BATCH_ROLE_UPDATE]->n * r->optimizer.accum_freq;
+    const int64_t n_update = update ? update->n * r->optimizer.accum_freq : 0;
     if (n_update > SLOTS_MAX)
         return fail(
             e, STATUS_BAD_ARG,
@@ -533,8 +541,7 @@ static enum status write_numbers(struct recipe *r, struct error *e) {
 }
 
 /* From an opened source to values; folder: what its paths are relative to. */
-static enum status read_values(struct recipe *r, const char *folder, bool is_run,
-                               struct error *e) {
+static enum status read_values(struct recipe *r, const char *folder, bool is_run, struct error *e) {
     enum status rc = STATUS_OK;
     struct schema_source *source = r->source;
     rc = schema_read(source, &recipe_schema, r, e);
@@ -664,14 +671,19 @@ int recipe_slots(const struct recipe *r, enum batch_role role) {
     return (int)(part->n * (role == BATCH_ROLE_UPDATE ? r->optimizer.accum_freq : 1));
 }
 
+enum batch_role recipe_main_role(const struct recipe *r) {
+    return r->data.part[BATCH_ROLE_UPDATE] ? BATCH_ROLE_UPDATE : BATCH_ROLE_VIEW;
+}
+
 const struct recipe_source *recipe_sources(const struct recipe *r, enum batch_role role, int stage,
                                            int *n) {
     const struct schema_objects *sources = r->data.part[role] ? &r->data.part[role]->sources : NULL;
     const bool follows_update =
         role == BATCH_ROLE_UPDATE || (role == BATCH_ROLE_VIEW && sources && sources->n == 0);
     if (follows_update) {
+        const struct recipe_part *update = r->data.part[BATCH_ROLE_UPDATE];
         sources = &recipe_stage(r, stage)->sources;
-        if (sources->n == 0) sources = &r->data.part[BATCH_ROLE_UPDATE]->sources;
+        if (sources->n == 0 && update) sources = &update->sources;
     }
     *n = sources ? sources->n : 0;
     return sources ? sources->item : NULL;

@@ -139,6 +139,8 @@ const struct recipe_stage *recipe_stage(const struct recipe *r, int i);
 int recipe_stage_of(const struct recipe *r, int64_t step, int64_t *first);
 /* Slots of a role per step; 0 when it is not used. */
 int recipe_slots(const struct recipe *r, enum batch_role role);
+/* The role whose samples are counted as the run's: update, or view in a run over pictures only. */
+enum batch_role recipe_main_role(const struct recipe *r);
 /* Sources of a role in a stage. */
 const struct recipe_source *recipe_sources(const struct recipe *r, enum batch_role role, int stage,
                                            int *n);

@@ -123,7 +123,7 @@ static enum status show_progress(struct trainer *t, struct error *e) {
     const int64_t total = recipe_steps(t->recipe), done = t->position.step;
     const double now = clock_seconds(), spent = now - t->started;
     const int64_t steps = done - t->first_step;
-    const int pairs = recipe_slots(t->recipe, BATCH_ROLE_UPDATE);
+    const int pairs = recipe_slots(t->recipe, recipe_main_role(t->recipe));
     const double rate = (double)(steps * pairs) / (spent > 0 ? spent : 1e-9);
     const double eta = (double)(total - done) * spent / (double)(steps > 0 ? steps : 1);
     char losses[256] = "";

@@ -4,8 +4,8 @@
 #include "models/safetensors.h"
 #include "pipeline/continual/loss_term.h"
 #include "tests/check.h"
+#include "tests/golden.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,15 +17,6 @@ enum { SAMPLES = 6, CONTEXT = 8, PIXELS = SAMPLES * 16 * 16 * 3 };
 static const double tolerance = 1e-4;
 
 static struct error e;
-
-static double relative(const float *found, const float *expected, int64_t n) {
-    double difference = 0, norm = 0;
-    for (int64_t i = 0; i < n; i++) {
-        difference += (found[i] - expected[i]) * (double)(found[i] - expected[i]);
-        norm += expected[i] * (double)expected[i];
-    }
-    return sqrt(difference) / (sqrt(norm) + 1e-12);
-}
 
 static float *read_all(const struct safetensors *s, const char *name) {
     const struct safetensors_tensor *t = safetensors_find(s, name);
@@ -64,7 +55,7 @@ static void check_gradients(struct learner *l, const struct safetensors *golden)
         float *expected = read_all(golden, name), *found = malloc((size_t)n * sizeof *found);
         CHECK_EQUAL(l->backend->table->download(found, l->gradient, w->offset, n * 4, &e),
                     STATUS_OK);
-        const double error = relative(found, expected, n);
+        const double error = golden_distance(found, expected, n);
         if (!CHECK_TRUE(error <= tolerance)) printf("    %s: relative error %g\n", name, error);
         free(expected);
         free(found);
@@ -76,7 +67,7 @@ static void check_features(struct learner *l, const struct safetensors *golden) 
         float *expected = read_all(golden, i ? "out.text_normalised" : "out.image_normalised");
         float found[SAMPLES * 12];
         CHECK_EQUAL(encoder_read(l->encoder[i], found, &e), STATUS_OK);
-        CHECK_TRUE(relative(found, expected, SAMPLES * 12) <= tolerance);
+        CHECK_TRUE(golden_distance(found, expected, SAMPLES * 12) <= tolerance);
         free(expected);
     }
 }

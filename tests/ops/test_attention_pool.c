@@ -33,8 +33,8 @@ static void test_golden(void) {
 
 int main(void) {
     /* B, T, H, D */
-    static const int64_t shapes[][4] = {{2, 3, 1, 5},   {1, 8, 2, 4},  {3, 7, 3, 9}, {5, 32, 2, 16},
-                                        {1, 65, 2, 64}, {2, 196, 3, 7}};
+    static const int64_t shapes[][4] = {{2, 3, 1, 5},   {1, 8, 2, 4},   {3, 7, 3, 9},
+                                        {5, 32, 2, 16}, {1, 65, 2, 64}, {2, 196, 3, 7}};
     for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
         const struct attention_pool_options options = {.heads = (int32_t)shapes[s][2]};
         const struct op_harness_case c =

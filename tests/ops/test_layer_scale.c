@@ -28,7 +28,7 @@ static void test_by_hand(void) {
 }
 
 int main(void) {
-    static const int64_t shapes[][2] = {{1, 1},   {3, 5},   {8, 64},  {7, 65},
+    static const int64_t shapes[][2] = {{1, 1},   {3, 5},    {8, 64},  {7, 65},
                                         {2, 768}, {130, 17}, {9, 1025}};
     for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
         const struct op_harness_case c = case_of(shapes[s][0], shapes[s][1]);

@@ -8,7 +8,10 @@ source=$(cd "$(dirname "$0")/../.." && pwd)
 passed=0
 failed=0
 
-code_files() { find data models pipeline shaders tests -type f \( -name '*.c' -o -name '*.h' \) 2>/dev/null | sort; }
+code_files() {
+    find data models pipeline shaders tests -type f \( -name '*.c' -o -name '*.cc' -o -name '*.h' \) 2>/dev/null |
+        sort
+}
 
 # file:header for the quoted includes of the files in the given folders
 includes_of() { grep -rHoE --include='*.[ch]' '^#include "[^"]+"' "$@" 2>/dev/null | sed 's/#include "\(.*\)"/\1/'; }
@@ -36,10 +39,11 @@ zlib\.h data/gzip\.c
 cblas\.h models/ops/matmul\.c
 lapacke?\.h models/[a-z_/]*linear_algebra\.c
 vulkan/.* models/vk/[a-z_]*\.[ch]
-curl/.* data/remote\.c'
+curl/.* data/remote\.c
+sentencepiece_.* data/tokenizer_sentencepiece\.cc'
 rule_one_owner_per_library() {
     echo "$OWNERS" | while read -r header owner; do
-        grep -rnE --include='*.[ch]' "^ *# *include <$header>" data models pipeline shaders 2>/dev/null |
+        grep -rnE --include='*.[ch]' --include='*.cc' "^ *# *include <$header>" data models pipeline shaders 2>/dev/null |
             grep -vE "^$owner:"
     done
 }

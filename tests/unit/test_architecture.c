@@ -41,15 +41,70 @@ static void test_adapter_counts(void) {
     parameters_release(&p);
 }
 
+/* Counts are those of transformers' SiglipModel and Dinov2Model (less the mask token), and of
+ * DINOv2 with registers. */
+static void test_other_families(void) {
+    static const struct {
+        const char *name;
+        int64_t n;
+        int tokens, first_patch;
+        bool has_text;
+    } list[] = {{"ViT-B-16-SigLIP", 203155970, 196, 0, true},
+                {"dino_vits16", 21665664, 197, 1, false},
+                {"dinov2_vits14", 22056192, 1370, 1, false},
+                {"dinov2_vits14_reg", 22057728, 1374, 5, false},
+                {"dinov2_vitb14", 86579712, 1370, 1, false}};
+    for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
+        struct architecture a;
+        struct parameters p;
+        struct error e = {0};
+        parameters_init(&p);
+        CHECK_EQUAL(architecture_find(&a, list[i].name, &e), STATUS_OK);
+        CHECK_EQUAL(towers_declare(&p, &a, &e), STATUS_OK);
+        parameters_lay_out(&p);
+        CHECK_EQUAL(p.n_total, list[i].n);
+        CHECK_EQUAL(a.tower[TOWER_IMAGE].tokens, list[i].tokens);
+        CHECK_EQUAL(architecture_first_patch(&a), list[i].first_patch);
+        CHECK_EQUAL(architecture_has_text(&a), list[i].has_text);
+        CHECK_EQUAL(parameters_find(&p, "logit_scale") >= 0, list[i].has_text);
+        parameters_release(&p);
+    }
+    struct architecture a;
+    struct error e = {0};
+    CHECK_EQUAL(architecture_find(&a, "ViT-B-16-SigLIP", &e), STATUS_OK);
+    CHECK_TRUE(a.activation == ACTIVATION_GELU_TANH && a.has_logit_bias && !a.has_class_token);
+    CHECK_TRUE(!a.tower[TOWER_TEXT].is_causal && a.tower[TOWER_TEXT].pool == TOWER_POOL_LAST);
+    CHECK_CLOSE(a.norm_epsilon, 1e-6, 1e-12);
+    CHECK_CLOSE(a.mean[2], 0.5, 0);
+}
+
 static void test_mistakes(void) {
     static const char *const bad[] = {
         "{\"embed_dim\": 8, \"vison_cfg\": {}}",
         "{\"embed_dim\": 8, \"vision_cfg\": {\"image_size\": 17, \"patch_size\": 8, \"width\": 64, "
         "\"layers\": 1}, \"text_cfg\": {\"context_length\": 8, \"vocab_size\": 64, \"width\": 64, "
         "\"heads\": 1, \"layers\": 1}}",
+        "{\"embed_dim\": 8, \"vision_cfg\": {\"image_size\": 16, \"patch_size\": 8, \"width\": 64, "
+        "\"layers\": 1, \"proj_type\": \"none\"}}",
+        "{\"embed_dim\": 8, \"vision_cfg\": {\"image_size\": 16, \"patch_size\": 8, \"width\": 64, "
+        "\"layers\": 1, \"class_token\": false}}",
+        "{\"embed_dim\": 8, \"vision_cfg\": {\"image_size\": 16, \"patch_size\": 8, \"width\": 64, "
+        "\"layers\": 1, \"pool_type\": \"avg\"}}",
+        "{\"embed_dim\": 8, \"quick_gelu\": true, \"gelu_tanh\": true, \"vision_cfg\": {}}",
+        "{\"embed_dim\": 8, \"mean\": [0.5, 0.5], \"vision_cfg\": {}}",
+        "{\"embed_dim\": 8, \"vision_cfg\": {\"image_size\": 16, \"patch_size\": 8, \"width\": 64, "
+        "\"layers\": 1}, \"text_cfg\": {\"context_length\": 8, \"vocab_size\": 64, \"width\": 64, "
+        "\"heads\": 1, \"layers\": 1, \"no_causal_mask\": true}}",
     };
-    static const char *const expected[] = {"vision_cfg", "multiple of patch_size"};
-    for (int i = 0; i < 2; i++) {
+    static const char *const expected[] = {"vision_cfg",
+                                           "multiple of patch_size",
+                                           "expected the width 64 of the image tower",
+                                           "pool_type to \"map\"",
+                                           "expected \"tok\" or \"map\", found \"avg\"",
+                                           "at most one of them",
+                                           "expected 3 numbers, found 2",
+                                           "pool_type to \"last\""};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct json_document *d = NULL;
         struct architecture a;
         struct error e = {0};
@@ -67,6 +122,7 @@ static void test_mistakes(void) {
 int main(void) {
     test_parameter_counts();
     test_adapter_counts();
+    test_other_families();
     test_mistakes();
     return check_report();
 }

@@ -78,7 +78,7 @@ static int compare(const void *a, const void *b) {
 
 /* Every parameter has a place, no two the same; the tensors are as many and hold as many numbers as
  * those of the other programs. */
-static void test_counts(const char *layout_name, int n_tensors) {
+static void test_counts(const char *layout_name, int n_tensors, int64_t n_numbers) {
     static char name[512][WEIGHT_NAME_MAX];
     const struct weight_layout *layout = weight_layout_find(layout_name);
     int64_t numbers = 0;
@@ -92,7 +92,7 @@ static void test_counts(const char *layout_name, int n_tensors) {
         }
     }
     CHECK_EQUAL(n, n_tensors);
-    CHECK_EQUAL(numbers, 151277313);
+    CHECK_EQUAL(numbers, n_numbers);
     qsort(name, (size_t)n, sizeof name[0], compare);
     for (int i = 1; i < n; i++) CHECK_TRUE(strcmp(name[i - 1], name[i]) != 0);
 }
@@ -134,18 +134,45 @@ static void test_adapters(void) {
     CHECK_EQUAL(place.part.shape[0], 8);
 }
 
-int main(void) {
+static void declare(const char *architecture) {
     struct architecture a;
     struct error e = {0};
+    parameters_release(&parameters);
     parameters_init(&parameters);
-    CHECK_EQUAL(architecture_find(&a, "ViT-B-32", &e), STATUS_OK);
+    CHECK_EQUAL(architecture_find(&a, architecture, &e), STATUS_OK);
     CHECK_EQUAL(towers_declare(&parameters, &a, &e), STATUS_OK);
+}
+
+/* Counts of transformers' models without what is ignored, and of facebookresearch's. */
+static void test_other_families(void) {
+    declare("ViT-B-16-SigLIP");
+    test_counts("hugging_face_siglip", 408, 203155970);
+    declare("dino_vits16");
+    test_counts("hugging_face_vit", 198, 21813504 - 147840); /* the pooler */
+    test_counts("dino", 150, 21665664);
+    declare("dinov2_vits14");
+    test_counts("hugging_face_dinov2", 222, 22056576 - 384); /* the mask token */
+    test_counts("dino", 174, 22056192);
+    declare("dinov2_vits14_reg");
+    test_counts("dino", 175, 22057728);
+    const struct weight_layout *dino = weight_layout_find("dino");
+    struct weight_place place;
+    CHECK_TRUE(weight_layout_place(dino, named("visual.register_tokens"), &place));
+    CHECK_TEXT(place.name[0], "register_tokens");
+    CHECK_TRUE(place.part.rank == 3 && place.part.shape[0] == 1 && place.part.shape[1] == 4);
+    CHECK_TRUE(weight_layout_ignores(dino, "mask_token"));
+    CHECK_TRUE(!weight_layout_ignores(dino, "cls_token"));
+}
+
+int main(void) {
+    declare("ViT-B-32");
     test_names();
-    test_counts("open_clip", 302);
-    test_counts("open_clip_custom_text", 302);
-    test_counts("hugging_face_clip", 398);
+    test_counts("open_clip", 302, 151277313);
+    test_counts("open_clip_custom_text", 302, 151277313);
+    test_counts("hugging_face_clip", 398, 151277313);
     test_numbers();
     test_adapters();
+    test_other_families();
     parameters_release(&parameters);
     return check_report();
 }
