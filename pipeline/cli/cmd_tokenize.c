@@ -35,9 +35,9 @@ enum status command_tokenize(int argc, char **argv, struct error *e) {
     const struct option table[] = {
         {"TEXT", OPTION_REST, &words, .required = true, .help = "the text; words are joined"},
         {"vocab", OPTION_TEXT, &vocabulary, .argument = "FILE", .required = true,
-         .help = "vocabulary: bpe_simple_vocab_16e6.txt.gz, merges.txt, tokenizer.json, or a file "
-                 "of `sapwood "
-                 "tokenizer train`"},
+         .help = "vocabulary: bpe_simple_vocab_16e6.txt.gz, merges.txt, tokenizer.json, "
+                 "SigLIP's spiece.model, or a file "
+                 "of `sapwood tokenizer train`"},
         {"context", OPTION_INT, &context, .min = 2, .max = CONTEXT_MAX,
          .help = "longest row of ids; a longer text is cut and ends with the end id"},
         {"parts", OPTION_FLAG, &parts, .help = "one id per line, with its text"},

@@ -119,7 +119,7 @@ static void test_siglip(struct backend *b, int slice) {
     CHECK_EQUAL(learner_init(&l, &m, slice, &e), STATUS_OK);
     CHECK_EQUAL(loss_create(&term, &loss, &preparation, &e), STATUS_OK);
     CHECK_EQUAL(term->class->declare(term, &l, &e), STATUS_OK);
-    CHECK_EQUAL(model_allocate(&m, b, 1, &e), STATUS_OK);
+    CHECK_EQUAL(model_allocate(&m, b, 1, NULL, &e), STATUS_OK);
     load(&m, layout);
     CHECK_EQUAL(learner_allocate(&l, &e), STATUS_OK);
     CHECK_EQUAL(term->class->build(term, &l, &e), STATUS_OK);
@@ -182,7 +182,7 @@ static void test_image_only(struct backend *b, const char *name, const char *lay
     struct model m;
     struct buffer *gradient = NULL;
     open_model(&m, &c, name);
-    CHECK_EQUAL(model_allocate(&m, b, 1, &e), STATUS_OK);
+    CHECK_EQUAL(model_allocate(&m, b, 1, NULL, &e), STATUS_OK);
     load(&m, layout);
     CHECK_EQUAL(b->table->buffer_create(b, &gradient, m.student->bytes, &e), STATUS_OK);
     const uint8_t *pixels = golden_u8("input.pixels", NULL);
