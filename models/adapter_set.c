@@ -85,10 +85,12 @@ static enum status read_tensor(struct adapter_set *set, const struct safetensors
                     "merged or exported; expected LoRA only; train with model.lora and without "
                     "model.uniadapter",
                     path, t->name);
-    if (!strcmp(t->name, "logit_scale")) {
-        set->has_logit_scale = true;
+    const bool is_scale = !strcmp(t->name, "logit_scale");
+    if (is_scale || !strcmp(t->name, "logit_bias")) {
+        *(is_scale ? &set->has_logit_scale : &set->has_logit_bias) = true;
         const enum status rc = safetensors_check_shape(t, 0, NULL, e);
-        return rc == STATUS_OK ? safetensors_read_f32(t, &set->logit_scale, e) : rc;
+        if (rc != STATUS_OK) return rc;
+        return safetensors_read_f32(t, is_scale ? &set->logit_scale : &set->logit_bias, e);
     }
     if (!text_ends_with(t->name, ".lora_a")) return STATUS_OK;
     if (!(alpha > 0 || alpha < 0))
@@ -168,7 +170,8 @@ done:
 bool adapter_set_changes(const struct adapter_set *s, const struct parameter *w) {
     for (int i = 0; i < s->n; i++)
         if (!strcmp(s->item[i].weight, w->name)) return true;
-    return s->has_logit_scale && w->kind == PARAMETER_LOGIT_SCALE;
+    return (s->has_logit_scale && w->kind == PARAMETER_LOGIT_SCALE) ||
+           (s->has_logit_bias && w->kind == PARAMETER_LOGIT_BIAS);
 }
 
 /* sum (columns): row r of W on entry, of W' on return. False: not finite. */
@@ -211,6 +214,7 @@ enum status adapter_set_merge(const struct adapter_set *s, const struct paramete
     enum status rc = STATUS_OK;
     double *sum = NULL;
     if (s->has_logit_scale && w->kind == PARAMETER_LOGIT_SCALE) values[0] = s->logit_scale;
+    if (s->has_logit_bias && w->kind == PARAMETER_LOGIT_BIAS) values[0] = s->logit_bias;
     for (int i = 0; i < s->n; i++) {
         const struct low_rank *l = &s->item[i];
         if (strcmp(l->weight, w->name)) continue;

@@ -29,8 +29,9 @@ struct low_rank {
 struct adapter_set {
     struct low_rank *item;
     int n, capacity;
-    bool has_logit_scale; /* it was trained too; its value replaces that of the base */
-    float logit_scale;
+    /* What was trained beside them; replaces the value of the base. */
+    bool has_logit_scale, has_logit_bias;
+    float logit_scale, logit_bias;
     char base_digest[33]; /* model_digest of the weights it was trained on; "": not known */
 };
 

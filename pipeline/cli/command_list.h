@@ -6,6 +6,7 @@
 
 #define COMMAND_LIST(X)                                                                            \
     X(bench, "measures parts of the program on this machine")                                      \
+    X(convert, "writes models for open_clip and transformers, adapters for PEFT")                  \
     X(devices, "what would run where, and why")                                                    \
     X(embed, "features of pictures or texts, to .npy or .safetensors")                             \
     X(eval, "scores of a run over its stages, or of a model on sets")                              \

@@ -1,0 +1,110 @@
+# sapwood convert: what a run made, as open_clip, transformers and PEFT want it, and back again. That
+# those programs load it is for tests/peers; here all numbers are compared with our own.
+. tests/e2e/tiny.sh
+
+plain="--quiet --set optimizer.lr=1e-2 --set model.uniadapter=null --set stages.0.steps=6 --set stages.1.steps=4"
+architecture=$folder/recipes/tiny-architecture.json
+base=$folder/base run=$folder/run
+check "base" 0 '' "$sapwood" train "$recipe" --run "$base" --quiet --set model.uniadapter=null \
+    --set model.lora=null --set model.train=all --set stages.0.steps=2 --set stages.1.steps=1
+weights=$base/weights/model.safetensors
+check "run" 0 '' "$sapwood" train "$recipe" --run "$run" $plain --set "model.weights=\"$weights\""
+
+convert() { "$sapwood" convert "$@"; }
+scores() { sed 's/.*"set"/"set"/'; }
+
+# --- Round trips: the same bytes ---
+for dtype in fp32 fp16 bf16; do
+    a=$folder/$dtype
+    check "$dtype" 0 "open_clip, 62 tensors, $dtype\$" convert "$weights" "$a" --to open_clip \
+        --architecture "$architecture" --dtype $dtype
+    check "$dtype there" 0 'hugging_face, 78 tensors, numbers as they were$' \
+        convert "$a" "$a-hf" --to hugging_face --architecture "$architecture"
+    check "$dtype back" 0 'numbers as they were' convert "$a-hf" "$a-back" --to open_clip \
+        --architecture "$architecture"
+    check "$dtype same bytes" 0 '' cmp "$a/open_clip_model.safetensors" \
+        "$a-back/open_clip_model.safetensors"
+    check "$dtype same words" 0 '' cmp "$a/open_clip_config.json" "$a-back/open_clip_config.json"
+    check "$dtype other bytes" 1 'differ' cmp "$a/open_clip_model.safetensors" \
+        "$a-hf/model.safetensors"
+done
+check "a run's own file" 0 '' cmp "$weights" "$folder/fp32/open_clip_model.safetensors"
+check "a run that trained all" 0 'open_clip, 62 tensors, fp32$' convert "$base" "$folder/all" \
+    --to open_clip
+check "the same" 0 '' cmp "$weights" "$folder/all/open_clip_model.safetensors"
+check "half the size" 0 '' test "$(wc -c <"$folder/fp16/open_clip_model.safetensors")" -lt \
+    "$(($(wc -c <"$weights") * 6 / 10))"
+
+# --- Adapters: the numbers of the run ---
+tail -n 2 "$run/evaluation.jsonl" | scores >"$folder/end"
+measure() {
+    "$sapwood" eval "$recipe" --json --set "data.cache=$folder/cache" --set model.uniadapter=null "$@" |
+        scores
+}
+check "merged" 0 'hugging_face, 78 tensors, fp32, 1 merged adapter$' convert "$run" \
+    "$folder/merged" --to hugging_face
+measure --set "model.weights=\"$folder/merged\"" >"$folder/found"
+check "merged scores" 0 '' cmp "$folder/end" "$folder/found"
+measure --set "model.weights=\"$weights\"" >"$folder/found"
+check "the base scores something else" 1 'differ' cmp "$folder/end" "$folder/found"
+
+check "peft" 0 'peft, adapters of 16 layers, rank 4$' convert "$run" "$folder/peft" --to peft
+check "its scale" 0 'logit_scale to ' cat "$folder/peft/README.md"
+for file in adapter_config.json adapter_model.safetensors README.md; do
+    check "$file" 0 '' test -s "$folder/peft/$file"
+done
+measure --set "model.weights=\"$weights\"" --set "model.adapters=[\"$folder/peft\"]" >"$folder/found"
+check "peft scores" 0 '' cmp "$folder/end" "$folder/found"
+check "a file's adapters" 0 'peft' convert "$run/weights/adapters.safetensors" "$folder/peft2" \
+    --to peft
+check "same adapters" 0 '' cmp "$folder/peft/adapter_model.safetensors" \
+    "$folder/peft2/adapter_model.safetensors"
+check "base and adapters" 0 '1 merged adapter$' convert "$weights" "$folder/merged2" \
+    --to hugging_face --architecture "$architecture" --adapters "$run"
+check "same merged" 0 '' cmp "$folder/merged/model.safetensors" "$folder/merged2/model.safetensors"
+check "16 bits of adapters" 0 'peft' convert "$run" "$folder/peft16" --to peft --dtype bf16
+check "smaller" 0 '' test "$(wc -c <"$folder/peft16/adapter_model.safetensors")" -lt \
+    "$(wc -c <"$folder/peft/adapter_model.safetensors")"
+
+# --- Nothing is overwritten, nothing is half there ---
+cp -r "$folder/peft" "$folder/kept"
+check "there already" 2 'peft: exists; expected a new name' convert "$run" "$folder/peft" --to peft
+check "there already" 2 'peft/: exists' convert "$run" "$folder/peft/" --to open_clip
+check "untouched" 0 '' diff -r "$folder/peft" "$folder/kept"
+mkdir "$folder/.tmp_late" && echo old >"$folder/.tmp_late/README.md"
+check "after a kill" 0 '' convert "$run" "$folder/late" --to open_clip
+check "its rest" 2 '' ls "$folder/late/README.md" "$folder/.tmp_late"
+check "full disk" 5 'full/*.*File too large' sh -c 'ulimit -f 40; "$0" convert "$1" "$2" --to open_clip' \
+    "$sapwood" "$run" "$folder/full"
+check "full disk, adapters" 5 'File too large' \
+    sh -c 'ulimit -f 8; "$0" convert "$1" "$2" --to peft' "$sapwood" "$run" "$folder/full"
+check "nothing is left" 2 '' ls -d "$folder/full" "$folder/.tmp_full"
+
+# --- What cannot be done ---
+check "no format" 2 '--to' convert "$run" "$folder/new"
+check "unknown format" 2 'open_clip, hugging_face' convert "$run" "$folder/new" --to onnx
+check "no architecture" 2 'expected --architecture' convert "$weights" "$folder/new" --to open_clip
+check "other architecture" 3 'do not fit architecture ViT-B-32' convert "$weights" "$folder/new" \
+    --to open_clip --architecture ViT-B-32
+check "no clip" 77 'no CLIP' convert "$weights" "$folder/new" --to open_clip --architecture dinov2_vits14
+check "recipe" 2 'is a recipe' convert "$recipe" "$folder/new" --to open_clip
+check "no adapters" 2 'this run trained all weights' convert "$base" "$folder/new" --to peft
+check "no adapters" 3 'no adapters in it' convert "$weights" "$folder/new" --to peft
+check "peft of peft" 2 'is a PEFT folder already' convert "$folder/peft" "$folder/new" --to peft
+check "adapters of peft" 2 'does not go with --to peft' convert "$run" "$folder/new" --to peft \
+    --adapters "$run"
+check "nothing" 3 'nothing' convert "$folder/nothing" "$folder/new" --to open_clip \
+    --architecture "$architecture"
+head -c 20000 "$weights" >"$folder/cut.safetensors"
+check "damaged" 3 'cut.safetensors' convert "$folder/cut.safetensors" "$folder/new" --to open_clip \
+    --architecture "$architecture"
+check "bottleneck" 0 '' "$sapwood" train "$recipe" --run "$folder/bottleneck" --quiet \
+    --set stages.0.steps=1 --set stages.1.steps=1
+for to in open_clip peft; do
+    check "bottleneck to $to" 3 'belongs to a UniAdapter' convert "$folder/bottleneck" "$folder/new" \
+        --to $to
+done
+check "not complete" 0 '' mv "$run/weights" "$run/hidden"
+check "not complete" 3 'let the run go on to its end' convert "$run" "$folder/new" --to open_clip
+check "nothing was made" 2 '' ls -d "$folder/new" "$folder/.tmp_new"
+report
