@@ -227,22 +227,13 @@ static enum status not_found(const char *name, struct error *e) {
 enum status architecture_find(struct architecture *a, const char *name, struct error *e) {
     enum status rc = STATUS_OK;
     struct json_document *d = NULL;
-    const size_t n = strlen(name);
-    if (n > 5 && !strcmp(name + n - 5, ".json")) {
-        const char *slash = strrchr(name, '/');
-        char stem[64];
-        snprintf(stem, sizeof stem, "%.*s", (int)(name + n - 5 - (slash ? slash + 1 : name)),
-                 slash ? slash + 1 : name);
-        TRY(json_read(&d, name, 0, e));
-        TRY(architecture_from_json(a, json_root(d), stem, e));
-    } else {
-        int i = 0;
-        while (i < n_architecture_configs && strcmp(architecture_configs[i].name, name)) i++;
-        if (i == n_architecture_configs) return not_found(name, e);
-        const char *text = architecture_configs[i].text;
-        TRY(json_parse(&d, text, strlen(text), name, e));
-        TRY(architecture_from_json(a, json_root(d), name, e));
-    }
+    int i = 0;
+    if (text_ends_with(name, ".json")) return architecture_read(a, name, e);
+    while (i < n_architecture_configs && strcmp(architecture_configs[i].name, name)) i++;
+    if (i == n_architecture_configs) return not_found(name, e);
+    const char *text = architecture_configs[i].text;
+    TRY(json_parse(&d, text, strlen(text), name, e));
+    TRY(architecture_from_json(a, json_root(d), name, e));
 done:
     json_destroy(&d);
     return rc;

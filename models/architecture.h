@@ -68,9 +68,19 @@ static inline int architecture_first_patch(const struct architecture *a) {
     return a->tower[TOWER_IMAGE].tokens - architecture_patches(a);
 }
 
-/* name: a built-in architecture (models/configs/), or the path of a file that ends in .json.
- * NOT_FOUND lists the built-in names. */
+/* name: a built-in architecture (models/configs/), or the path of a file that ends in .json, as
+ * architecture_read takes it. NOT_FOUND lists the built-in names. */
 enum status architecture_find(struct architecture *a, const char *name, struct error *e);
+/* A file in the format above, an open_clip_config.json, or a config.json of transformers (with the
+ * preprocessor_config.json beside it). */
+enum status architecture_read(struct architecture *a, const char *path, struct error *e);
+/* The architecture of weights (a path as weight_files_open takes it; "": none, a random start).
+ * asked: as architecture_find takes it, or "": what config.json or open_clip_config.json beside the
+ * weights says. Where there is such a file, mean and deviation come from it, and what it says of
+ * activation, norms and heads must be what was asked for: those go with the weights, and no shape of
+ * a tensor shows them. BAD_ARG says what to change. */
+enum status architecture_choose(struct architecture *a, const char *asked, const char *weights,
+                                struct error *e);
 enum status architecture_from_json(struct architecture *a, const struct json *root,
                                    const char *name, struct error *e);
 

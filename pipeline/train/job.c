@@ -172,10 +172,7 @@ static enum status open_model(struct job *j, struct error *e) {
     struct model_config c = {.adapters = r->adapters,
                              .training = r->model.train ? MODEL_TRAIN_ALL : MODEL_TRAIN_ADAPTERS,
                              .train_logit_scale = r->model.train_logit_scale};
-    rc = architecture_find(&c.architecture, r->model.architecture, e);
-    if (rc == STATUS_NOT_FOUND) rc = STATUS_BAD_ARG; /* a wrong word in the recipe, not lost data */
-    if (rc != STATUS_OK) error_context(e, "model.architecture");
-    TRY(rc);
+    TRY(architecture_choose(&c.architecture, r->model.architecture, r->model.weights, e));
     TRY(open_tokenizer(j, &c.architecture, e));
     TRY(model_declare(&j->model, &c, e));
 done:

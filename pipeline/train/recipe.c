@@ -210,9 +210,10 @@ static const struct schema bottleneck_schema =
     SCHEMA("uniadapter", struct recipe_bottleneck, bottleneck_fields);
 
 static const struct schema_field model_fields[] = {
-    {"architecture", SCHEMA_TEXT, AT(recipe, model.architecture), .min = 1, .max = 4095,
+    {"architecture", SCHEMA_TEXT, AT(recipe, model.architecture), .max = 4095, .preset = "\"\"",
      .help = "built-in name (ViT-B-32, ViT-B-16-SigLIP, dinov2_vits14, ...) or a .json in "
-             "open_clip's format"},
+             "open_clip's or Hugging Face's format; empty: the config.json or open_clip_config.json "
+             "beside the weights"},
     {"vocabulary", SCHEMA_TEXT, AT(recipe, model.vocabulary), .max = 4095, .preset = "\"\"",
      .help = "CLIP's bpe_simple_vocab_16e6.txt.gz, SigLIP's spiece.model, or one from `sapwood "
              "tokenizer train`; empty: the architecture has no text tower"},
