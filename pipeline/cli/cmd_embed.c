@@ -69,7 +69,10 @@ static enum status open_writer(struct embedding *m, struct error *e) {
     char model[33], adapters[64], tokenizer[HASH_HEX_64], numbers[64];
     TRY(model_digest(&j->model, MODEL_EVERYTHING, model, e));
     snprintf(adapters, sizeof adapters, "%g %g", (double)a->lora_alpha, (double)a->bottleneck_scale);
-    hash_hex_64(tokenizer, tokenizer_hash(j->tokenizer));
+    if (o->texts && !j->tokenizer)
+        TRY(fail(e, STATUS_BAD_ARG, "--texts: architecture %s has no text tower",
+                 j->model.architecture.name));
+    if (o->texts) hash_hex_64(tokenizer, tokenizer_hash(j->tokenizer));
     snprintf(numbers, sizeof numbers, "slice %" PRId64 " to_rgb %d", m->recipe->data.slice,
              m->recipe->data.to_rgb);
     const struct feature_fact facts[] = {

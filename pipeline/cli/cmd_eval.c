@@ -1,16 +1,26 @@
-/* sapwood eval: the table of a run, or the scores of a model on the sets of a recipe. */
+/* sapwood eval: the table of a run, or the scores of a model on sets. */
 #include "pipeline/base/file.h"
 #include "pipeline/cli/command_list.h"
+#include "pipeline/cli/model_choice.h"
 #include "pipeline/cli/options.h"
+#include "pipeline/cli/signals.h"
+#include "pipeline/eval/evaluation_place.h"
 #include "pipeline/eval/evaluation_table.h"
-#include "pipeline/train/job.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+
+static const char *const task_words[] = {
+#define TASK_WORD(name, word, benchmark) word,
+    EVALUATION_TASK_LIST(TASK_WORD)
+#undef TASK_WORD
+        NULL};
 
 struct eval_options {
-    const char *place, *metric, *weights;
-    struct option_list settings;
+    struct model_choice model;
+    struct option_list folders;
+    const char *metric, *task, *results;
     bool json;
 };
 
@@ -18,12 +28,13 @@ static enum status print_run(const struct eval_options *o, struct error *e) {
     enum status rc = STATUS_OK;
     struct text table = {0};
     char path[FILE_PATH_MAX];
-    if (o->settings.n > 0 || o->weights || o->json)
+    const char *run = o->model.place;
+    if (o->model.settings.n > 0 || o->json || o->results)
         TRY(fail(e, STATUS_BAD_ARG,
-                 "eval: %s is a run folder; --set, --weights and --json go with a recipe, such as "
-                 "%s/recipe.resolved.json",
-                 o->place, o->place));
-    TRY(file_join(path, o->place, "evaluation.jsonl", e));
+                 "eval: %s is a run folder; --set, --json and --results go with a recipe, such as "
+                 "%s/recipe.resolved.json, or with folders to measure the run on",
+                 run, run));
+    TRY(file_join(path, run, "evaluation.jsonl", e));
     if (!file_exists(path))
         TRY(fail(e, STATUS_NOT_FOUND,
                  "%s: not there; expected a run folder with an evaluation at least at its start",
@@ -39,50 +50,91 @@ static void print_result(const struct evaluation_result *r) {
     printf("%s: %lld samples", r->set, (long long)r->n_samples);
     if (r->n_unusable) printf(", %lld unusable", (long long)r->n_unusable);
     printf("\n");
-    for (int i = 0; i < r->n_metrics; i++)
-        printf("  %-22s %6.2f %%\n", r->metric[i].name, 100 * r->metric[i].value);
+    for (int i = 0; i < r->n_metrics; i++) {
+        const struct evaluation_metric *m = &r->metric[i];
+        const bool is_share = evaluation_is_share(m->name);
+        printf(is_share ? "  %-25s %6.2f %%\n" : "  %-25s %6.6g\n", m->name,
+               is_share ? 100 * m->value : m->value);
+    }
 }
 
-static enum status print_results(const struct eval_options *o, const struct recipe *r,
-                                 const struct evaluation_result *results, struct error *e) {
-    enum status rc = STATUS_OK;
+static enum status print_line(const struct evaluation_result *r, const char *after,
+                              struct error *e) {
     struct text line = {0};
-    const char *after = o->weights            ? o->weights
-                        : r->model.weights[0] ? r->model.weights
-                                              : "random weights";
-    if (!o->json) printf("%s\n", after);
-    for (int i = 0; i < r->evaluation.sets.n; i++) {
-        if (!o->json) {
-            print_result(&results[i]);
-            continue;
-        }
-        text_clear(&line);
-        evaluation_line(&results[i], after, 0, &line);
-        TRY(text_check(&line, e));
-        printf("%s\n", text_string(&line));
-    }
-done:
+    evaluation_line(r, after, 0, &line);
+    const enum status rc = text_check(&line, e);
+    if (rc == STATUS_OK) printf("%s\n", text_string(&line));
     text_release(&line);
     return rc;
 }
 
-static enum status measure_recipe(const struct eval_options *o, struct error *e) {
+/* Prints, and writes files in the form of CLIP_benchmark. */
+static enum status give_results(const struct eval_options *o, const struct job *j,
+                                const struct evaluation_result *results, int n,
+                                const char *weights, struct error *e) {
+    enum status rc = STATUS_OK;
+    const char *base = j->recipe->model.weights;
+    const char *after = weights[0] ? weights : base[0] ? base : "random weights";
+    const char *pretrained =
+        model_choice_kind(&o->model) == MODEL_OF_RUN ? j->recipe->name : file_base_name(after);
+    if (!o->json) printf("%s\n", after);
+    for (int i = 0; i < n; i++) {
+        if (o->json)
+            TRY(print_line(&results[i], after, e));
+        else
+            print_result(&results[i]);
+        if (o->results)
+            TRY(evaluation_write_benchmark(&results[i], o->results, j->model.architecture.name,
+                                           pretrained, e));
+    }
+done:
+    return rc;
+}
+
+/* A set for each folder, by its last name. */
+static enum status sets_of_folders(const struct eval_options *o, struct evaluation_set *sets,
+                                   struct error *e) {
+    int task = 0;
+    while (task_words[task] && strcmp(task_words[task], o->task)) task++;
+    for (int i = 0; i < o->folders.n; i++) {
+        const char *folder = o->folders.item[i];
+        if (!evaluation_place_is_benchmark(folder))
+            return fail(e, STATUS_BAD_ARG,
+                        "%s: not a folder in CLIP_benchmark's layout; expected test/nshards.txt in "
+                        "it; other shards are named in evaluation.sets of a recipe",
+                        folder);
+        sets[i] = (struct evaluation_set){
+            .name = file_base_name(folder), .shards = folder, .task = task};
+    }
+    return STATUS_OK;
+}
+
+static enum status measure(const struct eval_options *o, struct error *e) {
     enum status rc = STATUS_OK;
     struct recipe *r = NULL;
     struct job j = {0};
     struct evaluation_result *results = NULL;
-    TRY(recipe_read(&r, o->place, o->settings.item, o->settings.n, e));
-    if (r->evaluation.sets.n == 0)
-        TRY(fail(e, STATUS_BAD_ARG, "%s: evaluation.sets is empty; expected at least one set",
-                 o->place));
-    results = calloc((size_t)r->evaluation.sets.n, sizeof *results);
+    struct evaluation_set *sets = NULL;
+    char weights[FILE_PATH_MAX];
+    int n = o->folders.n;
+    if (n > 0) {
+        sets = calloc((size_t)n, sizeof *sets);
+        if (!sets) TRY(fail(e, STATUS_NO_MEMORY, "eval: no memory"));
+        TRY(sets_of_folders(o, sets, e));
+    }
+    TRY(model_choice_open(&o->model, &r, &j, weights, e));
+    if (n == 0) n = r->evaluation.sets.n;
+    if (n == 0)
+        TRY(fail(e, STATUS_BAD_ARG,
+                 "%s: evaluation.sets is empty and no folder is given; expected at least one set",
+                 o->model.place));
+    results = calloc((size_t)n, sizeof *results);
     if (!results) TRY(fail(e, STATUS_NO_MEMORY, "eval: no memory"));
-    TRY(job_open_model(&j, r, e));
-    if (o->weights) TRY(model_load_trained(&j.model, o->weights, e));
-    TRY(job_evaluate(&j, results, e));
-    TRY(print_results(o, r, results, e));
+    TRY(job_evaluate(&j, sets ? sets : r->evaluation.sets.item, n, results, e));
+    TRY(give_results(o, &j, results, n, weights, e));
 done:
     free(results);
+    free(sets);
     job_close(&j);
     recipe_destroy(&r);
     return rc;
@@ -90,28 +142,32 @@ done:
 
 enum status command_eval(int argc, char **argv, struct error *e) {
     enum status rc = STATUS_OK;
-    struct eval_options o = {0};
+    struct eval_options o = {.task = task_words[0]};
     const struct option table[] = {
-        {"RUN|RECIPE", OPTION_PLACE, &o.place, .required = true,
-         .help = "a run folder: prints what its log of evaluations says; a recipe: measures its "
-                 "model on its evaluation.sets"},
+        MODEL_CHOICE_PLACE(o.model),
+        {"FOLDER", OPTION_REST, &o.folders,
+         .help = "sets in CLIP_benchmark's layout; without them a run shows the table of its "
+                 "evaluations, and a recipe is measured on its evaluation.sets"},
         {"metric", OPTION_TEXT, &o.metric, .argument = "NAME",
          .help = "of a run: what to show instead of the score, such as text_to_image_R@5"},
-        {"weights", OPTION_TEXT, &o.weights, .argument = "FILE",
-         .help = "of a recipe: weights that a run of it trained, put over the base weights"},
-        {"set", OPTION_LIST, &o.settings, .argument = "a.b=VALUE",
-         .help = "changes one value of the recipe"},
-        {"json", OPTION_FLAG, &o.json, .help = "of a recipe: one JSON object per line and set"},
+        {"task", OPTION_CHOICE, &o.task, .choices = task_words,
+         .help = "what to do with the folders"},
+        {"results", OPTION_TEXT, &o.results, .argument = "DIR",
+         .help = "also write a JSON file for each set as CLIP_benchmark does"},
+        {"json", OPTION_FLAG, &o.json, .help = "one JSON object per line and set"},
+        MODEL_CHOICE_OPTIONS(o.model),
     };
     TRY(options_parse(
         &(struct options){.command = "eval",
                           .summary =
-                              "Retrieval R@1, R@5 and R@10 and zero-shot accuracy. Of a run: "
-                              "a row per stage, and what was gained, forgotten and retained "
-                              "of each set.",
+                              "Measures a model on sets: retrieval, zero-shot accuracy, linear "
+                              "probe, nearest mean. Of a run alone: a row per stage, and what was "
+                              "gained, forgotten and retained of each set.",
                           OPTIONS(table)},
         argc, argv, e));
-    TRY(file_is_folder(o.place) ? print_run(&o, e) : measure_recipe(&o, e));
+    signals_catch();
+    TRY(model_choice_kind(&o.model) == MODEL_OF_RUN && o.folders.n == 0 ? print_run(&o, e)
+                                                                         : measure(&o, e));
 done:
     return rc;
 }

@@ -19,6 +19,17 @@ enum model_kind model_choice_kind(const struct model_choice *c) {
                : MODEL_OF_WEIGHTS;
 }
 
+static bool has_weights(const char *folder) {
+    struct file_list names = {0};
+    bool found = false;
+    if (file_list_read(&names, folder, NULL) != STATUS_OK) return true; /* opening says why */
+    for (int i = 0; i < names.n; i++)
+        found = found || text_ends_with(names.name[i], ".safetensors") ||
+                text_ends_with(names.name[i], ".bin") || text_ends_with(names.name[i], ".pt");
+    file_list_release(&names);
+    return found;
+}
+
 static enum status refuse(const char *option, const char *what, const struct model_choice *c,
                           struct error *e) {
     return fail(e, STATUS_BAD_ARG, "--%s goes with %s; %s is none", option, what, c->place);
@@ -53,6 +64,11 @@ enum status model_choice_open(const struct model_choice *c, struct recipe **r, s
     if (c->weights && kind != MODEL_OF_RECIPE) TRY(refuse("weights", "a recipe", c, e));
     if (c->architecture && kind != MODEL_OF_WEIGHTS) TRY(refuse("architecture", "weights", c, e));
     if (c->vocabulary && kind != MODEL_OF_WEIGHTS) TRY(refuse("vocabulary", "weights", c, e));
+    if (kind == MODEL_OF_WEIGHTS && file_is_folder(c->place) && !has_weights(c->place))
+        TRY(fail(e, STATUS_NOT_FOUND,
+                 "%s: expected a run folder (with recipe.resolved.json) or one with weights "
+                 "(*.safetensors)",
+                 c->place));
     if (kind == MODEL_OF_WEIGHTS) {
         TRY(recipe_of_weights(r, c->place, c->architecture, c->vocabulary, c->settings.item,
                               c->settings.n, e));

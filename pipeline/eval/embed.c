@@ -271,6 +271,9 @@ enum status embedder_texts(struct embedder *m, const struct tokenizer *tokenizer
     int32_t *block_ids = malloc((size_t)m->block * (size_t)context * sizeof *block_ids);
     int32_t *block_length = malloc((size_t)m->block * sizeof *block_length);
     int64_t n_entries = 0;
+    if (!tokenizer)
+        TRY(fail(e, STATUS_BAD_ARG, "architecture %s has no text tower: no features of texts",
+                 m->view.architecture->name));
     if (!ids || !entries || !block_ids || !block_length)
         TRY(fail(e, STATUS_NO_MEMORY, "no memory for the ids of %lld texts", (long long)n));
     TRY(want_encoder(m, TOWER_TEXT, e));

@@ -52,7 +52,8 @@ typedef enum status (*embedder_read)(uint8_t *out, int size, const void *context
 enum status embedder_pictures(struct embedder *m, embedder_read read, const void *context,
                               int64_t n, float *features, uint8_t *usable, struct error *e);
 
-/* The same for texts; one that the tokenizer refuses (BAD_DATA) has usable 0. */
+/* The same for texts; one that the tokenizer refuses (BAD_DATA) has usable 0. tokenizer NULL:
+ * BAD_ARG, the architecture has no text tower. */
 enum status embedder_texts(struct embedder *m, const struct tokenizer *tokenizer,
                            const struct embedder_text *texts, int64_t n, float *features,
                            uint8_t *usable, struct error *e);

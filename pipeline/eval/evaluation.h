@@ -1,11 +1,18 @@
-/* evaluation: how good a model is on named sets: retrieval, and zero-shot classification.
+/* evaluation: how good a model is on named sets.
  *
- * Metrics carry open_clip's and CLIP_benchmark's names:
- *   retrieval       image_to_text_R@1, @5, @10 (a picture asks for its captions) and
- *                   text_to_image_R@1, @5, @10
- *   classification  acc1, acc5, mean_per_class_recall
- * All are 0 to 1. With k items or fewer R@k is 1, unless scores tie (see retrieval.h). The score of
- * a set, by which it is compared over time, is the mean of both R@1, or acc1.
+ * Metrics carry the names of open_clip and CLIP_benchmark:
+ *   retrieval       image_to_text_R@1, @5, @10 (a picture asks for its captions), then
+ *                   image_to_text_mean_rank and _median_rank; the same for text_to_image
+ *   classification  acc1, acc5, mean_per_class_recall, by the texts of class names (zero-shot)
+ *   multilabel      mean_average_precision, zero-shot
+ *   linear_probe    acc1, acc5, mean_per_class_recall and l2 of a logistic regression that is
+ *                   trained on the features of other pictures (linear_probe.h)
+ *   nearest_mean    acc1, acc5, mean_per_class_recall by the means of those features
+ * Shares are 0 to 1. With k items or fewer R@k is 1. The score of a set, by which it is compared
+ * over time, is the mean of both R@1, or acc1, or mean_average_precision.
+ *
+ * A set is shards, or a folder in CLIP_benchmark's layout (evaluation_place.h), which says itself
+ * what its task, class names, templates and training pictures are.
  *
  * The same model, device and slice size give the same numbers to the last bit. */
 #ifndef PIPELINE_EVAL_EVALUATION_H
@@ -18,15 +25,27 @@
 #include "pipeline/base/schema.h"
 #include "pipeline/base/text.h"
 
-enum evaluation_task { EVALUATION_RETRIEVAL, EVALUATION_CLASSIFICATION };
+/* name, word, CLIP_benchmark's word */
+#define EVALUATION_TASK_LIST(X)                                                                    \
+    X(AUTO, "auto", "auto") /* what the folder says; of other shards: retrieval */                 \
+    X(RETRIEVAL, "retrieval", "zeroshot_retrieval")                                                \
+    X(CLASSIFICATION, "classification", "zeroshot_classification")                                 \
+    X(MULTILABEL, "multilabel", "zeroshot_classification")                                         \
+    X(LINEAR_PROBE, "linear_probe", "linear_probe")                                                \
+    X(NEAREST_MEAN, "nearest_mean", "nearest_mean")
+
+#define EVALUATION_TASK_ENUM(name, word, benchmark) EVALUATION_##name,
+enum evaluation_task { EVALUATION_TASK_LIST(EVALUATION_TASK_ENUM) EVALUATION_TASKS };
+#undef EVALUATION_TASK_ENUM
 
 /* One set. Empty texts mean the same as NULL. */
 struct evaluation_set {
-    const char *name, *shards; /* as struct dataset_source */
-    enum evaluation_task task;
+    const char *name, *shards; /* as struct dataset_source, or a folder of CLIP_benchmark */
+    int task;                  /* enum evaluation_task */
+    const char *train;         /* shards to learn from: linear_probe, nearest_mean */
     enum caption_use captions;
     const char *caption_field, *label_field;
-    struct schema_texts templates;  /* with {} or {c}; none: "a photo of a {}." */
+    struct schema_texts templates;  /* with {} or {c}, or names of template_list.h; none: see place */
     struct schema_texts classnames; /* none: lines of classnames.txt beside the first shard */
 };
 
@@ -35,11 +54,11 @@ struct evaluation_model {
     struct weights_view view;
     const struct tokenizer *tokenizer;
     int slice_samples;
-    enum image_rgb to_rgb;
     const char *cache; /* folder for shard indices, or NULL */
+    enum image_rgb to_rgb;
 };
 
-enum { EVALUATION_METRICS_MAX = 6 };
+enum { EVALUATION_METRICS_MAX = 10 };
 struct evaluation_metric {
     const char *name; /* static */
     double value;
@@ -50,7 +69,8 @@ struct evaluation_result {
     enum evaluation_task task;
     int64_t n_samples; /* that counted */
     int64_t n_unusable;
-    int64_t n_texts; /* captions, or class names times templates */
+    int64_t n_texts;   /* captions, or class names times templates */
+    int64_t n_classes; /* 0: retrieval */
     int n_metrics;
     struct evaluation_metric metric[EVALUATION_METRICS_MAX];
     double score;
@@ -58,7 +78,8 @@ struct evaluation_result {
 
 /* results (n_sets). A sample without usable picture, caption or label is left out and counted.
  * Errors: those of dataset_open; BAD_DATA when no sample of a set can be used or a label names no
- * class; BAD_ARG for a template without a place for the class name. */
+ * class; BAD_ARG for a template without a place for the class name, and for a task that learns
+ * without train shards. */
 enum status evaluation_run(struct evaluation_result *results, const struct evaluation_set *sets,
                            int n_sets, const struct evaluation_model *m, struct error *e);
 
@@ -66,5 +87,14 @@ enum status evaluation_run(struct evaluation_result *results, const struct evalu
  * "task", "num_samples", "unusable", metrics, "score"}. after_stage: "start", or the stage. */
 void evaluation_line(const struct evaluation_result *result, const char *after_stage, int64_t step,
                      struct text *out);
+
+/* Whether a metric is a share, 0 to 1; ranks and l2 are not. */
+bool evaluation_is_share(const char *metric);
+
+/* Writes FOLDER/SET_PRETRAINED_MODEL_en_TASK.json as CLIP_benchmark writes its results: {"dataset",
+ * "model", "pretrained", "task", "metrics", "language"} with its names of metrics; a slash in a name
+ * becomes _. acc5 of less than five classes is null there. */
+enum status evaluation_write_benchmark(const struct evaluation_result *result, const char *folder,
+                                       const char *model, const char *pretrained, struct error *e);
 
 #endif

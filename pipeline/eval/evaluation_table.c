@@ -2,6 +2,7 @@
 
 #include "pipeline/base/file.h"
 #include "pipeline/base/json.h"
+#include "pipeline/eval/evaluation.h"
 #include "pipeline/eval/retention.h"
 
 #include <inttypes.h>
@@ -22,6 +23,7 @@ struct names {
 struct entry {
     int moment, set;
     double value;
+    double flux; /* what FoMo-in-Flux counts: acc1, or recall@5 */
 };
 
 struct table {
@@ -30,6 +32,7 @@ struct table {
     struct names metrics; /* that lines have, for messages */
     struct entry *entry;
     int n, capacity;
+    double scale; /* 100: percent */
 };
 
 static enum status names_add(struct names *names, const char *text, int *number, struct error *e) {
@@ -64,6 +67,18 @@ static bool is_count(const char *name) {
     return !strcmp(name, "step") || !strcmp(name, "num_samples") || !strcmp(name, "unusable");
 }
 
+static double number_or(const struct json *line, const char *name, double otherwise) {
+    const struct json *value = json_find(line, name);
+    return value && value->kind == JSON_NUMBER ? value->number : otherwise;
+}
+
+static double flux_of(const struct json *line, double score) {
+    const double recall = (number_or(line, "image_to_text_R@5", (double)NAN) +
+                           number_or(line, "text_to_image_R@5", (double)NAN)) /
+                          2;
+    return number_or(line, "acc1", isnan(recall) ? score : recall);
+}
+
 static enum status read_line(struct table *t, const struct json *line, const char *metric,
                              struct error *e) {
     enum status rc = STATUS_OK;
@@ -81,6 +96,7 @@ static enum status read_line(struct table *t, const struct json *line, const cha
     if (!value) goto done; /* a retrieval set has no acc1 */
     TRY(names_add(&t->sets, set, &entry.set, e));
     TRY(json_as_double(value, -1e300, 1e300, &entry.value, e));
+    entry.flux = flux_of(line, entry.value);
     TRY(add_entry(t, entry, e));
 done:
     return rc;
@@ -127,11 +143,11 @@ static int stage_of(const struct table *t, const char *set) {
 
 /* --- Writing --- */
 
-static void write_cell(struct text *out, int width, double value) {
+static void write_cell(struct text *out, int width, double value, double scale) {
     if (isnan(value))
         text_printf(out, "  %*s", width, "-");
     else
-        text_printf(out, "  %*.1f", width, value == 0 ? 0.0 : 100 * value);
+        text_printf(out, "  %*.1f", width, value == 0 ? 0.0 : scale * value);
 }
 
 static int set_width(const struct table *t, int set) {
@@ -142,8 +158,8 @@ static int set_width(const struct table *t, int set) {
 static void write_row(struct text *out, const struct table *t, int first_width, const char *name,
                       const double *values, double mean) {
     text_printf(out, "%-*s", first_width, name);
-    for (int s = 0; s < t->sets.n; s++) write_cell(out, set_width(t, s), values[s]);
-    write_cell(out, 5, mean);
+    for (int s = 0; s < t->sets.n; s++) write_cell(out, set_width(t, s), values[s], t->scale);
+    write_cell(out, 5, mean, t->scale);
     text_append_char(out, '\n');
 }
 
@@ -160,17 +176,11 @@ static double mean_of(const double *values, int n) {
 
 /* The three rows below the moments. score is whole: no cell is empty. */
 static enum status write_retention(struct text *out, const struct table *t, int first_width,
-                                   const double *score, struct error *e) {
+                                   const double *score, const int *taught_in, struct error *e) {
     const int n = t->sets.n;
     double *rows = calloc((size_t)n * 3, sizeof *rows);
-    int *taught_in = malloc((size_t)n * sizeof *taught_in);
-    if (!rows || !taught_in) {
-        free(rows);
-        free(taught_in);
-        return fail(e, STATUS_NO_MEMORY, "no memory for a table");
-    }
+    if (!rows) return fail(e, STATUS_NO_MEMORY, "no memory for a table");
     const struct retention_table table = {score, taught_in, t->moments.n - 1, n};
-    for (int s = 0; s < n; s++) taught_in[s] = stage_of(t, t->sets.item[s]);
     for (int s = 0; s < n; s++) {
         const struct retention r = retention_domain(&table, s);
         const bool is_exposed = taught_in[s] < table.n_stages;
@@ -186,8 +196,78 @@ static enum status write_retention(struct text *out, const struct table *t, int 
     write_row(out, t, first_width, "retained", rows + 2 * n,
               isnan(mean_of(rows + 2 * n, n)) ? (double)NAN : mean.retained);
     free(rows);
-    free(taught_in);
     return STATUS_OK;
+}
+
+/* MTIL's line, when each of at least two stages has one set. */
+static enum status write_mtil(struct text *out, const struct table *t, const double *score,
+                              const int *taught_in, struct error *e) {
+    enum status rc = STATUS_OK;
+    const int n = t->moments.n - 1, n_sets = t->sets.n;
+    int *set_of = malloc((size_t)n * sizeof *set_of + 1);
+    double *matrix = malloc((size_t)n * (size_t)n * sizeof *matrix + 1);
+    if (!set_of || !matrix) TRY(fail(e, STATUS_NO_MEMORY, "no memory for a table"));
+    bool is_square = n > 1;
+    for (int s = 0; s < n; s++) set_of[s] = -1;
+    for (int i = 0; i < n_sets; i++) {
+        if (taught_in[i] == 0) continue;
+        is_square = is_square && set_of[taught_in[i] - 1] < 0;
+        set_of[taught_in[i] - 1] = i;
+    }
+    for (int s = 0; s < n; s++) is_square = is_square && set_of[s] >= 0;
+    if (!is_square) goto done;
+    for (int after = 0; after < n; after++)
+        for (int s = 0; s < n; s++)
+            matrix[after * n + s] = score[(after + 1) * n_sets + set_of[s]];
+    const struct retention_mtil m = retention_mtil(matrix, n);
+    text_printf(out, "MTIL            transfer %4.1f  average %4.1f  last %4.1f\n",
+                100 * m.transfer, 100 * m.average, 100 * m.last);
+done:
+    free(set_of);
+    free(matrix);
+    return rc;
+}
+
+/* The line of FoMo-in-Flux, when there are sets to learn and sets to keep. */
+static enum status write_flux(struct text *out, const struct table *t, const int *taught_in,
+                              struct error *e) {
+    const int n = t->sets.n, last = t->moments.n - 1;
+    double *value = malloc(2 * (size_t)n * sizeof *value);
+    if (!value) return fail(e, STATUS_NO_MEMORY, "no memory for a table");
+    for (int i = 0; i < t->n; i++) {
+        const struct entry *entry = &t->entry[i];
+        if (entry->moment == 0) value[entry->set] = entry->flux;
+        if (entry->moment == last) value[n + entry->set] = entry->flux;
+    }
+    const struct retention_flux start = retention_flux(value, taught_in, n);
+    const struct retention_flux end = retention_flux(value + n, taught_in, n);
+    if (!isnan(end.both))
+        text_printf(out,
+                    "FoMo-in-Flux    KA %4.1f  ZS %4.1f  GM %4.1f  (start: KA %4.1f  ZS %4.1f  "
+                    "GM %4.1f)\n",
+                    100 * end.accumulated, 100 * end.zero_shot, 100 * end.both,
+                    100 * start.accumulated, 100 * start.zero_shot, 100 * start.both);
+    free(value);
+    return STATUS_OK;
+}
+
+/* What is below the moments of a whole table of shares. */
+static enum status write_measures(struct text *out, const struct table *t, int first_width,
+                                  const double *score, bool is_score, struct error *e) {
+    enum status rc = STATUS_OK;
+    int *taught_in = malloc((size_t)t->sets.n * sizeof *taught_in);
+    if (!taught_in) return fail(e, STATUS_NO_MEMORY, "no memory for a table");
+    for (int s = 0; s < t->sets.n; s++) taught_in[s] = stage_of(t, t->sets.item[s]);
+    TRY(write_retention(out, t, first_width, score, taught_in, e));
+    if (!is_score) goto done;
+    const size_t before = out->n;
+    text_append_char(out, '\n');
+    TRY(write_mtil(out, t, score, taught_in, e));
+    TRY(write_flux(out, t, taught_in, e));
+    if (out->n == before + 1) out->bytes[--out->n] = 0; /* neither */
+done:
+    free(taught_in);
+    return rc;
 }
 
 static enum status write_table(struct text *out, const struct table *t, const char *metric,
@@ -204,7 +284,8 @@ static enum status write_table(struct text *out, const struct table *t, const ch
     for (int i = 0; i < t->n; i++)
         score[t->entry[i].moment * n + t->entry[i].set] = t->entry[i].value;
     for (int i = 0; i < cells; i++) is_whole = is_whole && !isnan(score[i]);
-    snprintf(name, sizeof name, "%.*s, percent", CELL, metric);
+    const bool is_share = evaluation_is_share(metric);
+    snprintf(name, sizeof name, "%.*s%s", CELL, metric, is_share ? ", percent" : "");
     if ((int)strlen(name) > first_width) first_width = (int)strlen(name);
     for (int m = 0; m < n_moments; m++) {
         const int width = (int)strlen(t->moments.item[m]) + 6;
@@ -219,7 +300,8 @@ static enum status write_table(struct text *out, const struct table *t, const ch
                  moment);
         write_row(out, t, first_width, name, score + m * n, mean_of(score + m * n, n));
     }
-    if (is_whole) rc = write_retention(out, t, first_width, score, e);
+    if (is_whole && is_share)
+        rc = write_measures(out, t, first_width, score, !strcmp(metric, "score"), e);
     free(score);
     return rc == STATUS_OK ? text_check(out, e) : rc;
 }
@@ -242,6 +324,7 @@ enum status evaluation_table(struct text *out, const char *path, const char *met
     struct table *t = calloc(1, sizeof *t);
     if (!t) return fail(e, STATUS_NO_MEMORY, "no memory for a table");
     if (!metric) metric = "score";
+    t->scale = evaluation_is_share(metric) ? 100 : 1;
     TRY(read_lines(t, path, metric, e));
     if (t->moments.n == 0)
         TRY(fail(e, STATUS_NOT_FOUND,

@@ -1,6 +1,5 @@
 #include "pipeline/eval/feature_file.h"
 
-#include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,9 +10,9 @@
 #include "pipeline/base/hash.h"
 #include "pipeline/base/json.h"
 #include "pipeline/base/json_write.h"
+#include "pipeline/eval/npy.h"
 
 enum { NPY_HEADER = 128, SAFETENSORS_HEADER = 512, STATE_BYTES_MAX = 1 << 20 };
-static const char npy_magic[] = "\x93NUMPY";
 static const char tensor_name[] = "features";
 
 /* --- Writing --- */
@@ -240,8 +239,7 @@ done:
 static enum status npy_header(struct text *out, const struct feature_writer *w, int64_t rows,
                               struct error *e) {
     const int n = NPY_HEADER - 10;
-    text_append_bytes(out, npy_magic, 6);
-    text_append_bytes(out, "\1\0", 2);
+    text_append_bytes(out, "\x93NUMPY\1\0", 8);
     text_append_char(out, (char)(n & 255));
     text_append_char(out, (char)(n >> 8));
     text_printf(out, "{'descr': '<f4', 'fortran_order': False, 'shape': (%" PRId64 ", %d), }", rows,
@@ -324,68 +322,23 @@ struct feature_file {
     int64_t *key; /* (rows + 1) where each begins; NULL: no keys */
 };
 
-/* The value of a name in a .npy header, after `'name': `; NULL when it is not there. */
-static const char *npy_value(const char *header, const char *name) {
-    const char *at = strstr(header, name);
-    if (!at) return NULL;
-    at += strlen(name);
-    while (*at == '\'' || *at == ':' || *at == ' ') at++;
-    return at;
-}
-
-static enum status npy_size(const char **at, int64_t *out) {
-    char *end;
-    while (**at == ' ' || **at == '(' || **at == ',') ++*at;
-    if (!isdigit((unsigned char)**at)) return STATUS_BAD_DATA;
-    *out = strtoll(*at, &end, 10);
-    *at = end;
-    return *out < INT32_MAX * (int64_t)1024 ? STATUS_OK : STATUS_BAD_DATA;
-}
-
 static enum status read_npy(struct feature_file *f, const char *path, struct error *e) {
-    static const struct {
-        const char *word;
-        enum safetensors_type type;
-        int bytes;
-    } types[] = {{"<f4'", SAFETENSORS_F32, 4}, {"<f2'", SAFETENSORS_F16, 2},
-                 {"<f8'", SAFETENSORS_F64, 8}};
-    char header[1024];
-    const uint8_t *b = f->map.bytes;
-    const size_t start = b[6] == 1 ? 10 : 12;
-    if (f->map.n < 12) return fail(e, STATUS_BAD_DATA, "%s: cut off in its header", path);
-    const size_t n = start == 10 ? (size_t)(b[8] | b[9] << 8)
-                                 : (size_t)b[8] | (size_t)b[9] << 8 | (size_t)b[10] << 16;
-    if (n >= sizeof header || start + n > f->map.n)
-        return fail(e, STATUS_BAD_DATA, "%s: header of %zu bytes; expected at most %zu", path, n,
-                    sizeof header - 1);
-    memcpy(header, b + start, n);
-    header[n] = 0;
-    const char *type = npy_value(header, "'descr'"), *order = npy_value(header, "'fortran_order'"),
-               *shape = npy_value(header, "'shape'");
-    int64_t rows, width, bytes = 0;
-    for (size_t i = 0; type && i < sizeof types / sizeof *types; i++) {
-        if (strncmp(type, types[i].word, 4)) continue;
-        f->tensor.type = types[i].type;
-        bytes = types[i].bytes;
-    }
-    if (bytes == 0)
-        return fail(e, STATUS_BAD_DATA, "%s: type %.8s; expected <f4, <f2 or <f8", path,
-                    type ? type : "missing");
-    if (!order || strncmp(order, "False", 5))
-        return fail(e, STATUS_BAD_DATA, "%s: not in C order; save numpy.ascontiguousarray of it",
-                    path);
-    if (!shape || npy_size(&shape, &rows) || npy_size(&shape, &width) || *shape != ')' ||
-        width == 0)
-        return fail(e, STATUS_BAD_DATA, "%s: expected two dimensions (rows, width), found %.60s",
-                    path, npy_value(header, "'shape'"));
-    f->tensor.rank = 2;
-    f->tensor.shape[0] = rows;
-    f->tensor.shape[1] = width;
-    f->tensor.bytes = b + start + n;
-    if (rows > 0 && (uint64_t)rows > (f->map.n - start - n) / (uint64_t)(width * bytes))
-        return fail(e, STATUS_BAD_DATA, "%s: cut off; expected %lld rows of %lld numbers", path,
-                    (long long)rows, (long long)width);
-    return STATUS_OK;
+    static const enum safetensors_type types[NPY_TYPES] = {
+        [NPY_F16] = SAFETENSORS_F16, [NPY_F32] = SAFETENSORS_F32, [NPY_F64] = SAFETENSORS_F64};
+    enum status rc = STATUS_OK;
+    struct npy array;
+    TRY(npy_parse(&array, f->map.bytes, f->map.n, e));
+    const bool is_float =
+        array.type == NPY_F16 || array.type == NPY_F32 || array.type == NPY_F64;
+    if (!is_float || array.rank != 2 || array.shape[1] == 0)
+        TRY(fail(e, STATUS_BAD_DATA, "expected floats in two dimensions (rows, width)"));
+    f->tensor = (struct safetensors_tensor){.type = types[array.type],
+                                            .rank = 2,
+                                            .shape = {array.shape[0], array.shape[1]},
+                                            .bytes = array.bytes};
+done:
+    if (rc != STATUS_OK) error_context(e, "%s", path);
+    return rc;
 }
 
 static bool is_float(enum safetensors_type type) {
@@ -441,7 +394,7 @@ enum status feature_file_open(struct feature_file **out, const char *path, struc
     *out = NULL;
     if (!f) return fail(e, STATUS_NO_MEMORY, "%s: no memory", path);
     TRY(file_map_open(&f->map, path, e));
-    if (f->map.n > 8 && !memcmp(f->map.bytes, npy_magic, 6))
+    if (npy_is(f->map.bytes, f->map.n))
         TRY(read_npy(f, path, e));
     else if (text_ends_with(path, ".safetensors"))
         TRY(read_safetensors(f, path, e));

@@ -1,5 +1,7 @@
 #include "pipeline/eval/retention.h"
 
+#include <math.h>
+
 static double score_at(const struct retention_table *t, int stage, int domain) {
     return t->score[stage * t->n_domains + domain];
 }
@@ -60,4 +62,17 @@ struct retention_mtil retention_mtil(const double *accuracy, int n) {
         m.forgetting /= n - 1;
     }
     return m;
+}
+
+struct retention_flux retention_flux(const double *score, const int *taught_in, int n) {
+    double sum[2] = {0, 0};
+    int count[2] = {0, 0};
+    for (int i = 0; i < n; i++) {
+        sum[taught_in[i] > 0] += score[i];
+        count[taught_in[i] > 0]++;
+    }
+    struct retention_flux f = {.accumulated = count[1] ? sum[1] / count[1] : (double)NAN,
+                               .zero_shot = count[0] ? sum[0] / count[0] : (double)NAN};
+    f.both = sqrt(f.accumulated * f.zero_shot);
+    return f;
 }

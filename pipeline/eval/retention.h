@@ -47,4 +47,16 @@ struct retention_mtil {
 };
 struct retention_mtil retention_mtil(const double *accuracy, int n);
 
+/* The measures of FoMo-in-Flux at one moment, from a number for each set: accuracy of
+ * classification, recall@5 of retrieval.
+ *   accumulated  KA, the mean over the sets that a stage trains on
+ *   zero_shot    ZS, the mean over the others
+ *   both         GM = sqrt(KA ZS)
+ * NaN where there is no such set.
+ * Source: Roth et al. 2024 (A Practitioner's Guide to Continual Multimodal Pretraining). */
+struct retention_flux {
+    double accumulated, zero_shot, both;
+};
+struct retention_flux retention_flux(const double *score, const int *taught_in, int n);
+
 #endif

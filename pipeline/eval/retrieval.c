@@ -6,27 +6,38 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* rank: number of wrong items that score at least as high as the best right one. */
-static void count_query(struct retrieval_recall *r, int64_t rank) {
-    r->n_queries++;
-    r->at_1 += rank < 1;
-    r->at_5 += rank < 5;
-    r->at_10 += rank < 10;
+enum { MISS = 10 }; /* a rank beyond every k */
+
+static int by_rank(const void *left, const void *right) {
+    const int64_t a = *(const int64_t *)left, b = *(const int64_t *)right;
+    return a < b ? -1 : a > b;
 }
 
-static void finish(struct retrieval_recall *r) {
-    const double n = r->n_queries ? (double)r->n_queries : 1;
-    r->at_1 /= n;
-    r->at_5 /= n;
-    r->at_10 /= n;
+/* rank (n): number of wrong items before the best right one, per query; is put in order. */
+static struct retrieval_recall recall_of(int64_t *rank, int64_t n) {
+    struct retrieval_recall r = {.n_queries = n};
+    if (n == 0) return r;
+    qsort(rank, (size_t)n, sizeof *rank, by_rank);
+    for (int64_t i = 0; i < n; i++) {
+        r.at_1 += rank[i] < 1;
+        r.at_5 += rank[i] < 5;
+        r.at_10 += rank[i] < 10;
+        r.mean_rank += (double)rank[i];
+    }
+    r.at_1 /= (double)n;
+    r.at_5 /= (double)n;
+    r.at_10 /= (double)n;
+    r.mean_rank = r.mean_rank / (double)n + 1;
+    r.median_rank = (double)((rank[(n - 1) / 2] + rank[n / 2]) / 2 + 1);
+    return r;
 }
 
 struct ranks {
     float *own;       /* (n_texts) score of a text with its image */
     float *best;      /* (n_images) the highest own score of an image's texts */
+    int64_t *best_at; /* (n_images) that text; -1: the image has none */
     int64_t *of_text; /* (n_texts) */
     int64_t *of_image;
-    bool *has_text; /* (n_images) */
 };
 
 static void rank_own(struct ranks *r, const struct retrieval_set *s) {
@@ -34,9 +45,15 @@ static void rank_own(struct ranks *r, const struct retrieval_set *s) {
         const int64_t i = s->image_of_text[j];
         if (i < 0) continue;
         r->own[j] = similarity(s->images + i * s->width, s->texts + j * s->width, s->width);
-        if (!r->has_text[i] || r->own[j] > r->best[i]) r->best[i] = r->own[j];
-        r->has_text[i] = true;
+        if (r->best_at[i] >= 0 && !(r->own[j] > r->best[i])) continue;
+        r->best[i] = r->own[j];
+        r->best_at[i] = j;
     }
+}
+
+/* Whether an item ranks before another: NaN before all, as torch sorts. */
+static bool is_before(float score, int64_t at, float other, int64_t other_at) {
+    return !(score < other) && (score != other || at < other_at);
 }
 
 /* In blocks of images, so that a text is read from memory once for many images. */
@@ -49,8 +66,8 @@ static void rank_others(struct ranks *r, const struct retrieval_set *s) {
             for (int64_t i = begin; i < end; i++) {
                 if (s->image_of_text[j] == i) continue;
                 const float score = similarity(s->images + i * s->width, text, s->width);
-                r->of_image[i] += !(score < r->best[i]);
-                r->of_text[j] += !(score < r->own[j]);
+                r->of_image[i] += is_before(score, j, r->best[i], r->best_at[i]);
+                r->of_text[j] += is_before(score, i, r->own[j], s->image_of_text[j]);
             }
         }
     }
@@ -65,10 +82,10 @@ enum status retrieval_measure(struct retrieval_result *out, const struct retriev
         .best = calloc(images, sizeof *r.best),
         .of_text = calloc(texts, sizeof *r.of_text),
         .of_image = calloc(images, sizeof *r.of_image),
-        .has_text = calloc(images, sizeof *r.has_text),
+        .best_at = malloc(images * sizeof *r.best_at),
     };
     memset(out, 0, sizeof *out);
-    if (!r.own || !r.best || !r.of_text || !r.of_image || !r.has_text) {
+    if (!r.own || !r.best || !r.of_text || !r.of_image || !r.best_at) {
         rc = fail(e, STATUS_NO_MEMORY, "retrieval: no memory for %lld images and %lld texts",
                   (long long)s->n_images, (long long)s->n_texts);
         goto done;
@@ -79,21 +96,24 @@ enum status retrieval_measure(struct retrieval_result *out, const struct retriev
                   (long long)j, (long long)s->n_images - 1, (int)s->image_of_text[j]);
         goto done;
     }
+    for (int64_t i = 0; i < s->n_images; i++) r.best_at[i] = -1;
     rank_own(&r, s);
     rank_others(&r, s);
+    int64_t n_image = 0, n_text = 0;
     /* NaN is a miss also where there is no other item that could be before it */
     for (int64_t i = 0; i < s->n_images; i++)
-        if (r.has_text[i]) count_query(&out->text, isnan(r.best[i]) ? INT64_MAX : r.of_image[i]);
+        if (r.best_at[i] >= 0)
+            r.of_image[n_image++] = isnan(r.best[i]) ? s->n_texts + MISS : r.of_image[i];
     for (int64_t j = 0; j < s->n_texts; j++)
         if (s->image_of_text[j] >= 0)
-            count_query(&out->image, isnan(r.own[j]) ? INT64_MAX : r.of_text[j]);
-    finish(&out->text);
-    finish(&out->image);
+            r.of_text[n_text++] = isnan(r.own[j]) ? s->n_images + MISS : r.of_text[j];
+    out->text = recall_of(r.of_image, n_image);
+    out->image = recall_of(r.of_text, n_text);
 done:
     free(r.own);
     free(r.best);
     free(r.of_text);
     free(r.of_image);
-    free(r.has_text);
+    free(r.best_at);
     return rc;
 }

@@ -2,11 +2,11 @@
  *
  * An image may have several texts, a text belongs to one image. A hit counts when at least one
  * right item is among the first k. As in CLIP_benchmark, right is what the data set pairs: a
- * caption that reads the same but belongs to another image is not right. An item that scores the
- * same as the right one counts as ranked before it, so the result does not depend on the order of
- * the items, and features that are all alike score 0, not by luck. The same caption should be
- * encoded once, so that its copies have the same feature.
- * Source: LAION CLIP_benchmark, metrics/zeroshot_retrieval.py. Pessimistic ties: ours. */
+ * caption that reads the same but belongs to another image is not right. Of items that score the
+ * same, the first one of the set ranks first, as in the stable sort of open_clip: features that are
+ * all alike score what chance gives. The same caption should be encoded once, so that its copies
+ * have the same feature.
+ * Source: LAION CLIP_benchmark, metrics/zeroshot_retrieval.py; open_clip, get_clip_metrics. */
 #ifndef PIPELINE_EVAL_RETRIEVAL_H
 #define PIPELINE_EVAL_RETRIEVAL_H
 
@@ -25,6 +25,9 @@ struct retrieval_set {
 struct retrieval_recall {
     int64_t n_queries;        /* images without text and texts without image do not ask */
     double at_1, at_5, at_10; /* 0 to 1; 0 without queries */
+    /* Of the best right item, from 1; the median of an even number is rounded down. Source:
+     * open_clip. */
+    double mean_rank, median_rank;
 };
 
 struct retrieval_result {

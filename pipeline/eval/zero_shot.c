@@ -40,16 +40,18 @@ void zero_shot_classifier(float *classifier, float *features, int64_t n_classes,
     similarity_normalize(classifier, n_classes, width);
 }
 
-/* Number of wrong classes that score at least as high as the right one. */
+/* Number of wrong classes before the right one; NaN is before all, as torch sorts. */
 static int64_t rank_of(const struct zero_shot_set *s, int64_t image) {
     const float *feature = s->images + image * s->width;
     const int32_t label = s->labels[image];
     const float own = similarity(feature, s->classifier + label * s->width, s->width);
     int64_t rank = 0;
     if (isnan(own)) return INT64_MAX;
-    for (int64_t c = 0; c < s->n_classes; c++)
-        if (c != label)
-            rank += !(similarity(feature, s->classifier + c * s->width, s->width) < own);
+    for (int64_t c = 0; c < s->n_classes; c++) {
+        if (c == label) continue;
+        const float score = similarity(feature, s->classifier + c * s->width, s->width);
+        rank += !(score < own) && (score != own || c < label);
+    }
     return rank;
 }
 

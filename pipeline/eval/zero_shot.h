@@ -35,8 +35,8 @@ struct zero_shot_result {
     double mean_per_class_recall; /* over the classes that occur among the labels */
 };
 
-/* A wrong class that scores the same as the right one counts as ranked before it; NaN counts as a
- * miss. Errors: BAD_ARG for a label out of range; NO_MEMORY. */
+/* Of classes that score the same the first one ranks first, as in argmax; NaN counts as a miss.
+ * Errors: BAD_ARG for a label out of range; NO_MEMORY. */
 enum status zero_shot_measure(struct zero_shot_result *out, const struct zero_shot_set *set,
                               struct error *e);
 

@@ -285,15 +285,15 @@ done:
     return rc;
 }
 
-enum status job_evaluate(const struct job *j, struct evaluation_result *results, struct error *e) {
-    const struct schema_objects *sets = &j->recipe->evaluation.sets;
+enum status job_evaluate(const struct job *j, const struct evaluation_set *sets, int n,
+                         struct evaluation_result *results, struct error *e) {
     const struct evaluation_model model = {.backend = j->backend,
                                            .view = model_view(&j->model),
                                            .tokenizer = j->tokenizer,
                                            .slice_samples = (int)j->recipe->data.slice,
                                            .to_rgb = (enum image_rgb)j->recipe->data.to_rgb,
                                            .cache = j->cache};
-    return evaluation_run(results, sets->item, sets->n, &model, e);
+    return evaluation_run(results, sets, n, &model, e);
 }
 
 void job_close(struct job *j) {

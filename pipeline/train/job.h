@@ -47,8 +47,9 @@ struct dataset *job_dataset(const struct job *j, const struct recipe_source *sou
 void job_stream(const struct job *j, int stage, int64_t first_step, uint64_t digest,
                 struct stream_config *c);
 
-/* The student's results on the recipe's evaluation sets, as many as there are sets. */
-enum status job_evaluate(const struct job *j, struct evaluation_result *results, struct error *e);
+/* The student's results on n sets, such as the recipe's. */
+enum status job_evaluate(const struct job *j, const struct evaluation_set *sets, int n,
+                         struct evaluation_result *results, struct error *e);
 
 /* Hash of all shards that the run reads: a resumed run must find the same. */
 uint64_t job_data_digest(const struct job *j);

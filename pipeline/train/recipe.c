@@ -26,7 +26,11 @@ static const char *const rgb_words[] = {
     IMAGE_RGB_LIST(RGB_WORD)
 #undef RGB_WORD
         NULL};
-static const char *const task_words[] = {"retrieval", "classification", NULL};
+static const char *const task_words[] = {
+#define TASK_WORD(name, word, benchmark) word,
+    EVALUATION_TASK_LIST(TASK_WORD)
+#undef TASK_WORD
+        NULL};
 static const char *const train_words[] = {"adapters", "all", NULL};
 static const char *const non_finite_words[] = {"stop", "skip", "rewind", NULL};
 
@@ -116,9 +120,14 @@ static const struct schema_field set_fields[] = {
     {"name", SCHEMA_TEXT, AT(evaluation_set, name), .min = 1, .max = 63,
      .help = "column of the table"},
     {"shards", SCHEMA_TEXT, AT(evaluation_set, shards), .min = 1, .max = 65536,
-     .help = "tar shards"},
-    {"task", SCHEMA_CHOICE, AT(evaluation_set, task), .choices = task_words,
-     .preset = "\"retrieval\"", .help = "image-text retrieval, or zero-shot classification"},
+     .help = "tar shards, or a folder in CLIP_benchmark's layout (test/nshards.txt ...)"},
+    {"task", SCHEMA_CHOICE, AT(evaluation_set, task), .choices = task_words, .preset = "\"auto\"",
+     .help = "retrieval; classification and multilabel by the texts of class names; linear_probe "
+             "and nearest_mean by what \"train\" teaches; auto: what a CLIP_benchmark folder says, "
+             "else retrieval"},
+    {"train", SCHEMA_TEXT, AT(evaluation_set, train), .max = 65536, .preset = "\"\"",
+     .help = "of linear_probe and nearest_mean: shards with labels to learn from; empty: train/ of a "
+             "CLIP_benchmark folder"},
     {"captions", SCHEMA_CHOICE, AT(evaluation_set, captions), .choices = caption_words,
      .preset = "\"whole\"", .help = "how the .txt member becomes captions"},
     {"caption_field", SCHEMA_TEXT, AT(evaluation_set, caption_field), .preset = "\"\"",
@@ -126,7 +135,10 @@ static const struct schema_field set_fields[] = {
     {"label_field", SCHEMA_TEXT, AT(evaluation_set, label_field), .preset = "\"\"",
      .help = "field of the .json member with the class number; empty: the .cls member"},
     {"templates", SCHEMA_TEXTS, AT(evaluation_set, templates), .max = 1024,
-     .preset = "[\"a photo of a {}.\"]", .help = "prompts; {} or {c} stands for the class name"},
+     .preset = "[]",
+     .help = "prompts, {} or {c} stands for the class name; \"imagenet\" and \"imagenet_7\" are "
+             "CLIP's 80 and 7; none: zeroshot_classification_templates.txt beside the shards, else "
+             "\"a photo of a {}.\""},
     {"classnames", SCHEMA_TEXTS, AT(evaluation_set, classnames), .max = 100000, .preset = "[]",
      .help = "names of the classes by number; none: classnames.txt beside the shards"},
 };
@@ -470,6 +482,8 @@ static enum status resolve_paths(struct recipe *r, const char *from, struct erro
     for (int i = 0; i < r->stages.n; i++) TRY(resolve_sources(r, &stage[i].sources, folder, e));
     for (int i = 0; i < r->evaluation.sets.n; i++)
         TRY(resolve_shards(r, &set[i].shards, folder, e));
+    for (int i = 0; i < r->evaluation.sets.n; i++)
+        if (set[i].train[0]) TRY(resolve_shards(r, &set[i].train, folder, e));
 done:
     return rc;
 }

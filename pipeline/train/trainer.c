@@ -157,10 +157,11 @@ static enum status save(struct trainer *t, bool is_last, struct error *e) {
 static enum status evaluate(struct trainer *t, const char *after, struct error *e) {
     enum status rc = STATUS_OK;
     struct text line = {0};
-    const int n = t->recipe->evaluation.sets.n;
+    const struct schema_objects *sets = &t->recipe->evaluation.sets;
+    const int n = sets->n;
     struct evaluation_result *results = calloc((size_t)n + 1, sizeof *results);
     if (!results) return fail(e, STATUS_NO_MEMORY, "evaluation: no memory");
-    TRY(job_evaluate(&t->job, results, e));
+    TRY(job_evaluate(&t->job, sets->item, n, results, e));
     for (int i = 0; i < n; i++) {
         evaluation_line(&results[i], after, t->position.step, &line);
         TRY(run_folder_log(&t->folder, RUN_EVALUATION, &line, e));

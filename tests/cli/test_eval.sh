@@ -31,4 +31,41 @@ check "other adapters" 3 'wrong shape; expected' "$sapwood" eval $recipe --set m
 check "no adapters" 3 'is no part of this model' "$sapwood" eval $recipe --set model.lora=null \
     --set "data.cache=$folder/cache" --weights "$run/weights/adapters.safetensors"
 
+# A folder in CLIP_benchmark's layout: measured as its files say, results in its form.
+wds=$folder/wds/fashion
+mkdir -p "$wds/test" "$wds/train"
+cp tests/fixtures/fashion-test.tar "$wds/test/0.tar"
+cp tests/fixtures/fashion-train.tar "$wds/train/0.tar"
+echo 1 >"$wds/test/nshards.txt"
+echo 1 >"$wds/train/nshards.txt"
+for name in T-shirt trouser pullover dress coat sandal shirt sneaker bag 'ankle boot'; do
+    echo "$name"
+done >"$wds/classnames.txt"
+results=$folder/results
+acc1() { sed 's/.*"acc1": \([0-9.]*\).*/\1/' "$1"; }
+check "a benchmark folder" 0 '^fashion: 10 samples$' "$sapwood" eval $recipe "$wds" --results "$results"
+file=$results/fashion_random\ weights_tiny-architecture_en_zeroshot_classification.json
+check "its result" 0 '^{"dataset": "fashion", "model": "tiny-architecture", "pretrained": "random weights", "task": "zeroshot_classification", "metrics": {"acc1": [0-9.]*, "acc5": [0-9.]*, "mean_per_class_recall": [0-9.]*}, "language": "en"}$' \
+    cat "$file"
+check "equal to a set of a recipe" 0 "\"acc1\": $(acc1 "$file")," tail -n 1 "$folder/start"
+printf '{c}\nno class here\n' >"$wds/zeroshot_classification_templates.txt"
+check "its templates are read" 2 'template "no class here"' "$sapwood" eval $recipe "$wds"
+printf 'a photo of a {c}.\n\n{c}\n' >"$wds/zeroshot_classification_templates.txt"
+check "two templates" 0 acc1 "$sapwood" eval $recipe "$wds"
+check "a run on a folder" 0 '^  acc1 ' "$sapwood" eval "$run" "$wds" --results "$results"
+check "named by the run" 0 '' test -f "$results/fashion_tiny_tiny-architecture_en_zeroshot_classification.json"
+check "linear probe" 0 '^  l2 ' "$sapwood" eval $recipe "$wds" --task linear_probe --results "$results"
+check "its names" 0 '"lp_acc1": [0-9.]*, "lp_acc5": [0-9.]*, "lp_mean_per_class_recall": [0-9.]*, "l2": ' \
+    cat "$results/fashion_random weights_tiny-architecture_en_linear_probe.json"
+check "nearest mean" 0 '^  acc1 ' "$sapwood" eval $recipe "$wds" --task nearest_mean
+rm -r "$wds/train"
+check "nothing to learn from" 2 'nothing to learn from' "$sapwood" eval $recipe "$wds" \
+    --task nearest_mean
+echo other >"$wds/dataset_type.txt"
+check "an unknown kind" 3 'dataset_type.txt: expected retrieval' "$sapwood" eval $recipe "$wds"
+rm "$wds/dataset_type.txt"
+echo x >"$wds/test/nshards.txt"
+check "no number" 3 'nshards.txt: expected a number of shards, found x' "$sapwood" eval $recipe "$wds"
+check "no benchmark folder" 2 'not a folder in CLIP_benchmark' "$sapwood" eval $recipe "$folder"
+
 report

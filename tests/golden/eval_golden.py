@@ -4,6 +4,7 @@ Recall as LAION CLIP_benchmark computes it (metrics/zeroshot_retrieval.py: top-k
 matrix against a boolean matrix of pairs), accuracy as metrics/zeroshot_classification.py, on
 features made by a formula. Run: python3 tests/golden/eval_golden.py (needs torch).
 """
+import numpy
 import torch
 
 torch.set_default_dtype(torch.float64)
@@ -33,6 +34,12 @@ scores = texts @ images.t()
 for k in (1, 5, 10):
     print("image_retrieval_recall@%d %.6f" % (k, recall(scores, positive, k)))
     print("text_retrieval_recall@%d %.6f" % (k, recall(scores.t(), positive.t(), k)))
+
+# ranks as open_clip's get_clip_metrics, of the best right item
+for name, s, right in (("image", scores, positive), ("text", scores.t(), positive.t())):
+    ranking = torch.argsort(s, dim=1, descending=True)
+    ranks = torch.gather(right, 1, ranking).argmax(dim=1).double().numpy()
+    print("%s mean_rank %.6f median_rank %g" % (name, ranks.mean() + 1, numpy.floor(numpy.median(ranks)) + 1))
 
 classes, templates = 7, 3
 prompts = features(classes * templates, 6, 2).reshape(classes, templates, 6)

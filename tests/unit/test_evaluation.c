@@ -1,6 +1,7 @@
 /* Sets built here, whose scores are known from features that the test computes sample by sample
  * with the encoder (checked against PyTorch in tests/golden), or from the set's form alone. */
 #include "models/encoder.h"
+#include "pipeline/base/file.h"
 #include "pipeline/base/json.h"
 #include "pipeline/eval/evaluation.h"
 #include "pipeline/eval/evaluation_table.h"
@@ -147,7 +148,7 @@ static void test_retrieval(const struct tiny_clip *t) {
     CHECK_EQUAL(r.n_samples, SAMPLES);
     CHECK_EQUAL(r.n_texts, SAMPLES);
     CHECK_EQUAL(r.n_unusable, 0);
-    CHECK_EQUAL(r.n_metrics, 6);
+    CHECK_EQUAL(r.n_metrics, 10);
     for (int i = 0; i < 3; i++) {
         char name[32];
         snprintf(name, sizeof name, "image_to_text_R@%d", ks[i]);
@@ -181,7 +182,9 @@ static void test_unusable(const struct tiny_clip *t) {
                "\"retrieval\", "
                "\"num_samples\": 1, \"unusable\": 3, "
                "\"image_to_text_R@1\": 1, \"image_to_text_R@5\": 1, \"image_to_text_R@10\": 1, "
+               "\"image_to_text_mean_rank\": 1, \"image_to_text_median_rank\": 1, "
                "\"text_to_image_R@1\": 1, \"text_to_image_R@5\": 1, \"text_to_image_R@10\": 1, "
+               "\"text_to_image_mean_rank\": 1, \"text_to_image_median_rank\": 1, "
                "\"score\": 1}");
     text_release(&line);
     const struct sample none[] = {{1, NULL, -1, false}, {2, NULL, -1, false}};
@@ -191,15 +194,15 @@ static void test_unusable(const struct tiny_clip *t) {
                        "caption (txt or json), found png");
 }
 
-/* The same caption everywhere: all pictures tie, and a tie is not a hit. */
+/* The same caption everywhere: all texts tie, and the first of them ranks first. */
 static void test_equal_captions(const struct tiny_clip *t) {
     struct sample samples[12];
     struct evaluation_result r;
     for (int i = 0; i < 12; i++) samples[i] = (struct sample){(uint32_t)i, "a boat", -1, false};
     const struct evaluation_set set = {.name = "equal", .shards = write_set("e.tar", samples, 12)};
     CHECK_EQUAL(evaluate(&r, t, &set, 1), STATUS_OK);
-    CHECK_CLOSE(metric(&r, "image_to_text_R@1"), 0, 0);
-    CHECK_CLOSE(metric(&r, "image_to_text_R@10"), 0, 0);
+    CHECK_CLOSE(metric(&r, "image_to_text_R@1"), 1.0 / 12, 1e-12);
+    CHECK_CLOSE(metric(&r, "image_to_text_R@10"), 10.0 / 12, 1e-12);
     CHECK_CLOSE(metric(&r, "text_to_image_R@1"), 1.0 / 12, 1e-12); /* one picture is the best */
     CHECK_CLOSE(metric(&r, "text_to_image_R@10"), 10.0 / 12, 1e-12);
 }
@@ -284,6 +287,47 @@ static void test_classification(const struct tiny_clip *t) {
     CHECK_EQUAL(evaluate(&again, t, &set, 1), STATUS_BAD_ARG);
 }
 
+/* A folder of CLIP_benchmark with vectors of labels: where all pictures belong to a class every
+ * precision is 1, where none does it is 0. */
+static void test_multilabel(const struct tiny_clip *t) {
+    static const char header[] = "\x93NUMPY\1\0v\0{'descr': '|u1', 'fortran_order': False, 'shape': "
+                                 "(7,), }";
+    static const char *const files[][2] = {{"m/test/nshards.txt", "1\n"},
+                                           {"m/dataset_type.txt", "multilabel\n"},
+                                           {"m/classnames.txt", "a\nb\nc\nd\ne\nf\ng\n"}};
+    char path[2 * FIXTURE_PATH_MAX], member[32], npy[128 + CLASSES];
+    struct fixture_tar tar = {0};
+    struct evaluation_result r;
+    for (int i = 0; i < 6; i++) {
+        size_t n;
+        uint8_t *png = fixture_png_noise(&n, 16, 16, (uint32_t)i);
+        memset(npy, ' ', sizeof npy);
+        memcpy(npy, header, sizeof header - 1);
+        npy[127] = '\n';
+        for (int c = 0; c < CLASSES; c++) npy[128 + c] = c < 3;
+        snprintf(member, sizeof member, "s%07d.npy", i);
+        fixture_tar_add(&tar, member, '0', npy, i == 2 ? 130 : sizeof npy);
+        snprintf(member, sizeof member, "s%07d.png", i);
+        fixture_tar_add(&tar, member, '0', png, n);
+        free(png);
+    }
+    fixture_tar_end(&tar);
+    snprintf(path, sizeof path, "%s/m/test", folder);
+    CHECK_EQUAL(file_make_folders(path, &e), STATUS_OK);
+    fixture_write(fixture_path(folder, "m/test/0.tar"), tar.bytes, tar.n);
+    fixture_tar_release(&tar);
+    for (int i = 0; i < 3; i++)
+        fixture_write(fixture_path(folder, files[i][0]), files[i][1], strlen(files[i][1]));
+    snprintf(path, sizeof path, "%s/m", folder);
+    const struct evaluation_set set = {.name = "m", .shards = path};
+    if (!CHECK_EQUAL(evaluate(&r, t, &set, 1), STATUS_OK)) printf("    %s\n", e.text);
+    CHECK_EQUAL(r.n_samples, 5);
+    CHECK_EQUAL(r.n_unusable, 1); /* its npy is cut off */
+    CHECK_EQUAL(r.n_texts, 7);
+    CHECK_CLOSE(metric(&r, "mean_average_precision"), 3.0 / 7, 1e-12);
+    CHECK_CLOSE(r.score, 3.0 / 7, 1e-12);
+}
+
 /* Several sets share an embedder; threads change nothing. */
 static void test_threads(void) {
     struct evaluation_result first[2], r[2];
@@ -333,7 +377,31 @@ static void test_table(void) {
                 "after fashion      30.0        30.0     75.0   45.0\n"
                 "gained                -        30.0     60.0   45.0\n"
                 "forgotten          20.0        10.0        -   15.0\n"
-                "retained           60.0        75.0        -   67.5\n");
+                "retained           60.0        75.0        -   67.5\n"
+                "\n"
+                "MTIL            transfer 15.0  average 40.0  last 52.5\n"
+                "FoMo-in-Flux    KA 12.5  ZS 12.5  GM 12.5  (start: KA 12.5  ZS 12.5  GM 12.5)\n");
+    /* One stage, so no MTIL; recall@5 is the mean of both directions; sqrt(0.6 * 0.15) = 0.3. */
+#define RECALL(after, set, to_text, to_image)                                                      \
+    "{\"after\":\"" after "\",\"set\":\"" set "\",\"image_to_text_R@5\":" to_text                  \
+    ",\"text_to_image_R@5\":" to_image ",\"image_to_text_mean_rank\":12.5,\"score\":0.5}\n"
+    static const char recalls[] =
+        RECALL("start", "a", "0.2", "0.4") RECALL("start", "b", "0.1", "0.5")
+            RECALL("a", "a", "0.5", "0.7") RECALL("a", "b", "0.1", "0.2");
+    check_table(recalls, NULL,
+                "score, percent        a      b   mean\n"
+                "start              50.0   50.0   50.0\n"
+                "after a            50.0   50.0   50.0\n"
+                "gained              0.0      -    0.0\n"
+                "forgotten             -    0.0    0.0\n"
+                "retained              -  100.0  100.0\n"
+                "\n"
+                "FoMo-in-Flux    KA 60.0  ZS 15.0  GM 30.0  (start: KA 30.0  ZS 30.0  GM 30.0)\n");
+    check_table(recalls, "image_to_text_mean_rank",
+                "image_to_text_mean_rank      a      b   mean\n"
+                "start                     12.5   12.5   12.5\n"
+                "after a                   12.5   12.5   12.5\n");
+#undef RECALL
     check_table(LINE("start", "a", "0.5") "{\"after\":\"start\",\"set\":\"b\",\"score\":1}\n",
                 "acc1",
                 "acc1, percent         a   mean\n"
@@ -363,6 +431,7 @@ int main(void) {
     test_unusable(&t);
     test_equal_captions(&t);
     test_classification(&t);
+    test_multilabel(&t);
     tiny_clip_close(&t);
     test_threads();
     test_table();

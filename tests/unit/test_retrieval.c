@@ -40,6 +40,10 @@ static void test_golden(void) {
     CHECK_CLOSE(r.text.at_1, 0.1, 1e-9);
     CHECK_CLOSE(r.text.at_5, 0.5, 1e-9);
     CHECK_CLOSE(r.text.at_10, 0.775, 1e-9);
+    CHECK_CLOSE(r.image.mean_rank, 12.15, 1e-9);
+    CHECK_CLOSE(r.image.median_rank, 7, 0);
+    CHECK_CLOSE(r.text.mean_rank, 6.775, 1e-9);
+    CHECK_CLOSE(r.text.median_rank, 5, 0);
 }
 
 /* Three images along the axes. Ranks are counted by hand. */
@@ -58,18 +62,20 @@ static void test_hits(void) {
     CHECK_CLOSE(r.image.at_5, 1.0, 0);
 }
 
-/* The same caption at two images: right is only the own one, and the tie goes against it. */
+/* The same caption at two images: right is only the own one, and the first of the two ranks first. */
 static void test_ties(void) {
     const float images[] = {1, 0, 0.8f, 0.6f}, texts[] = {1, 0, 1, 0};
     const int32_t image_of_text[] = {0, 1};
     const struct retrieval_set s = {images, texts, image_of_text, 2, 2, 2};
     struct retrieval_result r;
     CHECK_EQUAL(retrieval_measure(&r, &s, NULL), STATUS_OK);
-    CHECK_CLOSE(r.text.at_1, 0, 0);
+    CHECK_CLOSE(r.text.at_1, 0.5, 0);
     CHECK_CLOSE(r.image.at_1, 0.5, 0); /* both texts find image 0 */
     CHECK_CLOSE(r.text.at_5, 1, 0);
+    CHECK_CLOSE(r.text.mean_rank, 1.5, 0);
+    CHECK_CLOSE(r.text.median_rank, 1, 0);
 
-    /* a model that says the same about everything earns nothing, wherever the right item stands */
+    /* a model that says the same about everything earns what chance gives */
     static float same[12 * 2];
     static int32_t pairs[12];
     for (int i = 0; i < 12; i++) {
@@ -78,8 +84,14 @@ static void test_ties(void) {
     }
     const struct retrieval_set all = {same, same, pairs, 12, 12, 2};
     CHECK_EQUAL(retrieval_measure(&r, &all, NULL), STATUS_OK);
-    CHECK_CLOSE(r.image.at_10, 0, 0);
-    CHECK_CLOSE(r.text.at_10, 0, 0);
+    CHECK_CLOSE(r.image.at_5, 5.0 / 12, 1e-12);
+    CHECK_CLOSE(r.text.at_10, 10.0 / 12, 1e-12);
+    CHECK_CLOSE(r.text.mean_rank, 6.5, 1e-12);
+    CHECK_CLOSE(r.text.median_rank, 6, 0); /* numpy's floor of 5.5, from 1 */
+    /* and in the other order of the texts the same image by image */
+    for (int i = 0; i < 12; i++) pairs[i] = 11 - i;
+    CHECK_EQUAL(retrieval_measure(&r, &all, NULL), STATUS_OK);
+    CHECK_CLOSE(r.image.at_1, 1.0 / 12, 1e-12);
 }
 
 static void test_bad_input(void) {
