@@ -596,7 +596,7 @@ enum status recipe_of_weights(struct recipe **out, const char *weights, const ch
     *out = NULL;
     if (!r) return fail(e, STATUS_NO_MEMORY, "%s: no memory", weights);
     json_write_raw(&w, "{\"name\": \"weights\", \"stages\": [{\"name\": \"none\", \"steps\": 1}], "
-                       "\"model\": {\"train\": \"all\", \"weights\": ");
+                       "\"data\": {}, \"model\": {\"train\": \"all\", \"weights\": ");
     json_write_text(&w, weights);
     if (architecture) {
         json_write_raw(&w, ", \"architecture\": ");

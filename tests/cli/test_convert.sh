@@ -35,6 +35,10 @@ check "the same" 0 '' cmp "$weights" "$folder/all/open_clip_model.safetensors"
 check "half the size" 0 '' test "$(wc -c <"$folder/fp16/open_clip_model.safetensors")" -lt \
     "$(($(wc -c <"$weights") * 6 / 10))"
 
+check "features of a folder" 0 '8 rows' "$sapwood" embed "$folder/fp32-hf" --images \
+    tests/fixtures/emoji-test.tar --out "$folder/features.npy" --architecture "$architecture" \
+    --vocabulary tests/fixtures/vocabulary.txt
+
 # --- Adapters: the numbers of the run ---
 tail -n 2 "$run/evaluation.jsonl" | scores >"$folder/end"
 measure() {
