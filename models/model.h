@@ -43,8 +43,8 @@ struct weights_view model_base_view(const struct model *m);
  * Position embeddings of another number of tokens are resized (positions.h). Adapter tensors are
  * read where the registry has them; files with adapters that this model lacks are refused.
  * BAD_DATA: one error that names what is missing, extra, or of another shape or type, and the
- * built-in architecture that would fit; a number that is not finite. What does not fit into the
- * text, up to 20 of each, is logged. */
+ * built-in architecture that they would fit; a number that is not finite. Up to 20 of each that have
+ * no room in the text are logged, unless another architecture fits. */
 enum status model_load(struct model *m, const char *path, struct error *e);
 
 /* Reads what a run trained (model_save of MODEL_TRAINABLE, or of everything) over the base weights.

@@ -130,17 +130,17 @@ static const char *find_fitting(const struct weight_files *f) {
     return NULL;
 }
 
-/* The first few into the message, and more than that into the log. */
-static void append_names(struct text *out, const char *what, const struct names *l) {
+/* The first few into the message, and more than that into the log where they may be of use. */
+static void append_names(struct text *out, const char *what, const struct names *l, bool logged) {
     if (!l->n) return;
     text_printf(out, "; %d %s: ", l->n, what);
     for (int i = 0; i < l->n && i < NAMED_MAX; i++)
         text_printf(out, "%s%.160s", i ? ", " : "", text_string(&l->item[i]));
     if (l->n <= NAMED_MAX) return;
     text_append(out, ", ...");
-    for (int i = 0; i < l->n && i < LISTED_MAX; i++)
+    for (int i = 0; logged && i < l->n && i < LISTED_MAX; i++)
         log_error("%s: %s", what, text_string(&l->item[i]));
-    if (l->n > LISTED_MAX) log_error("%s: %d more", what, l->n - LISTED_MAX);
+    if (logged && l->n > LISTED_MAX) log_error("%s: %d more", what, l->n - LISTED_MAX);
 }
 
 static enum status report(const struct model *m, const struct weight_files *f,
@@ -148,9 +148,9 @@ static enum status report(const struct model *m, const struct weight_files *f,
                           struct error *e) {
     struct text all = {0};
     const char *fitting = find_fitting(f);
-    append_names(&all, "missing", &d->missing);
-    append_names(&all, "not expected", &d->extra);
-    append_names(&all, "of another shape or type", &d->misshaped);
+    append_names(&all, "missing", &d->missing, !fitting);
+    append_names(&all, "not expected", &d->extra, !fitting);
+    append_names(&all, "of another shape or type", &d->misshaped, !fitting);
     const enum status rc =
         fail(e, STATUS_BAD_DATA,
              "%s: weights (%s names) do not fit architecture %s%s; %s%s", weight_files_path(f),

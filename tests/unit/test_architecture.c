@@ -2,8 +2,12 @@
 #include "models/towers.h"
 #include "pipeline/base/json.h"
 #include "tests/check.h"
+#include "tests/fixture.h"
 
+#include <stdio.h>
 #include <string.h>
+
+static const char *folder;
 
 /* Counts are those of open_clip's state_dict for the architecture. */
 static void test_parameter_counts(void) {
@@ -119,7 +123,94 @@ static void test_mistakes(void) {
     CHECK_TRUE(strstr(e.text, "ViT-B-32") != NULL);
 }
 
+/* config.json of transformers, with and without what it leaves to defaults. */
+static const char clip_dict[] =
+    "{\"model_type\": \"clip\", \"projection_dim\": 768,"
+    " \"text_config\": {\"hidden_size\": 640},"
+    " \"text_config_dict\": {\"hidden_size\": 768, \"intermediate_size\": 3072,"
+    "                      \"num_attention_heads\": 12, \"hidden_act\": \"gelu\"},"
+    " \"vision_config\": {\"hidden_size\": 1664, \"intermediate_size\": 8192, \"patch_size\": 14,"
+    "                   \"num_attention_heads\": 16, \"num_hidden_layers\": 48,"
+    "                   \"hidden_act\": \"gelu\"}}";
+
+static enum status from_file(struct architecture *a, const char *name, const char *text,
+                             struct error *e) {
+    const char *path = fixture_path(folder, name);
+    fixture_write(path, text, strlen(text));
+    return architecture_find(a, path, e);
+}
+
+static void test_hugging_face(void) {
+    struct architecture a, b;
+    struct error e = {0};
+    CHECK_EQUAL(from_file(&a, "config.json", "{\"model_type\": \"clip\"}", &e), STATUS_OK);
+    CHECK_EQUAL(architecture_find(&b, "ViT-B-32-quickgelu", &e), STATUS_OK);
+    memcpy(b.name, a.name, sizeof b.name);
+    CHECK_TRUE(!memcmp(&a, &b, sizeof a));
+    CHECK_EQUAL(from_file(&a, "config.json", "{\"model_type\": \"siglip\"}", &e), STATUS_OK);
+    CHECK_EQUAL(architecture_find(&b, "ViT-B-16-SigLIP", &e), STATUS_OK);
+    memcpy(b.name, a.name, sizeof b.name);
+    CHECK_TRUE(!memcmp(&a, &b, sizeof a));
+    CHECK_EQUAL(from_file(&a, "config.json",
+                          "{\"model_type\": \"dinov2\", \"hidden_size\": 384, \"patch_size\": 14,"
+                          " \"num_attention_heads\": 6, \"image_size\": 518}",
+                          &e),
+                STATUS_OK);
+    CHECK_EQUAL(architecture_find(&b, "dinov2_vits14", &e), STATUS_OK);
+    memcpy(b.name, a.name, sizeof b.name);
+    CHECK_TRUE(!memcmp(&a, &b, sizeof a));
+    /* text_config_dict is what counts; a hidden layer that is no multiple of the width */
+    CHECK_EQUAL(from_file(&a, "config.json", clip_dict, &e), STATUS_OK);
+    CHECK_EQUAL(a.tower[TOWER_TEXT].width, 768);
+    CHECK_EQUAL(a.tower[TOWER_TEXT].heads, 12);
+    CHECK_EQUAL(a.tower[TOWER_TEXT].layers, 12);
+    CHECK_EQUAL(a.tower[TOWER_IMAGE].heads, 16);
+    CHECK_EQUAL(a.tower[TOWER_IMAGE].hidden, 8192);
+    CHECK_EQUAL(a.activation, ACTIVATION_GELU);
+    /* preprocessor_config.json beside it */
+    const char *pixels = "{\"image_mean\": [0.1, 0.2, 0.3], \"image_std\": [0.4, 0.5, 0.6]}";
+    fixture_write(fixture_path(folder, "preprocessor_config.json"), pixels, strlen(pixels));
+    CHECK_EQUAL(architecture_find(&a, fixture_path(folder, "config.json"), &e), STATUS_OK);
+    CHECK_TRUE(a.mean[1] == 0.2f && a.deviation[2] == 0.6f);
+    /* what would be computed otherwise */
+    static const struct {
+        const char *text, *expected;
+    } bad[] = {
+        {"{\"model_type\": \"bert\"}", "model_type bert; expected clip, siglip or dinov2"},
+        {"{\"model_type\": \"clip\", \"text_config\": {\"hidden_act\": \"gelu\"}}",
+         "hidden_act quick_gelu of the image tower, gelu of the text tower"},
+        {"{\"model_type\": \"dinov2\", \"hidden_act\": \"silu\"}", "hidden_act silu; expected"},
+        {"{\"model_type\": \"dinov2\", \"use_swiglu_ffn\": true}", "SwiGLU"},
+        {"{\"model_type\": \"clip\", \"vision_config\": {\"hidden_size\": \"x\"}}",
+         "vision_config.hidden_size"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        CHECK_TRUE(from_file(&a, "config.json", bad[i].text, &e) != STATUS_OK);
+        if (!CHECK_TRUE(strstr(e.text, bad[i].expected) != NULL)) printf("    %s\n", e.text);
+    }
+}
+
+static void test_open_clip_config(void) {
+    struct architecture a;
+    struct error e = {0};
+    const char *text =
+        "{\"model_cfg\": {\"embed_dim\": 512, \"quick_gelu\": true, \"custom_text\": true,"
+        "  \"vision_cfg\": {\"image_size\": 256, \"layers\": 12, \"width\": 768, "
+        "\"patch_size\": 32},"
+        "  \"text_cfg\": {\"context_length\": 77, \"vocab_size\": 49408, \"width\": 512,"
+        "                 \"heads\": 8, \"layers\": 12}},"
+        " \"preprocess_cfg\": {\"mean\": [0.5, 0.5, 0.5], \"std\": [0.25, 0.5, 0.5]}}";
+    CHECK_EQUAL(from_file(&a, "open_clip_config.json", text, &e), STATUS_OK);
+    CHECK_EQUAL(a.image_size, 256);
+    CHECK_EQUAL(a.activation, ACTIVATION_QUICK_GELU);
+    CHECK_TRUE(a.mean[0] == 0.5f && a.deviation[0] == 0.25f);
+    CHECK_TRUE(strcmp(a.name, "open_clip_config")); /* it has the name of its folder */
+}
+
 int main(void) {
+    folder = fixture_folder();
+    test_hugging_face();
+    test_open_clip_config();
     test_parameter_counts();
     test_adapter_counts();
     test_other_families();
