@@ -99,6 +99,35 @@ static size_t reference(struct unicode *out, const struct unicode *in, size_t at
     return used + 1;
 }
 
+static void append_upper(struct unicode *out, uint32_t code) {
+    for (size_t i = 0; i < sizeof capital_table / sizeof *capital_table; i++)
+        if (capital_table[i].code == code) {
+            for (int k = 0; k < 3 && capital_table[i].upper[k]; k++)
+                unicode_append(out, capital_table[i].upper[k]);
+            return;
+        }
+    unicode_append(out, code);
+}
+
+/* A name in capitals that HTML has in small letters only: the capital of its character. Not where
+ * browsers already see a name, even without its semicolon. */
+static bool append_capital(struct unicode *out, char *name, const struct unicode *in, size_t at) {
+    struct unicode none = {0};
+    const bool seen = reference(&none, in, at) != 0;
+    out->failed = out->failed || none.failed;
+    unicode_release(&none);
+    if (seen) return false;
+    for (char *c = name; *c; c++) {
+        if (*c >= 'a' && *c <= 'z') return false;
+        if (*c >= 'A' && *c <= 'Z') *c = (char)(*c + 32);
+    }
+    const int row = find_name(name, strlen(name));
+    if (row < 0) return false;
+    append_upper(out, name_table[row].first);
+    if (name_table[row].second) append_upper(out, name_table[row].second);
+    return true;
+}
+
 static size_t reference_strict(struct unicode *out, const struct unicode *in, size_t at) {
     char name[STRICT_MAX_CODES + 2];
     bool is_number = at + 1 < in->n && in->at[at + 1] == '#';
@@ -115,9 +144,12 @@ static size_t reference_strict(struct unicode *out, const struct unicode *in, si
         append_number(out, number);
     } else {
         name[n] = ';';
+        name[n + 1] = 0;
         int row = find_name(name, n + 1);
-        if (row < 0) return 0;
-        append_name(out, row);
+        if (row >= 0)
+            append_name(out, row);
+        else if (!append_capital(out, name, in, at))
+            return 0;
     }
     return start + n + 1 - at;
 }

@@ -8,7 +8,8 @@
  * unknown name, numbers with the replacements of HTML 5. Appends to out. */
 void html_unescape(struct unicode *out, const struct unicode *in);
 
-/* ftfy's careful version: only names and numbers that end in a semicolon. */
+/* ftfy's careful version: only names and numbers that end in a semicolon; also names in capitals
+ * that HTML has in small letters only, which stand for the capital (&EACUTE;). */
 void html_unescape_strict(struct unicode *out, const struct unicode *in);
 
 /* What browsers take a C1 control character (U+0080..U+009F) for: its Windows-1252 meaning. */

@@ -1,5 +1,6 @@
 #include "data/tokenizer_clean.h"
 #include "data/html.h"
+#include "data/mojibake.h"
 
 #include <string.h>
 
@@ -91,8 +92,12 @@ static void fix_line(struct unicode *out, const struct unicode *in, size_t first
     for (int round = 0; round < ROUNDS_MAX; round++) {
         unicode_clear(&work);
         unicode_clear(&next);
-        if (unescape) html_unescape_strict(&work, &text);
-        fix_characters(&next, unescape ? &work : &text);
+        if (unescape)
+            html_unescape_strict(&work, &text);
+        else
+            for (size_t i = 0; i < text.n; i++) unicode_append(&work, text.at[i]);
+        mojibake_fix(&work);
+        fix_characters(&next, &work);
         if (is_same(&text, &next)) break;
         struct unicode keep = text;
         text = next;
@@ -222,11 +227,17 @@ static bool stands(const struct unicode *u, size_t at, const char *word) {
     return true;
 }
 
+/* U+0345 has a letter as its capital, so to a pattern that ignores case it is neither a letter nor a
+ * sign that is none: CLIP drops it. */
+static enum unicode_class word_class(uint32_t code) {
+    return code == 0x345 ? UNICODE_SPACE : unicode_class(code);
+}
+
 struct tokenizer_word tokenizer_clean_word(const struct unicode *u, size_t at) {
     static const char *const specials[] = {"<start_of_text>", "<|startoftext|>", "<end_of_text>",
                                            "<|endoftext|>"};
     static const char *const endings[] = {"'s", "'t", "'re", "'ve", "'m", "'ll", "'d"};
-    while (at < u->n && unicode_class(u->at[at]) == UNICODE_SPACE) at++;
+    while (at < u->n && word_class(u->at[at]) == UNICODE_SPACE) at++;
     struct tokenizer_word word = {.kind = TOKENIZER_WORD_END, .first = at, .end = at};
     if (at == u->n) return word;
     for (int i = 0; u->at[at] == '<' && i < 4; i++)
@@ -241,9 +252,9 @@ struct tokenizer_word tokenizer_clean_word(const struct unicode *u, size_t at) {
             word.end = at + strlen(endings[i]);
             return word;
         }
-    enum unicode_class class = unicode_class(u->at[at]);
+    enum unicode_class class = word_class(u->at[at]);
     word.end++;
     if (class != UNICODE_NUMBER)
-        while (word.end < u->n && unicode_class(u->at[word.end]) == class) word.end++;
+        while (word.end < u->n && word_class(u->at[word.end]) == class) word.end++;
     return word;
 }

@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
 """Writes the tables of data/unicode.c and data/html.c from Python's own Unicode and HTML data.
 
-Usage: python3 data/unicode_tables.py     (in the root of the source tree)
-Made with Python 3.11, Unicode 14.0; another version gives the same tables for older characters.
+Usage: build-peers/bin/python data/unicode_tables.py     (in the root of the source tree)
+Made with Python 3.11, Unicode 14.0; another version gives the same tables for older characters. Letters and numbers
+are those of the module regex 2023.12.25, Unicode 15.1, which CLIP's tokenizers split words by.
 """
 import html
 import html.entities
 import sys
 import unicodedata
+
+import regex
 
 LAST = 0x110000
 SURROGATES = range(0xD800, 0xE000)
@@ -32,8 +35,9 @@ def kind(c):
     s = chr(c)
     if s.isspace() and not 0x1C <= c <= 0x1F:
         return "UNICODE_SPACE"
-    category = unicodedata.category(s)[0]
-    return {"L": "UNICODE_LETTER", "N": "UNICODE_NUMBER"}.get(category)
+    if regex.match(r"\p{L}", s):
+        return "UNICODE_LETTER"
+    return "UNICODE_NUMBER" if regex.match(r"\p{N}", s) else None
 
 
 def is_cased(c):
@@ -112,9 +116,9 @@ def table(f, declaration, items):
     f.write("\n};\n\n")
 
 
-def begin(f, name, text):
+def begin(f, name, text, script="data/unicode_tables.py"):
     guard = "DATA_" + name.upper().replace(".", "_")
-    f.write(f"/* {name}: {text}\n * Written by data/unicode_tables.py; do not edit. */\n")
+    f.write(f"/* {name}: {text}\n * Written by {script}; do not edit. */\n")
     f.write(f"#ifndef {guard}\n#define {guard}\n\n#include <stdint.h>\n\n// clang-format off\n\n")
 
 
@@ -124,8 +128,8 @@ def number(x):
 
 def write_classes(path):
     with open(path, "w") as f:
-        begin(f, "unicode_class_table.h", "classes and lower case of code points, Unicode "
-              + unicodedata.unidata_version + ".")
+        begin(f, "unicode_class_table.h", "classes (Unicode 15.1) and lower case (Unicode "
+              + unicodedata.unidata_version + ") of code points.")
         f.write("/* kind: 1 white space, 2 letter, 3 number (enum unicode_class). */\n")
         short = {"UNICODE_SPACE": 1, "UNICODE_LETTER": 2, "UNICODE_NUMBER": 3}
         table(f, "struct { uint32_t first, last; uint8_t kind; } class_table[]",
@@ -171,6 +175,11 @@ def write_html(path):
             items.append("{%s,%s,%s}" % (c_string(name), number(ord(s[0])),
                                          number(ord(s[1])) if len(s) > 1 else "0"))
         table(f, "struct { const char *name; uint32_t first, second; } name_table[]", items)
+        f.write("/* Capitals of the characters above: what ftfy makes of a name written in capitals. */\n")
+        capitals = {c: c.upper() for s in html.entities.html5.values() for c in s if c.upper() != c}
+        assert max(map(len, capitals.values())) <= 3
+        table(f, "struct { uint32_t code; uint16_t upper[3]; } capital_table[]",
+              ["{%s,{%s}}" % (number(ord(c)), ",".join(number(ord(u)) for u in up)) for c, up in sorted(capitals.items())])
         f.write("/* &#128; to &#159; mean Windows-1252; */\n")
         items = []
         for c in range(0x80, 0xA0):
