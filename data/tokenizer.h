@@ -5,12 +5,10 @@
  * another header). Ids: 256 byte symbols, the same 256 with `</w>`, one per merge, start, end; so
  * the vocabulary has 512 + merges + 2 entries, start is the last but one and end the last.
  *
- * Text is cleaned as OpenAI and open_clip do: curly quotes, ligatures, full-width forms and control
- * characters as ftfy treats them, NFC, HTML unescape twice, white space collapsed and trimmed,
- * lower case. It is split into the special names, 's 't 're 've 'm 'll 'd, runs of letters, single
- * digits and runs of other characters that are not white space. Not done: ftfy's guessing of text
- * decoded with a wrong encoding. Source: github.com/openai/CLIP clip/simple_tokenizer.py.
- * Agreement: equal ids.
+ * Text is cleaned as OpenAI and open_clip do: what ftfy repairs (tokenizer_clean.h), HTML unescape
+ * twice, white space collapsed and trimmed, lower case. It is split into the special names, 's 't
+ * 're 've 'm 'll 'd, runs of letters, single digits and runs of other characters that are not white
+ * space. Source: github.com/openai/CLIP clip/simple_tokenizer.py. Agreement: equal ids.
  *
  * A file whose name ends in .model is a SentencePiece model, as of SigLIP (spiece.model); what it
  * does to a text, tokenizer_sentencepiece.h says. No id starts a text, and </s> both ends it and

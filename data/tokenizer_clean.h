@@ -2,10 +2,10 @@
  *
  * Steps, as in OpenAI's and open_clip's simple_tokenizer.py: what ftfy does to characters (below),
  * HTML unescape twice, white space collapsed to single blanks and trimmed, lower case.
- * From ftfy: HTML names that end in a semicolon unless the line has a <; C1 controls as
- * Windows-1252; Latin ligatures and full-width forms taken apart; straight quotes; line ends;
- * terminal colours and control characters removed; NFC; all repeated until nothing changes.
- * Left out of ftfy: its guess at text decoded with a wrong encoding, and HTML names in capitals. */
+ * From ftfy, version 6.1: HTML names that end in a semicolon unless the line has a <; text read in a
+ * wrong encoding (mojibake.h); C1 controls as Windows-1252; Latin ligatures and full-width forms
+ * taken apart; straight quotes; line ends; terminal colours and control characters removed; NFC; all
+ * repeated until nothing changes. Letters and numbers are those of Unicode 15.1. */
 #ifndef DATA_TOKENIZER_CLEAN_H
 #define DATA_TOKENIZER_CLEAN_H
 
