@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "data/classnames.h"
 #include "data/shard_list.h"
 #include "data/shard_sizes.h"
 #include "pipeline/base/file.h"
@@ -28,8 +29,16 @@ struct dataset_shard {
 };
 
 struct dataset {
-    char *name, *caption_field, *label_field;
+    char *name, *label_field;
     enum caption_use captions;
+    struct {
+        char *field; /* NULL: the .txt member */
+        double probability;
+    } mix[DATASET_MIX_MAX]; /* kinds of caption; unused when there are templates */
+    int n_mix;
+    char **template; /* (n_templates) */
+    int n_templates;
+    struct classnames classnames; /* for the templates */
     enum image_rgb to_rgb;
     struct dataset_shard *shard;
     int64_t *first; /* (n_shards + 1) number of the first sample of each shard */
@@ -87,8 +96,12 @@ static void count_shard(struct dataset *d, const struct index *index) {
     for (uint64_t i = 0; i < index->n_samples; i++) {
         c->damaged += index->sample[i].damage != INDEX_DAMAGE_NONE;
         c->pictures += find_picture(index, i, &extension) != NULL;
-        c->captions += index_find(index, i, d->caption_field ? "json" : "txt") != NULL;
-        c->labels += index_find(index, i, d->label_field ? "json" : "cls") != NULL;
+        const bool has_label = index_find(index, i, d->label_field ? "json" : "cls") != NULL;
+        bool has_caption = d->n_templates && has_label;
+        for (int k = 0; k < d->n_mix && !has_caption; k++)
+            has_caption = index_find(index, i, d->mix[k].field ? "json" : "txt") != NULL;
+        c->captions += has_caption;
+        c->labels += has_label;
     }
 }
 
@@ -153,6 +166,43 @@ done:
     return rc;
 }
 
+/* How the samples' captions are made; what is not the default goes into the digest. */
+static enum status open_captions(struct dataset *d, const struct dataset_source *source,
+                                 struct error *e) {
+    enum status rc = STATUS_OK;
+    const char *field = source->caption_field ? source->caption_field : "";
+    const struct dataset_mix one = {.field = field, .probability = 1};
+    const struct dataset_mix *mix = source->n_mix ? source->mix : &one;
+    struct text kinds = {0};
+    CHECK(source->n_mix <= DATASET_MIX_MAX);
+    d->captions = source->captions;
+    d->template = calloc((size_t)source->n_templates + 1, sizeof *d->template);
+    if (!d->template) return fail(e, STATUS_NO_MEMORY, "no memory for %s", source->name);
+    if (d->captions) text_printf(&kinds, "%d ", (int)d->captions);
+    for (int i = 0; i < source->n_templates; i++) {
+        TRY(copy_text(&d->template[d->n_templates++], source->templates[i], e));
+        text_printf(&kinds, "%s\n", source->templates[i]);
+    }
+    if (d->n_templates) {
+        TRY(classnames_read(&d->classnames, source->classnames, source->n_classnames,
+                            source->shards, e));
+        text_append_bytes(&kinds, d->classnames.bytes.bytes, d->classnames.bytes.n);
+        goto done;
+    }
+    for (int i = 0; i < (source->n_mix ? source->n_mix : 1); i++) {
+        d->mix[i].probability = mix[i].probability;
+        if (mix[i].field[0]) TRY(copy_text(&d->mix[i].field, mix[i].field, e));
+        d->n_mix++;
+        if (mix[i].field[0] || source->n_mix)
+            text_printf(&kinds, "%s %.17g\n", mix[i].field, mix[i].probability);
+    }
+done:
+    if (rc == STATUS_OK) rc = text_check(&kinds, e);
+    if (rc == STATUS_OK && kinds.n) d->digest = hash_64(kinds.bytes, kinds.n, d->digest);
+    text_release(&kinds);
+    return rc;
+}
+
 enum status dataset_open(struct dataset **out, const struct dataset_source *source,
                          struct error *e) {
     enum status rc = STATUS_OK;
@@ -160,14 +210,13 @@ enum status dataset_open(struct dataset **out, const struct dataset_source *sour
     struct dataset *d = calloc(1, sizeof *d);
     *out = NULL;
     if (!d) return fail(e, STATUS_NO_MEMORY, "no memory for the source %.200s", source->name);
-    d->captions = source->captions;
     d->to_rgb = source->to_rgb;
     d->digest = (uint64_t)source->to_rgb;
     TRY(copy_text(&d->name, source->name, e));
-    TRY(copy_text(&d->caption_field, source->caption_field, e));
     TRY(copy_text(&d->label_field, source->label_field, e));
     TRY(shard_list_expand(&list, source->shards, e));
     TRY(check_present(&list, e));
+    TRY(open_captions(d, source, e));
     TRY(open_shards(d, &list, source, e));
 done:
     shard_list_release(&list);
@@ -189,8 +238,11 @@ void dataset_close(struct dataset **out) {
     }
     free(d->shard);
     free(d->first);
+    for (int i = 0; i < d->n_mix; i++) free(d->mix[i].field);
+    for (int i = 0; i < d->n_templates; i++) free(d->template[i]);
+    free(d->template);
+    classnames_release(&d->classnames);
     free(d->name);
-    free(d->caption_field);
     free(d->label_field);
     free(d);
     *out = NULL;
@@ -385,30 +437,24 @@ enum status dataset_file_pixels(uint8_t *out, int size, const char *path, enum i
     return rc;
 }
 
-/* The value of a field of the sample's json member; *document owns it. */
-static enum status read_field(const struct json **out, struct json_document **document,
-                              const struct place *p, const char *field,
-                              struct dataset_memory *memory, struct error *e) {
-    enum status rc = read_extension(p, "json", memory, e);
+/* The sample's json member; *document owns it. */
+static enum status read_json(struct json_document **document, const struct place *p,
+                             struct dataset_memory *memory, struct error *e) {
+    const enum status rc = read_extension(p, "json", memory, e);
     if (rc != STATUS_OK) return rc;
-    rc = json_parse(document, memory->bytes.bytes, memory->bytes.n, "", e);
-    if (rc != STATUS_OK) return rc;
-    return json_member(json_root(*document), field, out, e);
+    return json_parse(document, memory->bytes.bytes, memory->bytes.n, "", e);
 }
 
-enum status dataset_label(int64_t *out, const struct dataset *d, int64_t i,
-                          struct dataset_memory *memory, struct error *e) {
+static enum status read_label(int64_t *out, const struct dataset *d, const struct place *p,
+                              struct dataset_memory *memory, struct error *e) {
     enum status rc = STATUS_OK;
-    struct place p;
     struct json_document *document = NULL;
-    const struct json *value;
-    TRY(find_place(&p, d, i, e));
     if (d->label_field) {
-        TRY(read_field(&value, &document, &p, d->label_field, memory, e));
-        TRY(json_as_int(value, 0, INT32_MAX, out, e));
+        TRY(read_json(&document, p, memory, e));
+        TRY(json_int(json_root(document), d->label_field, 0, INT32_MAX, out, e));
         goto done;
     }
-    TRY(read_extension(&p, "cls", memory, e));
+    TRY(read_extension(p, "cls", memory, e));
     const char *s = memory->bytes.bytes;
     char *end;
     long long label = strtoll(s, &end, 10);
@@ -418,6 +464,16 @@ enum status dataset_label(int64_t *out, const struct dataset *d, int64_t i,
     *out = label;
 done:
     json_destroy(&document);
+    return rc;
+}
+
+enum status dataset_label(int64_t *out, const struct dataset *d, int64_t i,
+                          struct dataset_memory *memory, struct error *e) {
+    enum status rc = STATUS_OK;
+    struct place p;
+    TRY(find_place(&p, d, i, e));
+    TRY(read_label(out, d, &p, memory, e));
+done:
     return place_failed(&p, d->label_field ? "json" : "cls", rc, e);
 }
 
@@ -455,24 +511,68 @@ done:
     return rc;
 }
 
+/* The captions of one kind. A kind that is not there is no error when there are others. */
+static enum status add_kind(struct dataset_captions *out, const struct dataset *d, int kind,
+                            const struct place *p, struct json_document **document,
+                            struct dataset_memory *memory, struct error *e) {
+    enum status rc = STATUS_OK;
+    const char *field = d->mix[kind].field;
+    const int before = out->n;
+    if (d->n_mix > 1 && !index_find(&p->shard->index, p->sample, field ? "json" : "txt")) goto done;
+    if (field) {
+        const struct json *value;
+        if (!*document) TRY(read_json(document, p, memory, e));
+        value = json_find(json_root(*document), field);
+        if (d->n_mix == 1) TRY(json_member(json_root(*document), field, &value, e));
+        if (value && (value->kind != JSON_NULL || d->n_mix == 1))
+            TRY(add_field_captions(out, value, e));
+    } else {
+        TRY(read_extension(p, "txt", memory, e));
+        TRY(add_captions(out, text_string(&memory->bytes), memory->bytes.n, d->captions, e));
+    }
+    for (int i = before; i < out->n; i++)
+        out->caption[i].weight = d->mix[kind].probability / (out->n - before);
+done:
+    if (rc != STATUS_OK) error_context(e, "%s", field ? "json" : "txt");
+    return rc;
+}
+
+/* A caption for each template, with the name of the sample's class. */
+static enum status add_class_captions(struct dataset_captions *out, const struct dataset *d,
+                                      const struct place *p, struct dataset_memory *memory,
+                                      struct error *e) {
+    enum status rc = STATUS_OK;
+    int64_t label = 0;
+    TRY(read_label(&label, d, p, memory, e));
+    if (label >= d->classnames.n)
+        TRY(fail(e, STATUS_BAD_DATA, "class %lld has no name; expected 0 to %d", (long long)label,
+                 d->classnames.n - 1));
+    for (int i = 0; i < d->n_templates; i++) {
+        TRY(classnames_fill(&memory->bytes, d->template[i], classnames_get(&d->classnames, label),
+                            e));
+        const int before = out->n;
+        TRY(add_captions(out, memory->bytes.bytes, memory->bytes.n, CAPTION_WHOLE, e));
+        if (out->n > before) out->caption[before].weight = 1;
+    }
+done:
+    if (rc != STATUS_OK) error_context(e, "%s", d->label_field ? "json" : "cls");
+    return rc;
+}
+
 enum status dataset_captions(struct dataset_captions *out, const struct dataset *d, int64_t i,
                              struct dataset_memory *memory, struct error *e) {
     enum status rc = STATUS_OK;
     struct place p;
     struct json_document *document = NULL;
-    const struct json *value;
     text_clear(&out->bytes);
     out->n = 0;
     TRY(find_place(&p, d, i, e));
-    if (d->caption_field) {
-        TRY(read_field(&value, &document, &p, d->caption_field, memory, e));
-        TRY(add_field_captions(out, value, e));
-    } else {
-        TRY(read_extension(&p, "txt", memory, e));
-        TRY(add_captions(out, text_string(&memory->bytes), memory->bytes.n, d->captions, e));
-    }
-    if (!out->n) rc = fail(e, STATUS_BAD_DATA, "empty caption");
+    if (d->n_templates) TRY(add_class_captions(out, d, &p, memory, e));
+    for (int k = 0; k < d->n_mix; k++) TRY(add_kind(out, d, k, &p, &document, memory, e));
+    if (!out->n)
+        rc = fail(e, STATUS_BAD_DATA, "%s",
+                  d->n_mix > 1 ? "no caption of any kind" : "empty caption");
 done:
     json_destroy(&document);
-    return place_failed(&p, d->caption_field ? "json" : "txt", rc, e);
+    return place_failed(&p, NULL, rc, e);
 }

@@ -19,7 +19,13 @@
 #include "pipeline/base/status.h"
 #include "pipeline/base/text.h"
 
-enum { DATASET_CAPTIONS_MAX = 64 };
+enum { DATASET_CAPTIONS_MAX = 128, DATASET_MIX_MAX = 16 };
+
+/* One of several kinds of caption that the samples of a source have. */
+struct dataset_mix {
+    const char *field; /* of the .json member, a text or list of texts; "": the .txt member */
+    double probability;
+};
 
 /* What a recipe says of a source. Texts are copied. */
 struct dataset_source {
@@ -30,7 +36,13 @@ struct dataset_source {
     enum image_rgb to_rgb;     /* how pictures with more than RGB are read */
     enum caption_use captions; /* of the .txt member */
     const char *caption_field; /* of the .json member, a text or list of texts; NULL: use .txt */
-    const char *label_field;   /* of the .json member, an integer; NULL: use .cls */
+    const struct dataset_mix *mix; /* (n_mix) instead of caption_field */
+    int n_mix;                     /* at most DATASET_MIX_MAX; 0: caption_field alone */
+    const char *label_field;       /* of the .json member, an integer; NULL: use .cls */
+    /* Captions made of the names of the samples' classes instead: one per template, with {} or {c}
+     * where the name stands. No names: the lines of classnames.txt beside the first shard. */
+    const char *const *templates, *const *classnames;
+    int n_templates, n_classnames;
 };
 
 struct dataset;
@@ -44,14 +56,15 @@ void dataset_close(struct dataset **d);
 struct dataset_counts {
     int64_t samples;  /* all, damaged ones too */
     int64_t pictures; /* samples with a member jpg, jpeg, png or webp */
-    int64_t captions; /* samples with a member txt, or json with a caption_field */
+    int64_t captions; /* samples with a member that captions are made of */
     int64_t labels;   /* samples with a member cls, or json with a label_field */
     int64_t damaged;  /* samples that the index marks */
     int shards;
 };
 struct dataset_counts dataset_counts(const struct dataset *d);
 const char *dataset_name(const struct dataset *d);
-/* Hash of the content of all shards in order and of to_rgb: equal digests, equal pictures. */
+/* Hash of the content of all shards in order and of how they are read: equal digests, equal pictures
+ * and captions. */
 uint64_t dataset_digest(const struct dataset *d);
 /* For messages: the extensions of the first samples, "png txt json". */
 void dataset_extensions(const struct dataset *d, struct text *out);
@@ -90,15 +103,18 @@ enum status dataset_label(int64_t *out, const struct dataset *d, int64_t i,
                           struct dataset_memory *memory, struct error *e);
 
 /* Captions of a sample, at least one after success; more than DATASET_CAPTIONS_MAX are left out.
- * They live in bytes. Zero-initialised is empty. */
+ * They live in bytes. The captions of one kind share its probability among them; where a sample has
+ * no caption of a kind, the others take its share. Zero-initialised is empty. */
 struct dataset_captions {
     struct text bytes;
     int n;
     struct {
         size_t start, n;
+        double weight; /* probabilities, but for their sum */
     } caption[DATASET_CAPTIONS_MAX];
 };
-/* BAD_DATA: no text, only white space, a zero byte inside, more than CAPTION_BYTES_MAX. */
+/* BAD_DATA: no text, only white space, a zero byte inside, more than CAPTION_BYTES_MAX, a label that
+ * has no class name. */
 enum status dataset_captions(struct dataset_captions *out, const struct dataset *d, int64_t i,
                              struct dataset_memory *memory, struct error *e);
 void dataset_captions_release(struct dataset_captions *captions);

@@ -58,6 +58,18 @@ done:
     return rc;
 }
 
+/* Draws among captions by their weights. */
+static int choose_caption(const struct dataset_captions *captions, struct random *random) {
+    double sum = 0, point;
+    for (int i = 0; i < captions->n; i++) sum += captions->caption[i].weight;
+    point = sum * (double)random_float(random);
+    for (int i = 0; i < captions->n - 1; i++) {
+        if (point < captions->caption[i].weight) return i;
+        point -= captions->caption[i].weight;
+    }
+    return captions->n - 1;
+}
+
 static enum status fill_text(struct batch_part *out, const struct stream_config *config,
                              const struct stream_part *part, const struct loader_place *place,
                              uint64_t id, struct loader_memory *memory, struct error *e) {
@@ -66,8 +78,7 @@ static enum status fill_text(struct batch_part *out, const struct stream_config 
     int length = 0;
     TRY(dataset_captions(&memory->captions, place->dataset, place->sample, &memory->dataset, e));
     struct random random = random_begin(config->seed, RANDOM_CAPTION, id, (uint64_t)place->step);
-    uint64_t choice = random_below(&random, (uint64_t)captions->n);
-    if (part->first_caption) choice = 0;
+    const int choice = part->first_caption ? 0 : choose_caption(captions, &random);
     text_clear(&memory->caption);
     caption_drop_tags(&memory->caption, captions->bytes.bytes + captions->caption[choice].start,
                       captions->caption[choice].n, part->tag_dropout, &random);

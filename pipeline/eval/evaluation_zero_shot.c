@@ -1,5 +1,6 @@
 /* The zero-shot tasks of evaluation.h: retrieval, classification, multilabel. */
 #include "pipeline/eval/average_precision.h"
+#include "data/classnames.h"
 #include "pipeline/eval/evaluation_measure.h"
 #include "pipeline/eval/npy.h"
 #include "pipeline/eval/retrieval.h"
@@ -99,7 +100,7 @@ static enum status make_classifier(struct measure *m, float **classifier, struct
     const char *name = NULL, *template = NULL;
     while ((name = evaluation_lines_next(names, name)))
         while ((template = evaluation_lines_next(templates, template))) {
-            TRY(zero_shot_prompt(&prompt, template, name, e));
+            TRY(classnames_fill(&prompt, template, name, e));
             TRY(measure_add_text(m, text_string(&prompt), prompt.n, -1, e));
         }
     TRY(measure_embed_texts(m, e));

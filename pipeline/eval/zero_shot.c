@@ -6,26 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum status zero_shot_prompt(struct text *out, const char *template, const char *class_name,
-                             struct error *e) {
-    bool is_filled = false;
-    text_clear(out);
-    for (const char *c = template; *c;) {
-        const size_t placeholder = !strncmp(c, "{}", 2) ? 2 : !strncmp(c, "{c}", 3) ? 3 : 0;
-        if (placeholder) {
-            text_append(out, class_name);
-            is_filled = true;
-            c += placeholder;
-        } else {
-            text_append_char(out, *c++);
-        }
-    }
-    if (!is_filled)
-        return fail(e, STATUS_BAD_ARG,
-                    "template \"%s\": no place for the class name; expected {} or {c}", template);
-    return text_check(out, e);
-}
-
 void zero_shot_classifier(float *classifier, float *features, int64_t n_classes,
                           int64_t n_templates, int64_t width) {
     similarity_normalize(features, n_classes * n_templates, width);

@@ -11,11 +11,6 @@
 
 #include <stdint.h>
 
-/* Sets out to the template with the class name in place of every {} (open_clip) or {c}
- * (CLIP_benchmark). Errors: BAD_ARG when the template has neither; NO_MEMORY. */
-enum status zero_shot_prompt(struct text *out, const char *template, const char *class_name,
-                             struct error *e);
-
 /* classifier (n_classes, width) out, rows of length 1.
  * features (n_classes, n_templates, width) in: the text features, class by class; they are
  * normalised in place. */

@@ -24,6 +24,12 @@ static enum status open_source(struct job *j, const struct recipe_source *s, str
                                           .to_rgb = (enum image_rgb)j->recipe->data.to_rgb,
                                           .captions = (enum caption_use)s->captions,
                                           .caption_field = text_or_null(s->caption_field),
+                                          .mix = s->caption_mix.item,
+                                          .n_mix = s->caption_mix.n,
+                                          .templates = s->templates.item,
+                                          .n_templates = s->templates.n,
+                                          .classnames = s->classnames.item,
+                                          .n_classnames = s->classnames.n,
                                           .label_field = text_or_null(s->label_field)};
     j->opened[j->n_datasets].source = s;
     return dataset_open(&j->opened[j->n_datasets++].dataset, &source, e);

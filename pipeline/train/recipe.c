@@ -1,10 +1,12 @@
 #include "pipeline/train/recipe.h"
 
+#include "data/dataset.h"
 #include "data/order.h"
 #include "pipeline/base/file.h"
 #include "pipeline/base/hash.h"
 #include "pipeline/base/json_write.h"
 #include "pipeline/base/text.h"
+#include "pipeline/train/recipe_data.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,6 +36,15 @@ static const char *const task_words[] = {
 static const char *const train_words[] = {"adapters", "all", NULL};
 static const char *const non_finite_words[] = {"stop", "skip", "rewind", NULL};
 
+static const struct schema_field caption_fields[] = {
+    {"field", SCHEMA_TEXT, AT(dataset_mix, field), .preset = "\"\"",
+     .help = "field of the .json member, a text or a list of texts; empty: the .txt member"},
+    {"probability", SCHEMA_DOUBLE, AT(dataset_mix, probability), .min = 1e-6, .max = 1,
+     .help = "how often this caption is drawn; all together 1; where a sample has no such caption "
+             "the others take its share"},
+};
+static const struct schema caption_schema = SCHEMA("caption", struct dataset_mix, caption_fields);
+
 static const struct schema_field source_fields[] = {
     {"name", SCHEMA_TEXT, AT(recipe_source, name), .min = 1, .max = 63,
      .help = "name of the source in logs; part of each sample's identity"},
@@ -47,6 +58,16 @@ static const struct schema_field source_fields[] = {
      .help = "field of the .json member with the caption; empty: the .txt member"},
     {"label_field", SCHEMA_TEXT, AT(recipe_source, label_field), .preset = "\"\"",
      .help = "field of the .json member with the class number; empty: the .cls member"},
+    {"caption_mix", SCHEMA_OBJECTS, AT(recipe_source, caption_mix), .max = DATASET_MIX_MAX,
+     .preset = "[]", .object = &caption_schema,
+     .help = "several captions per sample, one drawn each time; instead of caption_field"},
+    {"templates", SCHEMA_TEXTS, AT(recipe_source, templates), .max = DATASET_CAPTIONS_MAX,
+     .preset = "[]",
+     .help = "captions made of the name of the sample's class, which stands for {} or {c}; one is "
+             "drawn each time"},
+    {"classnames", SCHEMA_TEXTS, AT(recipe_source, classnames), .max = 100000, .preset = "[]",
+     .help = "for templates: names of the classes by number; none: classnames.txt beside the "
+             "shards"},
 };
 static const struct schema source_schema = SCHEMA("source", struct recipe_source, source_fields);
 
@@ -535,7 +556,7 @@ static enum status check(const struct recipe *r, struct error *e) {
                 "change one of them",
                 batch_role_name((enum batch_role)role), n, (long long)r->data.slice);
     }
-    return STATUS_OK;
+    return recipe_data_check(r, e);
 }
 
 /* Taken before paths are resolved: a recipe may move with its data. */

@@ -21,6 +21,8 @@ struct recipe_source {
     double ratio; /* share of samples; 0 for all sources of a part: by their sizes */
     int captions; /* enum caption_use */
     const char *caption_field, *label_field;
+    struct schema_objects caption_mix; /* struct dataset_mix; none: caption_field */
+    struct schema_texts templates, classnames;
 };
 
 /* Training augmentation, as struct augment_params. */

@@ -1,4 +1,5 @@
 /* Contents are known from the tars built here. Expected captions are written by hand. */
+#include "data/classnames.h"
 #include "data/dataset.h"
 #include "pipeline/base/file.h"
 #include "tests/check.h"
@@ -78,6 +79,107 @@ static void test_captions(void) {
     captions_are(CAPTION_LINES, NULL, 2, (const char *[]){"first line", "second line"});
     captions_are(CAPTION_WHOLE, "caption", 2, (const char *[]){"one", "two"});
     captions_are(CAPTION_WHOLE, "title", 1, (const char *[]){"t"});
+}
+
+/* Weights of the captions of sample i; missing kinds leave their share to the others. */
+static void weights_are(const struct dataset *d, int64_t i, int n, const char *const *texts,
+                        const double *weights) {
+    struct dataset_memory memory = {0};
+    struct dataset_captions captions = {0};
+    struct error e = {0};
+    if (!CHECK_EQUAL(dataset_captions(&captions, d, i, &memory, &e), STATUS_OK))
+        fprintf(stderr, "    %s\n", e.text);
+    CHECK_EQUAL(captions.n, n);
+    for (int k = 0; k < n && k < captions.n; k++) {
+        CHECK_TRUE(captions.caption[k].n == strlen(texts[k]) &&
+                   !memcmp(captions.bytes.bytes + captions.caption[k].start, texts[k],
+                           strlen(texts[k])));
+        CHECK_CLOSE(captions.caption[k].weight, weights[k], 1e-12);
+    }
+    dataset_captions_release(&captions);
+    dataset_memory_release(&memory);
+}
+
+static void test_caption_mix(void) {
+    const struct dataset_mix mix[] = {{"caption", 0.5}, {"", 0.3}, {"title", 0.2}, {"none", 0.0}};
+    struct dataset_source source = {
+        .name = "mix", .shards = fixture_path(folder, "s-0.tar"), .mix = mix, .n_mix = 4};
+    struct dataset_memory memory = {0};
+    struct dataset_captions captions = {0};
+    struct dataset *d;
+    struct error e;
+    CHECK_EQUAL(dataset_open(&d, &source, &e), STATUS_OK);
+    CHECK_EQUAL(dataset_counts(d).captions, 2);
+    weights_are(d, 0, 4, (const char *[]){"one", "two", "first line \r\n\n second line", "t"},
+                (const double[]){0.25, 0.25, 0.3, 0.2});
+    const uint64_t digest = dataset_digest(d);
+    /* White space in the .txt and no .json: no caption of any kind. */
+    CHECK_EQUAL(dataset_captions(&captions, d, 1, &memory, &e), STATUS_BAD_DATA);
+    CHECK_TRUE(strstr(e.text, "s-0.tar: 1: no caption of any kind"));
+    dataset_close(&d);
+    source.n_mix = 2;
+    CHECK_EQUAL(dataset_open(&d, &source, &e), STATUS_OK);
+    CHECK_TRUE(dataset_digest(d) != digest); /* read differently, so features differ */
+    dataset_close(&d);
+    dataset_captions_release(&captions);
+    dataset_memory_release(&memory);
+}
+
+static void test_class_captions(void) {
+    static const char *const templates[] = {"a photo of a {}.", "{c}, {c}"};
+    static const char *const names[] = {"0", "1", "2", "dog", "4", "5", "6", "cat"};
+    struct dataset_source source = {.name = "classes",
+                                    .shards = fixture_path(folder, "s-0.tar"),
+                                    .templates = templates,
+                                    .n_templates = 2,
+                                    .classnames = names,
+                                    .n_classnames = 8};
+    struct dataset_memory memory = {0};
+    struct dataset_captions captions = {0};
+    struct dataset *d;
+    struct error e;
+    CHECK_EQUAL(dataset_open(&d, &source, &e), STATUS_OK);
+    CHECK_EQUAL(dataset_counts(d).captions, 2);
+    weights_are(d, 0, 2, (const char *[]){"a photo of a cat.", "cat, cat"},
+                (const double[]){1, 1});
+    CHECK_EQUAL(dataset_captions(&captions, d, 1, &memory, &e), STATUS_BAD_DATA);
+    CHECK_TRUE(strstr(e.text, "s-0.tar: 1: cls: not a class number"));
+    dataset_close(&d);
+    source.n_classnames = 7;
+    source.label_field = "y";
+    CHECK_EQUAL(dataset_open(&d, &source, &e), STATUS_OK);
+    weights_are(d, 0, 2, (const char *[]){"a photo of a dog.", "dog, dog"},
+                (const double[]){1, 1});
+    dataset_close(&d);
+    source.label_field = NULL;
+    CHECK_EQUAL(dataset_open(&d, &source, &e), STATUS_OK);
+    CHECK_EQUAL(dataset_captions(&captions, d, 0, &memory, &e), STATUS_BAD_DATA);
+    CHECK_TRUE(strstr(e.text, "class 7 has no name; expected 0 to 6"));
+    dataset_close(&d);
+    source.n_classnames = 0;
+    CHECK_EQUAL(dataset_open(&d, &source, &e), STATUS_NOT_FOUND);
+    CHECK_TRUE(strstr(e.text, "classnames.txt"));
+    fixture_write(fixture_path(folder, "classnames.txt"), "a\n b \r\n\nc\nd\ne\nf\ng\nh\n", 21);
+    CHECK_EQUAL(dataset_open(&d, &source, &e), STATUS_OK);
+    weights_are(d, 0, 2, (const char *[]){"a photo of a h.", "h, h"}, (const double[]){1, 1});
+    dataset_close(&d);
+    dataset_captions_release(&captions);
+    dataset_memory_release(&memory);
+}
+
+static void fill_is(const char *template, const char *name, const char *expected) {
+    struct text t = {0};
+    CHECK_EQUAL(classnames_fill(&t, template, name, NULL),
+                expected ? STATUS_OK : STATUS_BAD_ARG);
+    if (expected) CHECK_TEXT(text_string(&t), expected);
+    text_release(&t);
+}
+
+static void test_templates(void) {
+    fill_is("a photo of a {}.", "dog", "a photo of a dog.");
+    fill_is("{c}, {x} {c", "ankle boot", "ankle boot, {x} {c");
+    fill_is("{} and {c}", "{}", "{} and {}"); /* a class name is not read as a template */
+    fill_is("a photo", "dog", NULL);
 }
 
 static void test_reads(void) {
@@ -322,6 +424,9 @@ static void test_tag_dropout(void) {
 int main(void) {
     make_shards();
     test_captions();
+    test_caption_mix();
+    test_class_captions();
+    test_templates();
     test_reads();
     test_changed_bytes();
     test_missing_shards();

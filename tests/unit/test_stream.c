@@ -294,6 +294,60 @@ static void test_choices_change_with_the_step(void) {
     stream_close(&s);
 }
 
+/* Of 2000 draws of one sample with three kinds of caption, and of one that lacks the second kind.
+ * Four deviations of a share of 0.5 are 0.045. The samples have no picture: the part wants none. */
+static void test_caption_mix(void) {
+    const struct dataset_mix mix[] = {{"", 0.5}, {"short", 0.3}, {"tags", 0.2}};
+    static const char *const captions[] = {"a whole sentence", "short", "tag one", "tag two"};
+    const double shares[2][4] = {{0.5, 0.3, 0.1, 0.1}, {0.5 / 0.7, 0, 0.1 / 0.7, 0.1 / 0.7}};
+    struct fixture_tar tar = {0};
+    struct dataset *texts;
+    struct error e;
+    fixture_tar_text(&tar, "0.txt", captions[0]);
+    fixture_tar_text(&tar, "0.json", "{\"short\": \"short\", \"tags\": [\"tag one\", \"tag two\"]}");
+    fixture_tar_text(&tar, "1.txt", captions[0]);
+    fixture_tar_text(&tar, "1.json", "{\"short\": null, \"tags\": [\"tag one\", \"tag two\"]}");
+    fixture_tar_end(&tar);
+    fixture_write(fixture_path(folder, "mix.tar"), tar.bytes, tar.n);
+    fixture_tar_release(&tar);
+    const struct dataset_source source = {
+        .name = "mix", .shards = fixture_path(folder, "mix.tar"), .mix = mix, .n_mix = 3};
+    if (!CHECK_EQUAL(dataset_open(&texts, &source, &e), STATUS_OK)) return;
+    struct stream_config c = base_config();
+    c.n_parts = 1;
+    c.part[0] = (struct stream_part){.role = BATCH_ROLE_REF_TEXT,
+                                     .n = 2,
+                                     .with_text = true,
+                                     .n_sources = 1,
+                                     .source = {{.dataset = texts}}};
+    int count[2][4] = {{0}}, unknown = 0;
+    int32_t ids[4][CONTEXT];
+    for (int k = 0; k < 4; k++) {
+        int length;
+        tokenizer_encode(tokenizer, captions[k], strlen(captions[k]), ids[k], CONTEXT, &length, NULL,
+                         &e);
+    }
+    struct stream *s = open_stream(&c);
+    for (int step = 0; step < 2000; step++) {
+        const struct batch *b;
+        if (!CHECK_TRUE(stream_next(s, &b, &e) == STATUS_OK)) break;
+        for (int slot = 0; slot < 2; slot++) {
+            int k = 0;
+            while (k < 4 && memcmp(b->part[0].tokens + slot * CONTEXT, ids[k], sizeof ids[k])) k++;
+            if (k < 4)
+                count[b->part[0].sample_id[slot] == dataset_sample(texts, 1).id][k]++;
+            else
+                unknown++;
+        }
+        stream_give_back(s, b);
+    }
+    CHECK_EQUAL(unknown, 0);
+    for (int i = 0; i < 2; i++)
+        for (int k = 0; k < 4; k++) CHECK_CLOSE(count[i][k] / 2000.0, shares[i][k], 0.045);
+    stream_close(&s);
+    dataset_close(&texts);
+}
+
 struct reports {
     int n;
     char last[400];
@@ -496,6 +550,7 @@ int main(void) {
     test_views();
     test_texts();
     test_choices_change_with_the_step();
+    test_caption_mix();
     test_holes();
     test_budgets();
     test_refusals();

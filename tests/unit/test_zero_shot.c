@@ -60,22 +60,8 @@ static void test_counting(void) {
     CHECK_CLOSE(r.acc1, 0, 0);
 }
 
-static void test_prompt(void) {
-    struct text t = {0};
-    struct error e;
-    CHECK_EQUAL(zero_shot_prompt(&t, "a photo of a {}.", "dog", NULL), STATUS_OK);
-    CHECK_TEXT(text_string(&t), "a photo of a dog.");
-    CHECK_EQUAL(zero_shot_prompt(&t, "{c}, {x} {c", "ankle boot", NULL), STATUS_OK);
-    CHECK_TEXT(text_string(&t), "ankle boot, {x} {c");
-    CHECK_EQUAL(zero_shot_prompt(&t, "{} and {c}", "{}", NULL), STATUS_OK);
-    CHECK_TEXT(text_string(&t), "{} and {}"); /* a class name is not read as a template */
-    CHECK_EQUAL(zero_shot_prompt(&t, "a photo", "dog", &e), STATUS_BAD_ARG);
-    text_release(&t);
-}
-
 int main(void) {
     test_golden();
     test_counting();
-    test_prompt();
     return check_report();
 }
