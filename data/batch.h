@@ -11,7 +11,9 @@
 #include <stdint.h>
 
 #define BATCH_ROLE_LIST(X)                                                                         \
-    X(UPDATE, "update")       /* image-text pairs of the contrastive loss, all sources mixed */    \
+    X(PRETRAIN, "pretrain")   /* pairs like those the base model learned from, and */              \
+    X(UPDATE, "update")       /* image-text pairs to learn, all sources mixed, and */              \
+    X(BUFFER, "buffer")       /* pairs of the past: together one part, of role update */           \
     X(REF_IMAGE, "ref_image") /* images on which a frozen teacher is to be matched */              \
     X(REF_TEXT, "ref_text")   /* texts that span the teacher's classes */                          \
     X(VIEW, "view")           /* images in several views for self-supervised consistency */
@@ -42,7 +44,9 @@ struct batch_part {
 struct batch {
     int64_t step;
     int n_parts;
-    struct batch_part part[BATCH_PARTS_MAX]; /* at most one per role, in the order of batch_role */
+    /* At most one per role, in the order of batch_role. The part of role update holds the slots of
+     * pretrain first, then update, then buffer. */
+    struct batch_part part[BATCH_PARTS_MAX];
     uint64_t
         digest; /* order digest after this step: hash of all sample ids and usable flags so far */
     int64_t n_holes; /* unusable slots of this step */

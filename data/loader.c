@@ -29,7 +29,7 @@ static enum status fill_crop(uint8_t *to, int size, const struct stream_view *vi
 }
 
 static enum status fill_views(struct batch_part *out, const struct stream_config *config,
-                              const struct stream_part *part, const struct loader_place *place,
+                              const struct stream_part *part, const struct stream_place *place,
                               uint64_t id, struct loader_memory *memory, struct error *e) {
     enum status rc = STATUS_OK;
     const int size = out->image_size;
@@ -70,12 +70,12 @@ static int choose_caption(const struct dataset_captions *captions, struct random
     return captions->n - 1;
 }
 
-static enum status fill_text(struct batch_part *out, const struct stream_config *config,
-                             const struct stream_part *part, const struct loader_place *place,
-                             uint64_t id, struct loader_memory *memory, struct error *e) {
+enum status loader_caption(const struct stream_config *config, const struct stream_place *place,
+                           struct loader_memory *memory, struct error *e) {
     enum status rc = STATUS_OK;
+    const struct stream_part *part = &config->part[place->part];
     const struct dataset_captions *captions = &memory->captions;
-    int length = 0;
+    const uint64_t id = dataset_sample(place->dataset, place->sample).id;
     TRY(dataset_captions(&memory->captions, place->dataset, place->sample, &memory->dataset, e));
     struct random random = random_begin(config->seed, RANDOM_CAPTION, id, (uint64_t)place->step);
     const int choice = part->first_caption ? 0 : choose_caption(captions, &random);
@@ -83,12 +83,21 @@ static enum status fill_text(struct batch_part *out, const struct stream_config 
     caption_drop_tags(&memory->caption, captions->bytes.bytes + captions->caption[choice].start,
                       captions->caption[choice].n, part->tag_dropout, &random);
     TRY(text_check(&memory->caption, e));
+done:
+    return rc;
+}
+
+static enum status fill_text(struct batch_part *out, const struct stream_config *config,
+                             const struct stream_place *place, struct loader_memory *memory,
+                             struct error *e) {
+    int length = 0;
+    enum status rc = loader_caption(config, place, memory, e);
+    if (rc != STATUS_OK) return rc;
     rc = tokenizer_encode(config->tokenizer, memory->caption.bytes, memory->caption.n,
                           out->tokens + (size_t)place->slot * (size_t)out->context, out->context,
                           &length, NULL, e);
     out->length[place->slot] = length;
     if (rc != STATUS_OK) error_context(e, "caption");
-done:
     return rc;
 }
 
@@ -102,13 +111,13 @@ static void make_hole(struct batch_part *out, const struct stream_config *config
 }
 
 enum status loader_fill(struct batch_part *out, const struct stream_config *config,
-                        const struct stream_part *part, const struct loader_place *place,
+                        const struct stream_part *part, const struct stream_place *place,
                         struct loader_memory *memory, struct error *e) {
     enum status rc = STATUS_OK;
     const uint64_t id = dataset_sample(place->dataset, place->sample).id;
     out->sample_id[place->slot] = id;
     out->usable[place->slot] = 1;
-    if (part->with_text) TRY(fill_text(out, config, part, place, id, memory, e));
+    if (part->with_text) TRY(fill_text(out, config, place, memory, e));
     if (part->n_views) {
         TRY(dataset_picture(place->dataset, place->sample, &memory->dataset, e));
         TRY(fill_views(out, config, part, place, id, memory, e));

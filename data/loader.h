@@ -7,7 +7,7 @@
 #include "data/augment.h"
 #include "data/batch.h"
 #include "data/dataset.h"
-#include "data/stream.h"
+#include "data/stream_order.h"
 #include "pipeline/base/status.h"
 #include "pipeline/base/text.h"
 
@@ -20,19 +20,15 @@ struct loader_memory {
 };
 void loader_memory_release(struct loader_memory *memory);
 
-/* Which sample, and for which step. */
-struct loader_place {
-    int64_t step;
-    int slot;
-    const struct dataset *dataset;
-    int64_t sample;
-};
-
-/* Writes pixels, tokens, length, sample_id and usable of the slot in out. BAD_DATA: the sample
+/* Writes pixels, tokens, length, sample_id and usable of the place's slot in out. BAD_DATA: the sample
  * cannot be used and the slot is a hole; anything else ends the stream. */
 enum status loader_fill(struct batch_part *out, const struct stream_config *config,
-                        const struct stream_part *part, const struct loader_place *place,
+                        const struct stream_part *part, const struct stream_place *place,
                         struct loader_memory *memory, struct error *e);
+
+/* The caption that a place's sample has in that step, into memory->caption. */
+enum status loader_caption(const struct stream_config *config, const struct stream_place *place,
+                           struct loader_memory *memory, struct error *e);
 
 /* Sets caption_id of all slots: the lowest usable slot with the same token ids; holes get their
  * own. */

@@ -9,6 +9,7 @@
 
 #include "data/loader.h"
 #include "data/stream_budget.h"
+#include "data/stream_order.h"
 #include "pipeline/base/clock.h"
 #include "pipeline/base/file.h"
 #include "pipeline/base/hash.h"
@@ -18,8 +19,7 @@ enum { REASON_MAX = 240 };
 /* One step in the ring. Threads write its slots; whoever finishes the last one marks it done. */
 struct entry {
     struct batch batch;
-    struct loader_place *place; /* (items) which sample each slot holds */
-    int *source;                /* (items) of the part */
+    struct stream_place *place; /* (items) which sample each slot holds */
     char (*reason)[REASON_MAX]; /* (items) why a slot is a hole */
     int n_left;                 /* items not yet finished */
     bool done;
@@ -27,11 +27,12 @@ struct entry {
 
 struct stream {
     struct stream_config config;
-    struct order_mix mix[BATCH_PARTS_MAX];
-    struct order_sequence *order[BATCH_PARTS_MAX][ORDER_SOURCES_MAX];
-    struct stream_budget_state *budget[BATCH_PARTS_MAX][ORDER_SOURCES_MAX];
-    int first_item[BATCH_PARTS_MAX + 1]; /* items of a step: the slots of all parts */
-    int n_items;
+    struct stream_order *order;
+    /* Of each dataset of each source. */
+    struct stream_budget_state **budget[STREAM_PARTS_MAX][ORDER_SOURCES_MAX];
+    int batch_part[STREAM_PARTS_MAX]; /* where the slots of each part of the config are */
+    int n_batch_parts;
+    int n_items; /* of a step: the slots of all parts */
     struct entry *ring; /* (depth); step s is in entry s % depth */
     struct loader_memory *memory;
     pthread_t *thread;
@@ -53,32 +54,8 @@ static struct entry *entry_of(struct stream *s, int64_t step) {
     return &s->ring[step % s->config.depth];
 }
 
-/* Which samples the step holds. One thread at a time. */
-static void find_places(struct stream *s, struct entry *entry, int64_t step) {
-    for (int part = 0, item = 0; part < s->config.n_parts; part++) {
-        const struct stream_part *p = &s->config.part[part];
-        for (int slot = 0; slot < p->n; slot++, item++) {
-            const uint64_t draw = (uint64_t)step * (uint64_t)p->n + (uint64_t)slot;
-            const struct order_draw d = order_mix_draw(&s->mix[part], draw);
-            entry->source[item] = d.source;
-            entry->place[item] = (struct loader_place){
-                .step = step,
-                .slot = slot,
-                .dataset = p->source[d.source].dataset,
-                .sample = order_sequence_sample(s->order[part][d.source], d.draw),
-            };
-        }
-    }
-}
-
-static int part_of_item(const struct stream *s, int item) {
-    int part = 0;
-    while (item >= s->first_item[part + 1]) part++;
-    return part;
-}
-
 /* The reason alone: shard and key stand in fields of their own. */
-static void keep_reason(char out[REASON_MAX], const struct loader_place *place, const char *text) {
+static void keep_reason(char out[REASON_MAX], const struct stream_place *place, const char *text) {
     struct dataset_sample sample = dataset_sample(place->dataset, place->sample);
     const char *parts[2] = {file_base_name(sample.shard), sample.key};
     for (int i = 0; i < 2; i++)
@@ -90,10 +67,10 @@ static void keep_reason(char out[REASON_MAX], const struct loader_place *place, 
 static enum status fill_item(struct stream *s, int64_t step, int item, struct loader_memory *memory,
                              struct error *e) {
     struct entry *entry = entry_of(s, step);
-    const int part = part_of_item(s, item);
-    const struct loader_place *place = &entry->place[item];
-    enum status rc =
-        loader_fill(&entry->batch.part[part], &s->config, &s->config.part[part], place, memory, e);
+    const struct stream_place *place = &entry->place[item];
+    const int part = place->part;
+    enum status rc = loader_fill(&entry->batch.part[s->batch_part[part]], &s->config,
+                                 &s->config.part[part], place, memory, e);
     entry->reason[item][0] = '\0';
     if (rc != STATUS_BAD_DATA) return rc;
     keep_reason(entry->reason[item], place, e->text);
@@ -115,7 +92,7 @@ static bool take_item(struct stream *s, int64_t *step, int *item) {
         entry->n_left = s->n_items;
         entry->done = false;
         entry->batch.step = s->fill_step;
-        find_places(s, entry, s->fill_step);
+        stream_order_step(s->order, s->fill_step, entry->place);
     }
     *step = s->fill_step;
     *item = s->fill_item++;
@@ -173,8 +150,9 @@ static enum status check_view(const struct stream_config *c, const struct stream
     return STATUS_OK;
 }
 
-static enum status check_source(const struct stream_part *p, int i, struct error *e) {
-    struct dataset_counts counts = dataset_counts(p->source[i].dataset);
+static enum status check_dataset(const struct stream_part *p, const struct dataset *d,
+                                 struct error *e) {
+    struct dataset_counts counts = dataset_counts(d);
     const char *lacks = p->n_views && !counts.pictures     ? "picture; expected members jpg, jpeg, "
                                                              "png or webp"
                         : p->with_text && !counts.captions ? "caption; expected members txt (or a "
@@ -182,14 +160,23 @@ static enum status check_source(const struct stream_part *p, int i, struct error
                                                            : NULL;
     if (!lacks) return STATUS_OK;
     struct text found = {0};
-    dataset_extensions(p->source[i].dataset, &found);
+    dataset_extensions(d, &found);
     fail(e, STATUS_BAD_DATA,
          "source %.100s: no sample has a %s, found %.200s; run: sapwood shards "
          "ls %.300s",
-         dataset_name(p->source[i].dataset), lacks, text_string(&found),
-         dataset_sample(p->source[i].dataset, 0).shard);
+         dataset_name(d), lacks, text_string(&found), dataset_sample(d, 0).shard);
     text_release(&found);
     return STATUS_BAD_DATA;
+}
+
+static enum status check_source(const struct stream_part *p, int i, struct error *e) {
+    const struct selection *chosen = p->source[i].selection;
+    enum status rc = STATUS_OK;
+    if (!chosen) return check_dataset(p, p->source[i].dataset, e);
+    if (chosen->n == 0) return fail(e, STATUS_BAD_ARG, "%s: no sample", chosen->name);
+    for (int d = 0; d < chosen->n_datasets && rc == STATUS_OK; d++)
+        if (chosen->first[d + 1] > chosen->first[d]) rc = check_dataset(p, chosen->dataset[d], e);
+    return rc;
 }
 
 static enum status check_part(const struct stream_config *c, const struct stream_part *p,
@@ -219,10 +206,16 @@ done:
     return rc;
 }
 
+/* Whether part i continues the batch part of the one before. */
+static bool shares_batch_part(const struct stream_config *c, int i) {
+    return i > 0 && stream_order_batch_role(c->part[i].role) ==
+                        stream_order_batch_role(c->part[i - 1].role);
+}
+
 static enum status check_config(const struct stream_config *c, struct error *e) {
-    if (c->n_parts < 1 || c->n_parts > BATCH_PARTS_MAX)
+    if (c->n_parts < 1 || c->n_parts > STREAM_PARTS_MAX)
         return fail(e, STATUS_BAD_ARG, "stream: %d parts; expected 1 to %d", c->n_parts,
-                    BATCH_PARTS_MAX);
+                    STREAM_PARTS_MAX);
     if (c->n_threads < 1 || c->n_threads > 256 || c->depth < 1 || c->depth > 1024 ||
         c->first_step < 0)
         return fail(e, STATUS_BAD_ARG,
@@ -232,6 +225,11 @@ static enum status check_config(const struct stream_config *c, struct error *e) 
     for (int i = 0; i < c->n_parts; i++) {
         if (i && c->part[i].role <= c->part[i - 1].role)
             return fail(e, STATUS_BAD_ARG, "stream: parts are not in the order of their roles");
+        if (shares_batch_part(c, i) &&
+            (c->part[i].n_views != c->part[i - 1].n_views ||
+             c->part[i].with_text != c->part[i - 1].with_text))
+            return fail(e, STATUS_BAD_ARG, "stream: %s and %s differ in views or text",
+                        batch_role_name(c->part[i - 1].role), batch_role_name(c->part[i].role));
         enum status rc = check_part(c, &c->part[i], e);
         if (rc == STATUS_OK) continue;
         error_context(e, "%s", batch_role_name(c->part[i].role));
@@ -240,43 +238,32 @@ static enum status check_config(const struct stream_config *c, struct error *e) 
     return STATUS_OK;
 }
 
-/* The order of one source's samples. */
-static enum status make_order(struct stream *s, int part, int source, struct error *e) {
-    const struct stream_part *p = &s->config.part[part];
-    const struct dataset *d = p->source[source].dataset;
-    const char *role = batch_role_name(p->role), *name = dataset_name(d);
-    const int n = dataset_counts(d).shards;
-    int64_t *n_samples = malloc((size_t)n * sizeof *n_samples);
-    if (!n_samples) return fail(e, STATUS_NO_MEMORY, "stream: no memory for %d shards", n);
-    for (int i = 0; i < n; i++) n_samples[i] = dataset_shard_size(d, i);
-    const enum status rc =
-        order_sequence_create(&s->order[part][source], s->config.seed,
-                              hash_64(name, strlen(name), hash_text(role)), n_samples, n, e);
-    free(n_samples);
+static enum status make_budgets(struct stream *s, int part, int source, struct error *e) {
+    const struct stream_source *from = &s->config.part[part].source[source];
+    const struct selection *chosen = from->selection;
+    const int n = chosen ? chosen->n_datasets : 1;
+    enum status rc = STATUS_OK;
+    struct stream_budget_state **budget = calloc((size_t)n + 1, sizeof *budget); /* ends with NULL */
+    s->budget[part][source] = budget;
+    if (!budget) return fail(e, STATUS_NO_MEMORY, "stream: no memory");
+    for (int i = 0; i < n && rc == STATUS_OK; i++)
+        rc = stream_budget_create(&budget[i], &s->config.budget,
+                                  chosen ? chosen->dataset[i] : from->dataset, e);
     return rc;
 }
 
-/* Ratios of a part's sources; without any, their sizes. */
-static enum status make_mix(struct stream *s, int part, struct error *e) {
-    const struct stream_part *p = &s->config.part[part];
-    double ratio[ORDER_SOURCES_MAX], sum = 0;
-    for (int i = 0; i < p->n_sources; i++) sum += p->source[i].ratio;
-    for (int i = 0; i < p->n_sources; i++) {
-        const int64_t n = dataset_counts(p->source[i].dataset).samples;
-        ratio[i] = sum == 0 ? (double)n : p->source[i].ratio;
+/* Says which slots are in which batch part. */
+static void deal_parts(struct stream *s) {
+    for (int p = 0; p < s->config.n_parts; p++) {
+        s->n_batch_parts += !shares_batch_part(&s->config, p);
+        s->batch_part[p] = s->n_batch_parts - 1;
     }
-    return order_mix_init(&s->mix[part], ratio, p->n_sources, e);
+    s->n_items = stream_order_slots(s->order);
 }
 
-static enum status make_part(struct batch_part *b, const struct stream_config *c,
-                             const struct stream_part *p, struct error *e) {
-    const size_t n = (size_t)p->n;
-    *b = (struct batch_part){.role = p->role,
-                             .n = p->n,
-                             .n_views = p->n_views,
-                             .image_size = p->n_views ? c->image_size : 0,
-                             .context = p->with_text ? c->context : 0};
-    const size_t side = (size_t)b->image_size, views = (size_t)b->n_views;
+/* The memory of a batch part, once the n of all its parts are summed up in it. */
+static enum status make_part(struct batch_part *b, struct error *e) {
+    const size_t n = (size_t)b->n, side = (size_t)b->image_size, views = (size_t)b->n_views;
     b->sample_id = calloc(n, sizeof *b->sample_id);
     b->usable = calloc(n, sizeof *b->usable);
     bool good = b->sample_id && b->usable;
@@ -290,6 +277,24 @@ static enum status make_part(struct batch_part *b, const struct stream_config *c
     return STATUS_OK;
 }
 
+static enum status make_batch(struct batch *batch, const struct stream *s, struct error *e) {
+    enum status rc = STATUS_OK;
+    const struct stream_config *c = &s->config;
+    batch->n_parts = s->n_batch_parts;
+    for (int p = 0; p < c->n_parts; p++) {
+        const struct stream_part *part = &c->part[p];
+        struct batch_part *b = &batch->part[s->batch_part[p]];
+        b->role = stream_order_batch_role(part->role);
+        b->n += part->n;
+        b->n_views = part->n_views;
+        b->image_size = part->n_views ? c->image_size : 0;
+        b->context = part->with_text ? c->context : 0;
+    }
+    for (int p = 0; p < batch->n_parts; p++) TRY(make_part(&batch->part[p], e));
+done:
+    return rc;
+}
+
 static enum status make_entries(struct stream *s, struct error *e) {
     enum status rc = STATUS_OK;
     const struct stream_config *c = &s->config;
@@ -297,14 +302,11 @@ static enum status make_entries(struct stream *s, struct error *e) {
     if (!s->ring) return fail(e, STATUS_NO_MEMORY, "stream: no memory for batches");
     for (int i = 0; i < c->depth; i++) {
         struct entry *entry = &s->ring[i];
-        entry->batch.n_parts = c->n_parts;
         entry->place = calloc((size_t)s->n_items, sizeof *entry->place);
-        entry->source = calloc((size_t)s->n_items, sizeof *entry->source);
         entry->reason = calloc((size_t)s->n_items, sizeof *entry->reason);
-        if (!entry->place || !entry->source || !entry->reason)
+        if (!entry->place || !entry->reason)
             return fail(e, STATUS_NO_MEMORY, "stream: no memory for batches");
-        for (int p = 0; p < c->n_parts; p++)
-            TRY(make_part(&entry->batch.part[p], c, &c->part[p], e));
+        TRY(make_batch(&entry->batch, s, e));
     }
 done:
     return rc;
@@ -347,16 +349,10 @@ enum status stream_open(struct stream **out, const struct stream_config *config,
     s->fill_step = s->next_step = s->kept_step = config->first_step;
     s->digest = config->digest;
     TRY(check_config(&s->config, e));
-    for (int p = 0; p < config->n_parts; p++) {
-        s->first_item[p + 1] = s->first_item[p] + config->part[p].n;
-        TRY(make_mix(s, p, e));
-        for (int i = 0; i < config->part[p].n_sources; i++) {
-            TRY(make_order(s, p, i, e));
-            TRY(stream_budget_create(&s->budget[p][i], &config->budget,
-                                     config->part[p].source[i].dataset, e));
-        }
-    }
-    s->n_items = s->first_item[config->n_parts];
+    TRY(stream_order_create(&s->order, &s->config, e));
+    deal_parts(s);
+    for (int p = 0; p < config->n_parts; p++)
+        for (int i = 0; i < config->part[p].n_sources; i++) TRY(make_budgets(s, p, i, e));
     TRY(make_entries(s, e));
     TRY(start_threads(s, e));
 done:
@@ -378,7 +374,6 @@ static void release_entries(struct stream *s) {
             free(b->usable);
         }
         free(entry->place);
-        free(entry->source);
         free(entry->reason);
     }
     free(s->ring);
@@ -394,11 +389,13 @@ void stream_close(struct stream **stream) {
     for (int i = 0; i < s->n_started; i++) pthread_join(s->thread[i], NULL);
     for (int i = 0; s->memory && i < s->config.n_threads; i++) loader_memory_release(&s->memory[i]);
     release_entries(s);
-    for (int p = 0; p < BATCH_PARTS_MAX; p++)
+    for (int p = 0; p < STREAM_PARTS_MAX; p++)
         for (int i = 0; i < ORDER_SOURCES_MAX; i++) {
-            order_sequence_destroy(&s->order[p][i]);
-            stream_budget_destroy(&s->budget[p][i]);
+            struct stream_budget_state **budget = s->budget[p][i];
+            for (int d = 0; budget && budget[d]; d++) stream_budget_destroy(&budget[d]);
+            free(budget);
         }
+    stream_order_destroy(&s->order);
     free(s->memory);
     free(s->thread);
     pthread_cond_destroy(&s->work);
@@ -433,32 +430,35 @@ static enum status wait_for(struct stream *s, const struct entry *entry, struct 
     return rc;
 }
 
+static void report_hole(const struct stream *s, const struct stream_place *place,
+                        const char *reason) {
+    const struct dataset_sample sample = dataset_sample(place->dataset, place->sample);
+    const struct stream_hole hole = {.step = place->step,
+                                     .role = s->config.part[place->part].role,
+                                     .slot = place->slot,
+                                     .source = dataset_name(place->dataset),
+                                     .shard = sample.shard,
+                                     .key = sample.key,
+                                     .reason = reason};
+    if (s->config.report) s->config.report(s->config.report_context, &hole);
+}
+
 /* Reports holes, spends budgets and chains the digest, all in slot order. */
 static enum status account(struct stream *s, struct entry *entry, struct error *e) {
     struct batch *b = &entry->batch;
     enum status rc = STATUS_OK;
     b->n_holes = 0;
+    for (int item = 0; item < s->n_items; item++) {
+        const struct stream_place *place = &entry->place[item];
+        const bool is_hole = !b->part[s->batch_part[place->part]].usable[place->slot];
+        const char *reason = is_hole ? entry->reason[item] : NULL;
+        b->n_holes += is_hole;
+        if (is_hole) report_hole(s, place, reason);
+        TRY(stream_budget_count(s->budget[place->part][place->source][place->member],
+                                place->sample, reason, e));
+    }
     for (int p = 0; p < b->n_parts; p++) {
         const struct batch_part *part = &b->part[p];
-        for (int slot = 0; slot < part->n; slot++) {
-            const int item = s->first_item[p] + slot;
-            const char *reason = entry->reason[item];
-            const struct loader_place *place = &entry->place[item];
-            if (!part->usable[slot]) {
-                struct dataset_sample sample = dataset_sample(place->dataset, place->sample);
-                struct stream_hole hole = {.step = b->step,
-                                           .role = part->role,
-                                           .slot = slot,
-                                           .source = dataset_name(place->dataset),
-                                           .shard = sample.shard,
-                                           .key = sample.key,
-                                           .reason = reason};
-                b->n_holes++;
-                if (s->config.report) s->config.report(s->config.report_context, &hole);
-            }
-            TRY(stream_budget_count(s->budget[p][entry->source[item]], place->sample,
-                                    part->usable[slot] ? NULL : reason, e));
-        }
         s->digest = hash_64(part->sample_id, (size_t)part->n * sizeof *part->sample_id, s->digest);
         s->digest = hash_64(part->usable, (size_t)part->n, s->digest);
     }
@@ -491,10 +491,12 @@ void stream_give_back(struct stream *s, const struct batch *batch) {
     pthread_mutex_unlock(&s->mutex);
 }
 
-double stream_epochs(const struct stream *s, int part, int source, int64_t n_steps) {
-    CHECK(part >= 0 && part < s->config.n_parts);
-    const struct stream_part *p = &s->config.part[part];
-    uint64_t draws = (uint64_t)n_steps * (uint64_t)p->n;
-    int64_t n = dataset_counts(p->source[source].dataset).samples;
-    return (double)order_mix_count(&s->mix[part], source, draws) / (double)n;
+const struct stream_place *stream_places(const struct stream *s, const struct batch *batch) {
+    const struct entry *entry = &s->ring[batch->step % s->config.depth];
+    CHECK(&entry->batch == batch);
+    return entry->place;
+}
+
+const struct stream_order *stream_order_of(const struct stream *s) {
+    return s->order;
 }

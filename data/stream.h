@@ -18,6 +18,7 @@
 #include "data/batch.h"
 #include "data/dataset.h"
 #include "data/order.h"
+#include "data/selection.h"
 #include "data/tokenizer.h"
 #include "pipeline/base/status.h"
 
@@ -31,15 +32,21 @@ struct stream_view {
     int blur_patch;   /* side of a patch, pixels; divides image_size */
 };
 
+/* One of the two stays the caller's, open until stream_close. */
 struct stream_source {
-    const struct dataset *dataset; /* stays the caller's, open until stream_close */
-    double ratio;                  /* share of samples; 0 for all sources: by their sizes */
+    const struct dataset *dataset;
+    const struct selection *selection; /* sealed and not empty */
+    double ratio;                      /* share of samples; 0 for all sources: by their sizes */
 };
 
-/* One entry of batch.part. */
+enum { STREAM_PARTS_MAX = BATCH_ROLE_COUNT };
+
+/* Slots of one batch.part. The parts of pretrain, update and buffer share one and must agree in
+ * n_views and with_text. */
 struct stream_part {
     enum batch_role role;
-    int n;       /* slots per step */
+    int n;            /* slots per step */
+    bool same_source; /* all slots of a step from one source; ratios then deal steps */
     int n_views; /* 0: no pictures */
     struct stream_view view[BATCH_VIEWS_MAX];
     struct augment_params augment;
@@ -76,8 +83,8 @@ struct stream_config {
     int context;                       /* token ids of parts with text */
     const struct tokenizer *tokenizer; /* the caller's; NULL without text */
     int n_parts;
-    struct stream_part part[BATCH_PARTS_MAX]; /* roles in rising order, each once */
-    int n_threads;                            /* loader threads; 0: 1 */
+    struct stream_part part[STREAM_PARTS_MAX]; /* roles in rising order, each once */
+    int n_threads;                             /* loader threads; 0: 1 */
     int depth; /* batches made ahead, the one handed out included; 0: the default */
     int64_t first_step;
     uint64_t digest;       /* batch.digest of the step before first_step; 0 at the start */
@@ -87,6 +94,8 @@ struct stream_config {
 };
 
 struct stream;
+struct stream_order; /* stream_order.h */
+struct stream_place;
 
 /* Starts the threads. Errors: BAD_ARG names the field; BAD_DATA for a source that has no picture or
  * no caption although its part wants them, naming what it has; NO_MEMORY. */
@@ -100,7 +109,9 @@ void stream_give_back(struct stream *stream, const struct batch *batch);
 /* Stops the threads; batches not given back are gone. Accepts NULL inside. */
 void stream_close(struct stream **stream);
 
-/* Epochs of a part's source that the first n_steps steps use up: 2.5 is the middle of the third. */
-double stream_epochs(const struct stream *stream, int part, int source, int64_t n_steps);
+/* Where the slots of a batch come from, part after part as in the config; valid as long as the
+ * batch. The order itself is for questions about counts only. */
+const struct stream_place *stream_places(const struct stream *stream, const struct batch *batch);
+const struct stream_order *stream_order_of(const struct stream *stream);
 
 #endif

@@ -18,10 +18,11 @@ static void print_plan(const struct recipe *r, const struct job *j) {
            (double)learner_bytes(&j->learner) / (1 << 20));
     printf("FLOPs           %.3f GFLOP per step, with the longest captions\n",
            learner_flops(&j->learner) * 1e-9);
-    for (int i = 0; i < j->n_datasets; i++) {
-        const struct dataset_counts n = dataset_counts(j->opened[i].dataset);
+    for (int i = 0; i < j->data.n_datasets; i++) {
+        const struct dataset *d = j->data.opened[i].dataset;
+        const struct dataset_counts n = dataset_counts(d);
         printf("source          %s: %lld sample%s in %d shard%s, %lld damaged\n",
-               dataset_name(j->opened[i].dataset), (long long)n.samples, text_plural(n.samples),
+               dataset_name(d), (long long)n.samples, text_plural(n.samples),
                n.shards, text_plural(n.shards), (long long)n.damaged);
     }
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "data/ledger.h"
 #include "pipeline/base/file.h"
 #include "pipeline/base/json.h"
 #include "pipeline/cli/command_list.h"
@@ -267,6 +268,29 @@ static void show_state(const char *run, const struct plan *p, const struct check
     printf("%-12s %016" PRIx64 "\n", "order", checkpoint_digest(c));
 }
 
+/* What became of the samples: trained + quarantined + skipped + tail = samples x epochs begun. */
+static enum status show_ledger(const struct checkpoint *c, struct error *e) {
+    enum status rc = STATUS_OK;
+    struct ledger ledger = {0};
+    char path[FILE_PATH_MAX];
+    TRY(checkpoint_file(c, "ledger.json", path, e));
+    TRY(ledger_read(&ledger, path, e));
+    if (ledger.n)
+        printf("\n%-16s %-9s %-16s %10s %8s %10s %11s %8s %8s\n", "stage", "role", "source",
+               "samples", "epochs", "trained", "quarantined", "skipped", "tail");
+    for (int i = 0; i < ledger.n; i++) {
+        const struct ledger_line *l = &ledger.line[i];
+        printf("%-16s %-9s %-16s %10" PRId64 " %8.2f %10" PRId64 " %11" PRId64 " %8" PRId64
+               " %8" PRId64 "\n",
+               l->stage, batch_role_name(l->role), l->source, l->samples,
+               (double)(l->trained + l->quarantined + l->skipped) / (double)l->samples, l->trained,
+               l->quarantined, l->skipped, ledger_tail(l));
+    }
+done:
+    ledger_release(&ledger);
+    return rc;
+}
+
 static enum status show(int argc, char **argv, struct error *e) {
     enum status rc = STATUS_OK;
     const char *run = NULL;
@@ -287,6 +311,7 @@ static enum status show(int argc, char **argv, struct error *e) {
     show_state(run, &p, c);
     printf("%-12s %d in %s/checkpoints\n", "checkpoints", list.n, run);
     show_metrics(run);
+    if (c) TRY(show_ledger(c, e));
 done:
     checkpoint_destroy(&c);
     checkpoint_list_release(&list);

@@ -48,17 +48,6 @@ done:
     return rc;
 }
 
-/* What of index and ls is the same: a list of shards to walk. */
-static enum status parse_list(const char *command, const char *summary, struct option *table, int n,
-                              const char **spec, struct shard_list *list, int argc, char **argv,
-                              struct error *e) {
-    enum status rc = options_parse(
-        &(struct options){.command = command, .summary = summary, .table = table, .n = n}, argc,
-        argv, e);
-    if (rc != STATUS_OK) return rc;
-    return shard_list_expand(list, *spec, e);
-}
-
 static enum status make_index(int argc, char **argv, struct error *e) {
     enum status rc = STATUS_OK;
     const char *spec = NULL, *cache = NULL;
@@ -66,16 +55,19 @@ static enum status make_index(int argc, char **argv, struct error *e) {
     struct shard_list list = {0};
     uint64_t samples = 0;
     int built = 0, bad = 0;
-    struct option table[] = {
+    const struct option table[] = {
         {"SHARDS", OPTION_PLACE, &spec, .required = true, .help = SHARDS_HELP},
         {"cache", OPTION_TEXT, &cache, .argument = "DIR",
          .help = "where indices go when a shard's folder cannot be written"},
         {"force", OPTION_FLAG, &force, .help = "build all of them anew"},
     };
-    TRY(parse_list("shards index",
-                   "Builds SHARD.index beside each shard. Training does so by itself; this is to "
-                   "do it beforehand.",
-                   table, 3, &spec, &list, argc, argv, e));
+    TRY(options_parse(&(struct options){.command = "shards index",
+                                        .summary = "Builds SHARD.index beside each shard. Training "
+                                                   "does so by itself; this is to do it "
+                                                   "beforehand.",
+                                        OPTIONS(table)},
+                      argc, argv, e));
+    TRY(shard_list_expand(&list, spec, e));
     for (int i = 0; i < list.n; i++) {
         struct index index = {0};
         struct error why;
@@ -139,20 +131,32 @@ static void print_shard(const char *path, const struct index *index, int64_t n_k
 
 static enum status list_shards(int argc, char **argv, struct error *e) {
     enum status rc = STATUS_OK;
-    const char *spec = NULL, *cache = NULL;
+    const char *spec = NULL, *cache = NULL, *steps = NULL;
     int64_t n_keys = 0;
     struct shard_list list = {0};
     uint64_t samples = 0, bytes = 0;
     int bad = 0;
-    struct option table[] = {
-        {"SHARDS", OPTION_PLACE, &spec, .required = true, .help = SHARDS_HELP},
+    const struct option table[] = {
+        {"SHARDS|RECIPE", OPTION_PLACE, &spec, .required = true,
+         .help = SHARDS_HELP "; or a recipe (.json)"},
+        {"steps", OPTION_TEXT, &steps, .argument = "A..B",
+         .help = "of a recipe: show what these steps are made of, counted from 1"},
         {"keys", OPTION_INT, &n_keys, .min = 0, .max = 1e9,
          .help = "show this many first samples of each shard, members with their bytes"},
         {"cache", OPTION_TEXT, &cache, .argument = "DIR",
          .help = "where indices go when a shard's folder cannot be written"},
     };
-    TRY(parse_list("shards ls", "Shows samples, size and members of each shard.", table, 3, &spec,
-                   &list, argc, argv, e));
+    TRY(options_parse(&(struct options){.command = "shards ls",
+                                        .summary = "Shows samples, size and members of each shard; "
+                                                   "or what steps of a recipe are made of, without "
+                                                   "training.",
+                                        OPTIONS(table)},
+                      argc, argv, e));
+    if (steps || text_ends_with(spec, ".json")) {
+        TRY(cmd_shards_steps(spec, steps, cache, e));
+        goto done;
+    }
+    TRY(shard_list_expand(&list, spec, e));
     printf("%-40s %9s %10s  %s\n", "shard", "samples", "MiB", "members");
     for (int i = 0; i < list.n; i++) {
         struct index index = {0};

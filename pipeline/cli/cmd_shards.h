@@ -8,4 +8,10 @@
  * "check". BAD_DATA when something is wrong. */
 enum status cmd_shards_check(int argc, char **argv, struct error *e);
 
+/* sapwood shards ls RECIPE --steps A..B: a line for every slot of these steps, made without reading
+ * a picture. steps: "A..B" or "A", counted from 1 as in metrics.jsonl. cache: where indices may be;
+ * NULL: beside the shards. */
+enum status cmd_shards_steps(const char *recipe, const char *steps, const char *cache,
+                             struct error *e);
+
 #endif

@@ -1,6 +1,6 @@
 /* The zero-shot tasks of evaluation.h: retrieval, classification, multilabel. */
-#include "pipeline/eval/average_precision.h"
 #include "data/classnames.h"
+#include "pipeline/eval/average_precision.h"
 #include "pipeline/eval/evaluation_measure.h"
 #include "pipeline/eval/npy.h"
 #include "pipeline/eval/retrieval.h"

@@ -7,9 +7,11 @@
 #ifndef PIPELINE_TRAIN_JOB_H
 #define PIPELINE_TRAIN_JOB_H
 
+#include "data/ledger.h"
 #include "data/stream.h"
 #include "pipeline/train/learner.h"
 #include "pipeline/train/recipe.h"
+#include "pipeline/train/run_data.h"
 
 struct reference_cache;
 
@@ -21,11 +23,8 @@ struct job {
     struct learner learner;
     int n_terms;
     struct loss_term *term[STEP_LOSSES_MAX];
-    int n_datasets;
-    struct {
-        const struct recipe_source *source;
-        struct dataset *dataset;
-    } * opened;
+    struct run_data data;
+    struct ledger ledger; /* what became of the samples so far */
     struct reference_cache *references;
     char base_digest[33];
     char cache[4096]; /* folder of indices and teacher features */
@@ -40,18 +39,13 @@ enum status job_look(struct job *j, const struct recipe *r, const char *run, str
 enum status job_open_model(struct job *j, const struct recipe *r, struct error *e);
 void job_close(struct job *j);
 
-/* The dataset of a source of the recipe, opened by job_open. */
-struct dataset *job_dataset(const struct job *j, const struct recipe_source *source);
-
-/* What the loader is to read in a stage, from its step `first_step` on. */
-void job_stream(const struct job *j, int stage, int64_t first_step, uint64_t digest,
-                struct stream_config *c);
+/* What the loader is to read in a stage, from its step `first_step` on; valid until the next call.
+ * Errors: those of run_data_stage. */
+enum status job_stream(struct job *j, int stage, int64_t first_step, uint64_t digest,
+                       struct stream_config *c, struct error *e);
 
 /* The student's results on n sets, such as the recipe's. */
 enum status job_evaluate(const struct job *j, const struct evaluation_set *sets, int n,
                          struct evaluation_result *results, struct error *e);
-
-/* Hash of all shards that the run reads: a resumed run must find the same. */
-uint64_t job_data_digest(const struct job *j);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "data/dataset.h"
 #include "data/order.h"
+#include "data/replay.h"
 #include "pipeline/base/file.h"
 #include "pipeline/base/hash.h"
 #include "pipeline/base/json_write.h"
@@ -32,6 +33,11 @@ static const char *const task_words[] = {
 #define TASK_WORD(name, word, benchmark) word,
     EVALUATION_TASK_LIST(TASK_WORD)
 #undef TASK_WORD
+        NULL};
+static const char *const keep_words[] = {
+#define KEEP_WORD(name, word) word,
+    REPLAY_KEEP_LIST(KEEP_WORD)
+#undef KEEP_WORD
         NULL};
 static const char *const train_words[] = {"adapters", "all", NULL};
 static const char *const non_finite_words[] = {"stop", "skip", "rewind", NULL};
@@ -109,7 +115,28 @@ static const struct schema augment_schema =
     }
 static const struct schema_field update_fields[] = {
     SLOTS("batch_size", "image-text pairs per step, all in one contrastive loss"),
-    SOURCES(0, "where the pairs come from, unless a stage says otherwise"), AUGMENT};
+    SOURCES(0, "where the pairs come from, unless a stage says otherwise"), AUGMENT,
+    {"same_source", SCHEMA_BOOL, AT(recipe_part, same_source), .preset = "false",
+     .help = "each step takes its pairs from one source; ratios then deal steps, so samples too"}};
+#define SHARE_OF_PAIRS                                                                             \
+    {                                                                                              \
+        "share", SCHEMA_DOUBLE, AT(recipe_part, share), .min = 1e-6, .max = 0.999999,              \
+            .help = "share of update.batch_size that these pairs are"                              \
+    }
+static const struct schema_field pretrain_fields[] = {
+    SHARE_OF_PAIRS, SOURCES(1, "pairs like those that the base model learned from")};
+static const struct schema_field buffer_fields[] = {
+    SHARE_OF_PAIRS,
+    {"keep", SCHEMA_CHOICE, AT(recipe_part, keep), .choices = keep_words, .preset = "\"all\"",
+     .help = "which samples of the stages before: all that were drawn; reservoir: capacity of them, "
+             "drawn evenly; class_balanced: capacity, as nearly the same number of each class (cls "
+             "or label_field) as there are"},
+    {"capacity", SCHEMA_INT, AT(recipe_part, capacity), .max = 1e12, .preset = "0",
+     .help = "samples that the buffer holds; for reservoir and class_balanced"}};
+#undef SHARE_OF_PAIRS
+static const struct schema pretrain_schema =
+    SCHEMA("pretrain", struct recipe_part, pretrain_fields);
+static const struct schema buffer_schema = SCHEMA("buffer", struct recipe_part, buffer_fields);
 static const struct schema_field reference_fields[] = {SLOTS("n", "samples per step"),
                                                        SOURCES(1, "where the samples come from")};
 static const struct schema_field view_fields[] = {
@@ -289,6 +316,10 @@ static const struct schema_field data_fields[] = {
     {"update", SCHEMA_OPTIONAL, AT(recipe, data.part[BATCH_ROLE_UPDATE]), .preset = "null",
      .object = &update_schema,
      .help = "image-text pairs to learn from; may be left out when all losses are over views"},
+    {"buffer", SCHEMA_OPTIONAL, AT(recipe, data.part[BATCH_ROLE_BUFFER]), .preset = "null",
+     .object = &buffer_schema, .help = "pairs of earlier stages, replayed in the same batch"},
+    {"pretrain", SCHEMA_OPTIONAL, AT(recipe, data.part[BATCH_ROLE_PRETRAIN]), .preset = "null",
+     .object = &pretrain_schema, .help = "pairs of the base model's data, in the same batch"},
     {"ref_image", SCHEMA_OPTIONAL, AT(recipe, data.part[BATCH_ROLE_REF_IMAGE]), .preset = "null",
      .object = &reference_schema, .help = "images on which the base model is to be matched"},
     {"ref_text", SCHEMA_OPTIONAL, AT(recipe, data.part[BATCH_ROLE_REF_TEXT]), .preset = "null",
@@ -703,7 +734,7 @@ int recipe_stage_of(const struct recipe *r, int64_t step, int64_t *first) {
 
 int recipe_slots(const struct recipe *r, enum batch_role role) {
     const struct recipe_part *part = r->data.part[role];
-    if (!part) return 0;
+    if (!part || role == BATCH_ROLE_PRETRAIN || role == BATCH_ROLE_BUFFER) return 0;
     return (int)(part->n * (role == BATCH_ROLE_UPDATE ? r->optimizer.accum_freq : 1));
 }
 

@@ -43,6 +43,10 @@ struct recipe_part {
     struct schema_objects sources; /* struct recipe_source */
     struct recipe_augment augment;
     double blur_share; /* view: share of blurred patches in the student's views */
+    bool same_source;  /* update: each step from one source */
+    double share;      /* pretrain, buffer: of the pairs of a step */
+    int keep;          /* buffer: enum replay_keep */
+    int64_t capacity;  /* buffer: samples; 0 with "all" only */
 };
 
 struct recipe_stage {
@@ -139,10 +143,16 @@ int recipe_n_stages(const struct recipe *r);
 const struct recipe_stage *recipe_stage(const struct recipe *r, int i);
 /* The stage of a step, and the step at which it starts (first may be NULL). */
 int recipe_stage_of(const struct recipe *r, int64_t step, int64_t *first);
-/* Slots of a role per step; 0 when it is not used. */
+/* Slots of a role's batch part per step; 0 when there is none: pretrain and buffer have their slots
+ * in that of update. */
 int recipe_slots(const struct recipe *r, enum batch_role role);
 /* The role whose samples are counted as the run's: update, or view in a run over pictures only. */
 enum batch_role recipe_main_role(const struct recipe *r);
+/* How the pairs of a step are dealt in a stage, and the slots of the other roles: n_k = floor(pairs
+ * share_k) of pretrain, update and buffer; what is left goes one by one to those, in this order.
+ * While the buffer is empty, in the first stage, update and pretrain share its slots; an odd one is
+ * update's. Source: FoMo-in-Flux. */
+void recipe_mixture(const struct recipe *r, int stage, int slots[BATCH_ROLE_COUNT]);
 /* Sources of a role in a stage. */
 const struct recipe_source *recipe_sources(const struct recipe *r, enum batch_role role, int stage,
                                            int *n);

@@ -2,6 +2,7 @@
 
 #include "data/classnames.h"
 #include "data/dataset.h"
+#include "data/replay.h"
 
 #include <math.h>
 
@@ -53,8 +54,77 @@ static enum status check_sources(const struct schema_objects *sources, struct er
     return rc;
 }
 
+/* --- Mixture --- */
+
+static double share_of(const struct recipe *r, enum batch_role role) {
+    return r->data.part[role] ? r->data.part[role]->share : 0;
+}
+
+void recipe_mixture(const struct recipe *r, int stage, int slots[BATCH_ROLE_COUNT]) {
+    static const enum batch_role order[] = {BATCH_ROLE_PRETRAIN, BATCH_ROLE_UPDATE,
+                                            BATCH_ROLE_BUFFER};
+    const double buffer = share_of(r, BATCH_ROLE_BUFFER), old = share_of(r, BATCH_ROLE_PRETRAIN);
+    const double share[] = {old, 1 - old - buffer, buffer};
+    for (int role = 0; role < BATCH_ROLE_COUNT; role++)
+        slots[role] = recipe_slots(r, (enum batch_role)role);
+    const int pairs = slots[BATCH_ROLE_UPDATE];
+    int left = pairs;
+    for (int i = 0; i < 3; i++) {
+        /* A product that is whole but for rounding counts as whole. */
+        slots[order[i]] = (int)floor(pairs * share[i] + 1e-9);
+        left -= slots[order[i]];
+    }
+    for (int i = 0; left > 0; i = (i + 1) % 3)
+        if (share[i] > 0) {
+            slots[order[i]]++;
+            left--;
+        }
+    if (stage > 0) return;
+    const int empty = slots[BATCH_ROLE_BUFFER], given = old > 0 ? empty / 2 : 0;
+    slots[BATCH_ROLE_BUFFER] = 0;
+    slots[BATCH_ROLE_PRETRAIN] += given;
+    slots[BATCH_ROLE_UPDATE] += empty - given;
+}
+
+static enum status check_mixture(const struct recipe *r, struct error *e) {
+    static const enum batch_role mixed[] = {BATCH_ROLE_PRETRAIN, BATCH_ROLE_UPDATE,
+                                            BATCH_ROLE_BUFFER};
+    const struct recipe_part *buffer = r->data.part[BATCH_ROLE_BUFFER];
+    int slots[BATCH_ROLE_COUNT];
+    const double old = share_of(r, BATCH_ROLE_PRETRAIN) + share_of(r, BATCH_ROLE_BUFFER);
+    if (old > 0 && !r->data.part[BATCH_ROLE_UPDATE])
+        return fail(e, STATUS_BAD_ARG,
+                    "data.update is missing; expected it beside pretrain and buffer, whose shares "
+                    "are of its pairs");
+    if (old >= 1)
+        return fail(e, STATUS_BAD_ARG,
+                    "data: the shares of pretrain and buffer sum to %g; expected less than 1, the "
+                    "rest is update's",
+                    old);
+    recipe_mixture(r, 1, slots);
+    for (int i = 0; i < 3; i++)
+        if (r->data.part[mixed[i]] && slots[mixed[i]] == 0)
+            return fail(e, STATUS_BAD_ARG,
+                        "data.%s: its share of %d pairs is less than one; raise batch_size or the "
+                        "share",
+                        batch_role_name(mixed[i]), recipe_slots(r, BATCH_ROLE_UPDATE));
+    if (!buffer) return STATUS_OK;
+    if ((buffer->keep == REPLAY_ALL) != (buffer->capacity == 0))
+        return fail(e, STATUS_BAD_ARG,
+                    "data.buffer.capacity is %lld; expected %s",
+                    (long long)buffer->capacity,
+                    buffer->keep == REPLAY_ALL ? "none with keep \"all\", or keep \"reservoir\""
+                                               : "how many samples to keep");
+    if (recipe_n_stages(r) < 2)
+        return fail(e, STATUS_BAD_ARG,
+                    "data.buffer replays earlier stages, and there is one stage; take it out, or "
+                    "name old data in data.pretrain");
+    return STATUS_OK;
+}
+
 enum status recipe_data_check(const struct recipe *r, struct error *e) {
     enum status rc = STATUS_OK;
+    TRY(check_mixture(r, e));
     for (int role = 0; role < BATCH_ROLE_COUNT; role++)
         if (r->data.part[role]) TRY(check_sources(&r->data.part[role]->sources, e));
     for (int i = 0; i < recipe_n_stages(r); i++) TRY(check_sources(&recipe_stage(r, i)->sources, e));

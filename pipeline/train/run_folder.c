@@ -191,6 +191,12 @@ done:
     return rc;
 }
 
+static enum status load_ledger(struct ledger *l, const struct checkpoint *c, struct error *e) {
+    char path[FILE_PATH_MAX];
+    const enum status rc = checkpoint_file(c, "ledger.json", path, e);
+    return rc == STATUS_OK ? ledger_read(l, path, e) : rc;
+}
+
 static enum status resume_from(struct run_folder *f, struct job *j, struct checkpoint *c,
                                struct run_position *p, struct error *e) {
     enum status rc = STATUS_OK;
@@ -199,6 +205,7 @@ static enum status resume_from(struct run_folder *f, struct job *j, struct check
     snapshot_facts_collect(&facts, j, p);
     TRY(check_facts(f, c, &facts, e));
     TRY(load_tensors(j, c, e));
+    TRY(load_ledger(&j->ledger, c, e));
     TRY(checkpoint_cut_logs(c, f->path, e));
 done:
     return rc;
@@ -251,10 +258,14 @@ enum status run_folder_go_back(struct run_folder *f, struct job *j, int64_t step
                                struct run_position *p, struct error *e) {
     enum status rc = STATUS_OK;
     struct checkpoint *c = NULL;
+    struct ledger then = {0};
     TRY(find_back(f, step, &c, e));
     snapshot_position(c, p);
     TRY(load_tensors(j, c, e));
+    TRY(load_ledger(&then, c, e));
+    ledger_undo(&j->ledger, &then);
 done:
+    ledger_release(&then);
     checkpoint_destroy(&c);
     return rc;
 }

@@ -19,7 +19,7 @@ static void set_fact(struct snapshot_facts *f, int i, const char *name, const ch
 void snapshot_facts_collect(struct snapshot_facts *f, const struct job *j,
                             const struct run_position *p) {
     set_fact(f, 0, "recipe", "%016" PRIx64, j->recipe->digest);
-    set_fact(f, 1, "data", "%016" PRIx64, job_data_digest(j));
+    set_fact(f, 1, "data", "%016" PRIx64, run_data_digest(&j->data));
     set_fact(f, 2, "base_weights", "%s", j->base_digest);
     set_fact(f, 3, "tokenizer", "%016" PRIx64, tokenizer_hash(j->tokenizer));
     set_fact(f, 4, "numerics", "%s", j->backend->fingerprint);
@@ -87,6 +87,8 @@ enum status snapshot_take(struct snapshot **out, const struct job *j, const stru
     snapshot_facts_collect(&s->facts, j, p);
     TRY(model_content(&j->model, MODEL_TRAINABLE, &s->weights, e));
     TRY(copy_states(s, j, e));
+    ledger_write(&j->ledger, &s->ledger);
+    TRY(text_check(&s->ledger, e));
 done:
     if (rc != STATUS_OK) snapshot_destroy(&s);
     *out = s;
@@ -114,6 +116,8 @@ enum status snapshot_write(const struct snapshot *s, const char *run, struct err
     TRY(checkpoint_add_tensors(w, "state.safetensors", &states, e));
     TRY(checkpoint_add(w, "recipe.json", &(struct checkpoint_part){s->recipe, strlen(s->recipe)}, 1,
                        e));
+    TRY(checkpoint_add(w, "ledger.json", &(struct checkpoint_part){s->ledger.bytes, s->ledger.n}, 1,
+                       e));
     TRY(checkpoint_commit(&w, &about, e));
 done:
     if (rc == STATUS_NOT_FOUND) rc = STATUS_STORAGE; /* a folder that somebody removed */
@@ -125,6 +129,7 @@ void snapshot_destroy(struct snapshot **snapshot) {
     struct snapshot *s = *snapshot;
     if (!s) return;
     model_content_release(&s->weights);
+    text_release(&s->ledger);
     for (int i = 0; i < s->states.n; i++) free((void *)s->state[i].bytes);
     free(s);
     *snapshot = NULL;

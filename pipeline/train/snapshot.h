@@ -43,6 +43,7 @@ struct snapshot {
     struct safetensors_content weights, states; /* owned */
     struct safetensors_tensor state[LEARNER_STATES_MAX];
     const char *recipe; /* lives as long as the run */
+    struct text ledger;
     const char *log[SNAPSHOT_LOGS_MAX];
     uint64_t log_size[SNAPSHOT_LOGS_MAX]; /* whole lines of the steps up to this one */
     int n_logs;

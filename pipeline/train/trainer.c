@@ -1,6 +1,7 @@
 #include "pipeline/train/trainer.h"
 
 #include "pipeline/base/clock.h"
+#include "data/stream_order.h"
 #include "pipeline/base/file.h"
 #include "pipeline/base/hash.h"
 #include "pipeline/base/json_write.h"
@@ -39,6 +40,13 @@ struct trainer {
     int64_t holes;  /* slots that could not be filled, since the stage was opened */
 };
 
+/* Steps done of the open stage. */
+static int64_t stage_steps(const struct trainer *t) {
+    int64_t first = 0;
+    for (int i = 0; i < t->stage; i++) first += recipe_stage(t->recipe, i)->steps;
+    return t->position.step - first;
+}
+
 /* --- What is written --- */
 
 static enum status write_metrics(struct trainer *t, const struct batch *batch, double lr,
@@ -76,6 +84,23 @@ static enum status write_metrics(struct trainer *t, const struct batch *batch, d
     return run_folder_log(&t->folder, RUN_METRICS, &w.text, e);
 }
 
+/* Epochs of every source that the steps of the stage have used up: {"update emoji": 2.5, ...}. */
+static void write_epochs(const struct trainer *t, struct json_writer *w) {
+    const struct stream_order *o = stream_order_of(t->stream);
+    const struct stream_config *c = stream_order_config(o);
+    json_write_object_begin(w);
+    for (int p = 0; p < c->n_parts; p++)
+        for (int i = 0; i < c->part[p].n_sources; i++) {
+            char name[128];
+            const double draws = (double)stream_order_draws(o, p, i, stage_steps(t));
+            snprintf(name, sizeof name, "%s %s", batch_role_name(c->part[p].role),
+                     stream_order_name(c, p, i));
+            json_write_name(w, name);
+            json_write_double(w, draws / (double)stream_order_epoch(o, p, i));
+        }
+    json_write_object_end(w);
+}
+
 static enum status write_timing(struct trainer *t, double rate, struct error *e) {
     struct json_writer w = {0};
     json_write_object_begin(&w);
@@ -89,6 +114,8 @@ static enum status write_timing(struct trainer *t, double rate, struct error *e)
     json_write_double(&w, t->wait_ms);
     json_write_name(&w, "save_ms");
     json_write_double(&w, t->save_ms);
+    json_write_name(&w, "epochs");
+    write_epochs(t, &w);
     json_write_object_end(&w);
     t->save_ms = 0;
     return run_folder_log(&t->folder, RUN_TIMING, &w.text, e);
@@ -118,6 +145,22 @@ static void write_hole(void *context, const struct stream_hole *hole) {
         log_warning("%s", e.text);
 }
 
+/* Epochs of the sources of pairs, for a person: "emoji 2.50, buffer 0.12". */
+static void show_epochs(const struct trainer *t, char *out, size_t n) {
+    const struct stream_order *o = stream_order_of(t->stream);
+    const struct stream_config *c = stream_order_config(o);
+    size_t used = 0;
+    *out = '\0';
+    for (int p = 0; p < c->n_parts; p++)
+        for (int i = 0; i < c->part[p].n_sources && used < n; i++) {
+            const double draws = (double)stream_order_draws(o, p, i, stage_steps(t));
+            if (stream_order_batch_role(c->part[p].role) != BATCH_ROLE_UPDATE) continue;
+            used += (size_t)snprintf(out + used, n - used, "%s%s %.2f", used ? ", " : "",
+                                     stream_order_name(c, p, i),
+                                     draws / (double)stream_order_epoch(o, p, i));
+        }
+}
+
 /* One line for a person: on a terminal all the time, otherwise every ten seconds into the log. */
 static enum status show_progress(struct trainer *t, struct error *e) {
     const int64_t total = recipe_steps(t->recipe), done = t->position.step;
@@ -139,15 +182,25 @@ static enum status show_progress(struct trainer *t, struct error *e) {
              (int)eta / 60, (int)eta % 60);
     log_progress("%s", line);
     if (now - t->shown >= 10 || done == total) {
+        char epochs[512];
         t->shown = now;
-        log_info("%s", line);
+        show_epochs(t, epochs, sizeof epochs);
+        log_info("%s  epochs %s", line, epochs);
     }
     return done % t->recipe->log_every == 0 ? write_timing(t, rate, e) : STATUS_OK;
 }
 
 /* --- Checkpoints and evaluation --- */
 
+/* The ledger must agree with the order at every checkpoint. */
+static enum status check_ledger(const struct trainer *t, struct error *e) {
+    if (!t->stream) return STATUS_OK;
+    return ledger_check(&t->job.ledger, stream_order_of(t->stream), stage_steps(t), e);
+}
+
 static enum status save(struct trainer *t, bool is_last, struct error *e) {
+    const enum status checked = check_ledger(t, e);
+    if (checked != STATUS_OK) return checked;
     const double begin = clock_seconds();
     const enum status rc = run_folder_save(&t->folder, &t->job, &t->position, is_last, e);
     t->save_ms += (clock_seconds() - begin) * 1e3;
@@ -180,10 +233,12 @@ static enum status open_stage(struct trainer *t, int stage, int64_t first, struc
     stream_close(&t->stream);
     t->stage = stage;
     t->holes = 0;
-    job_stream(&t->job, stage, t->position.step - first, t->position.digest, &c);
+    TRY(job_stream(&t->job, stage, t->position.step - first, t->position.digest, &c, e));
     c.report = write_hole;
     c.report_context = t;
     TRY(stream_open(&t->stream, &c, e));
+    TRY(ledger_open_stage(&t->job.ledger, stage, recipe_stage(t->recipe, stage)->name,
+                          stream_order_of(t->stream), e));
     if (t->position.step == first && stage > 0 && t->recipe->optimizer.reset_on_stage) {
         TRY(learner_reset_moments(&t->job.learner, e));
         t->position.updates = 0;
@@ -351,6 +406,8 @@ static enum status step(struct trainer *t, int64_t first, struct error *e) {
     } else {
         TRY(refuse_step(t, batch, e));
     }
+    TRY(ledger_count(&t->job.ledger, stream_order_of(t->stream), stream_places(t->stream, batch),
+                     batch, t->numbers.is_finite, e));
     t->position.step++;
     t->position.digest = batch->digest;
     t->holes += batch->n_holes;

@@ -25,6 +25,19 @@ wrong "batch and slice" 2 'data.update: 12 samples.*multiple of data.slice, whic
     --set data.update.batch_size=12
 wrong "loss without its samples" 2 'zscl needs samples of the role ref_image.*add data.ref_image' \
     --set data.ref_image=null
+wrong "shares" 2 'shares of pretrain and buffer sum to 1.05.*less than 1' \
+    --set data.buffer.share=0.8 \
+    --set 'data.pretrain={"share":0.25,"sources":[{"name":"a","shards":"a.tar"}]}'
+wrong "small share" 2 'data.buffer: its share of 16 pairs is less than one' --set data.buffer.share=0.01
+wrong "buffer of all with a capacity" 2 'capacity is 40; expected none' --set data.buffer.keep='"all"'
+wrong "buffer without a capacity" 2 'capacity is 0; expected how many' --set data.buffer.capacity=0
+wrong "probabilities" 2 'source emoji: caption_mix: the probabilities sum to 0.5; expected 1' \
+    --set 'stages.0.sources.0.caption_mix=[{"probability":0.5}]'
+wrong "two ways to captions" 2 'source emoji: .*move the field into caption_mix' \
+    --set 'stages.0.sources.0.caption_mix=[{"probability":1}]' \
+    --set stages.0.sources.0.caption_field='"x"'
+wrong "template without a place" 2 'source emoji: template "a photo": no place for the class name' \
+    --set 'stages.0.sources.0.templates=["a photo"]'
 wrong "nothing to train" 2 'model.train is "adapters" but neither' --set model.lora=null \
     --set model.uniadapter=null
 sed 's/"lr"/"lt"/' "$recipe" >"$folder/recipes/typo.json"

@@ -11,7 +11,7 @@ check "show" 0 'state  *done' "$sapwood" run show "$run"
 printf '%s\n' "$output" | grep -q 'last line  *step 60  loss [0-9]' && good || bad "show: $output"
 check "show nothing" 3 'not a run folder' "$sapwood" run show "$folder/recipes"
 check "verify" 0 ' 0 damaged$' "$sapwood" run verify "$run"
-printf '%s\n' "$output" | grep -q '^step_00000060  good: 3 files, [0-9]* bytes' && good || bad "verify: $output"
+printf '%s\n' "$output" | grep -q '^step_00000060  good: 4 files, [0-9]* bytes' && good || bad "verify: $output"
 
 # A flip that no size shows; a file that is cut; a log that is shorter than recorded.
 printf 'X' | dd of="$run/checkpoints/step_00000060/state.safetensors" bs=1 seek=100001 conv=notrunc 2>/dev/null

@@ -1,0 +1,36 @@
+/* run_data: the sources of a recipe, opened, and what each stage reads of them. Knows no model, so
+ * that a plan of the data needs none. */
+#ifndef PIPELINE_TRAIN_RUN_DATA_H
+#define PIPELINE_TRAIN_RUN_DATA_H
+
+#include "data/stream.h"
+#include "pipeline/train/recipe.h"
+
+struct run_data {
+    const struct recipe *recipe; /* the caller's */
+    int n_datasets;
+    struct {
+        const struct recipe_source *source;
+        struct dataset *dataset;
+        bool is_shared; /* an earlier source says the same */
+    } *opened;
+    struct selection *buffer; /* past samples for the stage last asked for; NULL: none */
+};
+
+/* Opens every source, indexing what is not indexed. cache: folder for what cannot be kept beside
+ * the shards. look_only: write nothing. Errors: those of dataset_open, NO_MEMORY. */
+enum status run_data_open(struct run_data *d, const struct recipe *r, const char *cache,
+                          bool look_only, struct error *e);
+void run_data_close(struct run_data *d);
+
+/* The dataset of a source of the recipe. */
+struct dataset *run_data_dataset(const struct run_data *d, const struct recipe_source *source);
+/* Hash of all shards that the run reads: a resumed run must find the same. */
+uint64_t run_data_digest(const struct run_data *d);
+
+/* Parts, sources and seed of a stage; the rest of the config is zero. Valid until the next call.
+ * Errors: those of replay_choose. */
+enum status run_data_stage(struct run_data *d, int stage, struct stream_config *c,
+                           struct error *e);
+
+#endif
