@@ -115,7 +115,8 @@ static enum status read_payload(struct scan *s, struct shard_member *member, str
         member->crc = hash_crc32c(member->crc, bytes, n);
         total += n;
     }
-    if (total != member->size) member->damage = "its bytes are fewer than its header says";
+    if (total != member->size && !member->damage)
+        member->damage = "its bytes are fewer than its header says";
     return STATUS_OK;
 }
 
@@ -217,6 +218,8 @@ static enum status scan_run(struct scan *s, shard_visit *visit, void *context, s
         rc = scan_member(s, entry, code == ARCHIVE_WARN, visit, context, e);
         if (rc != STATUS_OK) return rc;
     }
+    /* Where it looked for another header: sparse members take less room than their size. */
+    s->end = (uint64_t)archive_read_header_position(s->tar);
     return check_tail(s, e);
 }
 

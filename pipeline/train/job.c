@@ -72,8 +72,8 @@ static enum status load_model(struct job *j, struct error *e) {
     enum status rc = STATUS_OK;
     const struct recipe *r = j->recipe;
     struct adapter_set adapters = {0};
-    TRY(model_allocate(&j->model, j->backend, (uint64_t)r->seed, text_or_null(r->model.weights),
-                       e));
+    const char *weights = r->model.weights[0] ? r->model.weights : NULL;
+    TRY(model_allocate(&j->model, j->backend, (uint64_t)r->seed, weights, e));
     for (int i = 0; i < r->model.adapters.n; i++) {
         rc = adapter_source_read(&adapters, r->model.adapters.item[i], &j->model.parameters, e);
         if (rc == STATUS_OK) rc = model_merge(&j->model, &adapters, e);
