@@ -278,8 +278,9 @@ static const struct schema_field model_fields[] = {
      .help = "CLIP's bpe_simple_vocab_16e6.txt.gz, SigLIP's spiece.model, or one from `sapwood "
              "tokenizer train`; empty: the architecture has no text tower"},
     {"weights", SCHEMA_TEXT, AT(recipe, model.weights), .max = 4095, .preset = "\"\"",
-     .help = "folder, safetensors file or index to start from, of open_clip or Hugging Face; empty: "
-             "random"},
+     .help =
+         "folder, safetensors file or index to start from, of open_clip or Hugging Face; empty: "
+         "random"},
     {"adapters", SCHEMA_TEXTS, AT(recipe, model.adapters), .max = 64, .preset = "[]",
      .help =
          "trained adapters that are merged into the weights first, in this order: a run's folder "
