@@ -22,7 +22,7 @@ from PIL import Image
 from transformers import (Dinov2Config, Dinov2Model, SiglipConfig, SiglipModel, SiglipTokenizer, ViTConfig,
                           ViTModel)
 
-BOUND, N_PICTURES, SEED, N_AWKWARD = 1e-4, 3, 5, 300
+BOUND, N_PICTURES, SEED, N_AWKWARD = 1e-4, 2, 5, 300
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 HALF = ((0.5,) * 3, (0.5,) * 3)
 PIECES = ["a", "B", "\u00e9", "\u0130", "\u03a3", "\ufb01", "\uff21", "\u2581", " ", "  ", "\t", "\u00a0", "\u200b",
@@ -75,7 +75,7 @@ def pictures(size, norm):
 def embed(model, architecture, kind, source, out, *options):
     path = os.path.join(folder, out)
     subprocess.run([sapwood, "embed", model, "--architecture", architecture, "--" + kind, source, "--out", path,
-                    "--set", "device=cpu", *options], check=True, stdout=subprocess.DEVNULL)
+                    "--set", "device=cpu", "--set", "data.slice=2", *options], check=True, stdout=subprocess.DEVNULL)
     return np.load(path)
 
 
