@@ -6,8 +6,10 @@
 #include "data/tokenizer_sentencepiece.h"
 #include "pipeline/base/file.h"
 #include "pipeline/base/hash.h"
+#include "pipeline/base/json.h"
 
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -145,10 +147,28 @@ done:
     return rc;
 }
 
+/* A vocab.json beside a merges.txt must tell the same. */
+static enum status check_ids_beside(const struct tokenizer *t, const char *path, struct error *e) {
+    static const char merges[] = "merges.txt", ids[] = "vocab.json";
+    enum status rc = STATUS_OK;
+    struct json_document *json = NULL;
+    char beside[FILE_PATH_MAX];
+    const char *base = file_base_name(path);
+    if (strcmp(base, merges)) return STATUS_OK;
+    snprintf(beside, sizeof beside, "%.*s%s", (int)(base - path), path, ids);
+    if (!file_exists(beside)) return STATUS_OK;
+    TRY(json_read(&json, beside, FILE_MAX, e));
+    TRY(tokenizer_json_check_ids(t, json_root(json), e));
+done:
+    json_destroy(&json);
+    return rc;
+}
+
 enum status tokenizer_open(struct tokenizer **out, const char *path, struct error *e) {
     enum status rc = STATUS_OK;
     char *bytes = NULL, *inflated = NULL;
     struct text merges = {0};
+    struct json_document *json = NULL;
     size_t size, inflated_size;
     struct tokenizer *t = calloc(1, sizeof *t);
     *out = NULL;
@@ -162,11 +182,17 @@ enum status tokenizer_open(struct tokenizer **out, const char *path, struct erro
         TRY(gzip_inflate(&inflated, &inflated_size, bytes, size, FILE_MAX, e));
         TRY(build(t, inflated, inflated_size, e));
     } else if (size && bytes[0] == '{') {
-        rc = tokenizer_json_merges(&merges, bytes, size, path, e);
+        rc = json_parse(&json, bytes, size, path, e);
+        if (rc == STATUS_OK) rc = tokenizer_json_merges(&merges, json_root(json), e);
         if (rc != STATUS_OK) goto named;
         TRY(build(t, merges.bytes, merges.n, e));
+        const struct json *ids = json_find(json_find(json_root(json), "model"), "vocab");
+        if (ids) rc = tokenizer_json_check_ids(t, ids, e);
+        goto named;
     } else {
         TRY(build(t, bytes, size, e));
+        rc = check_ids_beside(t, path, e);
+        goto named;
     }
 done:
     if (rc != STATUS_OK) error_context(e, "%s", path);
@@ -174,6 +200,7 @@ named:
     free(bytes);
     free(inflated);
     text_release(&merges);
+    json_destroy(&json);
     if (rc != STATUS_OK) tokenizer_close(&t);
     *out = t;
     return rc;
@@ -187,6 +214,26 @@ void tokenizer_close(struct tokenizer **tokenizer) {
     free(t->pairs);
     free(t);
     *tokenizer = NULL;
+}
+
+bool tokenizer_is_name(const struct tokenizer *t, int id, const char *name) {
+    int32_t waiting[1024]; /* as in symbol_bytes */
+    int n_waiting = 0;
+    CHECK(id >= 0 && id < t->n_symbols);
+    waiting[n_waiting++] = id;
+    while (n_waiting) {
+        char part[TOKENIZER_BYTES_NAME_MAX];
+        const int32_t s = waiting[--n_waiting];
+        if (s >= N_BASE) {
+            waiting[n_waiting++] = t->symbols[s].right;
+            waiting[n_waiting++] = t->symbols[s].left;
+            continue;
+        }
+        const size_t n = tokenizer_bytes_name(part, s);
+        if (strncmp(name, part, n)) return false;
+        name += n;
+    }
+    return !*name;
 }
 
 int tokenizer_size(const struct tokenizer *t) {

@@ -1,9 +1,11 @@
 /* tokenizer: from text to ids, CLIP's byte-pair encoding or SigLIP's SentencePiece model.
  *
  * Vocabulary files, plain or gzip: `bpe_simple_vocab_16e6.txt` (a header line, then one merge of
- * two symbols per line; the first 48894 are used) and Hugging Face's `merges.txt` (the same with
- * another header). Ids: 256 byte symbols, the same 256 with `</w>`, one per merge, start, end; so
- * the vocabulary has 512 + merges + 2 entries, start is the last but one and end the last.
+ * two symbols per line; the first 48894 are used), Hugging Face's `merges.txt` (the same with
+ * another header) and `tokenizer.json`. Ids: 256 byte symbols, the same 256 with `</w>`, one per
+ * merge, start, end; so the vocabulary has 512 + merges + 2 entries, start is the last but one and
+ * end the last. A vocab.json beside merges.txt, and model.vocab in a tokenizer.json, must say the
+ * same.
  *
  * Text is cleaned as OpenAI and open_clip do: what ftfy repairs (tokenizer_clean.h), HTML unescape
  * twice, white space collapsed and trimmed, lower case. It is split into the special names, 's 't
@@ -19,6 +21,7 @@
 #define DATA_TOKENIZER_H
 
 #include "pipeline/base/status.h"
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -39,6 +42,8 @@ void tokenizer_close(struct tokenizer **tokenizer);
 int tokenizer_size(const struct tokenizer *tokenizer);
 int tokenizer_start(const struct tokenizer *tokenizer);
 int tokenizer_end(const struct tokenizer *tokenizer);
+/* True when a symbol, id < V - 2, has this name in vocabulary files. */
+bool tokenizer_is_name(const struct tokenizer *tokenizer, int id, const char *name);
 /* Hash of merges or model: two tokenizers with the same hash give the same ids. 0 for NULL. */
 uint64_t tokenizer_hash(const struct tokenizer *tokenizer);
 

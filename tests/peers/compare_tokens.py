@@ -237,12 +237,31 @@ class Counts:
                 self.cause[what, cause(text, rows)] += 1
 
 
+def compare_files(program, folder, texts):
+    """Differences between the forms of the vocabulary; ids that contradict the merges must be refused."""
+    forms = [VOCABULARY, f"{folder}/merges.txt", f"{folder}/fast/tokenizer.json", f"{folder}/fast/merges.txt"]
+    ours = [Ours(program, form) for form in forms]
+    failed = sum(o.ask(text) != ours[0].ask(text) for _, text in texts for o in ours[1:])
+    os.mkdir(f"{folder}/wrong")
+    with open(f"{folder}/vocab.json") as f:
+        ids = json.load(f)
+    ids["cat</w>"], ids["dog</w>"] = ids["dog</w>"], ids["cat</w>"]
+    with open(f"{folder}/wrong/vocab.json", "w") as f:
+        json.dump(ids, f)
+    os.symlink(f"{folder}/merges.txt", f"{folder}/wrong/merges.txt")
+    wrong = subprocess.run([program, "tokens", f"{folder}/wrong/merges.txt", str(CONTEXT)], stdin=subprocess.DEVNULL,
+                           stderr=subprocess.PIPE)
+    failed += wrong.returncode == 0 or b"cat" not in wrong.stderr
+    print(f"{len(forms)} forms of the vocabulary over {len(texts)} captions: {failed} differences")
+    return failed
+
+
 def main():
     program, folder, roots = sys.argv[1], sys.argv[2], sys.argv[3:]
     references = References(folder)
     ours = Ours(program, VOCABULARY)
     real, languages = captions(roots)
-    failed = 0
+    failed = compare_files(program, folder, rng.sample(real, 500))
     for title, texts in (("real captions", real), ("awkward texts", awkward())):
         counts = Counts()
         for kind, text in texts:

@@ -2,7 +2,9 @@
  * "open_clip" rows from open_clip 2.24 with ftfy 6.1, where OpenAI's gives the same.
  * The fixture is the real vocabulary, made by tests/golden/make_vocabulary.py. */
 #include "data/tokenizer.h"
+#include "data/tokenizer_bytes.h"
 #include "pipeline/base/file.h"
+#include "pipeline/base/text.h"
 #include "tests/check.h"
 #include "tests/fixture.h"
 
@@ -183,6 +185,57 @@ static void test_files(void) {
     CHECK_TRUE(t == NULL);
 }
 
+/* Names and ids of the vocabulary with the merges "c a" and "ca t</w>", two of them exchanged. */
+static void write_ids(struct text *out, int a, int b, int n) {
+    text_clear(out);
+    for (int id = 0; id < n; id++) {
+        char name[TOKENIZER_BYTES_NAME_MAX];
+        text_printf(out, "%s\"", id ? ", " : "{");
+        if (id >= 512) {
+            const char *const rest[] = {"ca", "cat</w>", "<|startoftext|>", "<|endoftext|>"};
+            text_append(out, rest[id - 512]);
+        } else {
+            const size_t size = tokenizer_bytes_name(name, id);
+            if (name[0] == '"' || name[0] == '\\') text_append_char(out, '\\');
+            text_append_bytes(out, name, size);
+        }
+        text_printf(out, "\": %d", id == a ? b : id == b ? a : id);
+    }
+    text_append_char(out, '}');
+}
+
+/* A vocab.json beside merges.txt, and the same inside a tokenizer.json. */
+static void ids_are(int a, int b, int n, enum status expected, const char *message) {
+    static const char merges[] = "#version: 0.2\nc a\nca t</w>\n";
+    char folder[FIXTURE_PATH_MAX];
+    struct text ids = {0}, json = {0};
+    snprintf(folder, sizeof folder, "%s", fixture_folder());
+    write_ids(&ids, a, b, n);
+    text_printf(&json, "{\"model\": {\"vocab\": %s, \"merges\": [\"c a\", \"ca t</w>\"]}}",
+                text_string(&ids));
+    fixture_write(fixture_path(folder, "merges.txt"), merges, sizeof merges - 1);
+    fixture_write(fixture_path(folder, "vocab.json"), ids.bytes, ids.n);
+    fixture_write(fixture_path(folder, "tokenizer.json"), json.bytes, json.n);
+    for (int i = 0; i < 2; i++) {
+        struct tokenizer *t = NULL;
+        struct error e = {0};
+        const char *path = fixture_path(folder, i ? "tokenizer.json" : "merges.txt");
+        CHECK_EQUAL(tokenizer_open(&t, path, &e), expected);
+        if (!CHECK_TRUE(strstr(e.text, message) != NULL)) printf("    message \"%s\"\n", e.text);
+        tokenizer_close(&t);
+    }
+    text_release(&ids);
+    text_release(&json);
+}
+
+static void test_ids(void) {
+    ids_are(0, 0, 516, STATUS_OK, "");
+    ids_are(512, 513, 516, STATUS_BAD_DATA, "id 513 is another symbol");
+    ids_are(4, 300, 516, STATUS_BAD_DATA, "id 300 is another symbol");
+    ids_are(514, 515, 516, STATUS_BAD_DATA, "<|startoftext|>");
+    ids_are(0, 0, 515, STATUS_BAD_DATA, "515 names; expected 516");
+}
+
 int main(void) {
     struct tokenizer *t = NULL;
     struct error e = {0};
@@ -198,6 +251,7 @@ int main(void) {
     test_context(t);
     test_decode(t);
     test_files();
+    test_ids();
     tokenizer_close(&t);
     return check_report();
 }
