@@ -187,10 +187,25 @@ done:
     return rc;
 }
 
+/* What the weights are computed with, which the shapes of tensors do not show. */
+static struct hash_128 hash_settings(const struct architecture *a) {
+    float numbers[] = {(float)a->activation,
+                       a->norm_epsilon,
+                       (float)a->tower[TOWER_IMAGE].heads,
+                       (float)a->tower[TOWER_TEXT].heads,
+                       a->mean[0],
+                       a->mean[1],
+                       a->mean[2],
+                       a->deviation[0],
+                       a->deviation[1],
+                       a->deviation[2]};
+    return hash_128(numbers, sizeof numbers, 0);
+}
+
 enum status model_digest(const struct model *m, enum model_part part, char out[33],
                          struct error *e) {
     enum status rc = STATUS_OK;
-    struct hash_128 digest = {0};
+    struct hash_128 digest = hash_settings(&m->architecture);
     float *scratch = model_scratch(m, e);
     if (!scratch) return STATUS_NO_MEMORY;
     for (int i = 0; i < m->parameters.n; i++) {

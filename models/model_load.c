@@ -21,7 +21,6 @@ struct names {
 
 struct differences {
     struct names missing, extra, misshaped;
-    int n_parameters; /* that have a tensor */
 };
 
 static void add_name(struct names *l, const char *format, const char *name, const char *text) {
@@ -81,7 +80,6 @@ static void compare_parameter(const struct parameter *w, const struct architectu
         }
         const struct safetensors_tensor *t = weight_files_at(f, i);
         used[i] = true;
-        d->n_parameters += k == 0;
         if (!is_float(t))
             add_name(&d->misshaped, "%s%s", t->name, ": whole numbers instead of floats");
         else if (!resizable_rows(w, a, &place, t) &&
@@ -90,7 +88,7 @@ static void compare_parameter(const struct parameter *w, const struct architectu
     }
 }
 
-/* The same for the registry of an architecture that is only tried. */
+/* p: the registry of a model of architecture a, which need not be the one that is loaded. */
 static enum status compare(struct differences *d, const struct parameters *p,
                            const struct architecture *a, const struct weight_files *f,
                            const struct weight_layout *layout, struct error *e) {

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Image features, text features and logits of CLIP models with random weights, written by open_clip
 # and by transformers, against what those two compute (clip_models.py): within 1e-4, row by row.
+# Memory and time of loading too (test_weights.c says the limits).
 [ -x build-peers/bin/python ] || { echo "no build-peers/; run: sh tests/setup.sh peers"; exit 77; }
 compare=$(dirname "$1")/tests/test_weights
 folder=$(mktemp -d)
@@ -18,7 +19,7 @@ model() {
     if build-peers/bin/python tests/peers/clip_models.py "$folder/model" "$1" "$2" "$3" &&
         "$compare" "$folder/model" >"$folder/out"; then
         passed=$((passed + 1))
-        echo "$1 $2: $(sed -n 's/^relative errors: //p' "$folder/out")"
+        echo "$1 $2: $(sed -n '/^loaded in\|^relative errors/p' "$folder/out" | paste -sd ';')"
     else
         failed=$((failed + 1))
         echo "FAILED $1 $2: $(cat "$folder/out")"
