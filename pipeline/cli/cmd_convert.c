@@ -73,13 +73,8 @@ static enum status open_model(struct conversion *c, struct error *e) {
     const struct convert_options *o = c->options;
     const struct backend_options device = {.device = "cpu", .threads = 1};
     struct model_config m = {.training = MODEL_TRAIN_ALL};
-    const char *architecture = c->recipe ? c->recipe->model.architecture : o->architecture;
-    if (!architecture)
-        TRY(fail(e, STATUS_BAD_ARG,
-                 "%s: its architecture is not known; expected --architecture NAME, such as "
-                 "ViT-B-32-quickgelu",
-                 o->in));
-    TRY(architecture_find(&m.architecture, architecture, e));
+    const char *asked = c->recipe ? c->recipe->model.architecture : o->architecture;
+    TRY(architecture_choose(&m.architecture, asked ? asked : "", c->weights ? c->weights : "", e));
     TRY(model_export_check(&m.architecture, e));
     TRY(model_declare(&c->model, &m, e));
     TRY(backend_create(&c->backend, &device, e));
@@ -237,7 +232,8 @@ enum status command_convert(int argc, char **argv, struct error *e) {
          .help = "more adapters to merge, in this order: a PEFT folder, a run, or its "
                  "weights/adapters.safetensors"},
         {"architecture", OPTION_TEXT, &o.architecture, .argument = "NAME",
-         .help = "of weights that do not say it: as model.architecture of a recipe"},
+         .help = "of weights without a config.json or open_clip_config.json beside them: as "
+                 "model.architecture of a recipe"},
         {"dtype", OPTION_CHOICE, &o.dtype, .choices = type_words,
          .help = "of the numbers; without it weights of IN stay as they are, and what adapters are "
                  "merged into is fp32"},

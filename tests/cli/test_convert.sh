@@ -19,9 +19,8 @@ for dtype in fp32 fp16 bf16; do
     check "$dtype" 0 "open_clip, 62 tensors, $dtype\$" convert "$weights" "$a" --to open_clip \
         --architecture "$architecture" --dtype $dtype
     check "$dtype there" 0 'hugging_face, 78 tensors, numbers as they were$' \
-        convert "$a" "$a-hf" --to hugging_face --architecture "$architecture"
-    check "$dtype back" 0 'numbers as they were' convert "$a-hf" "$a-back" --to open_clip \
-        --architecture "$architecture"
+        convert "$a" "$a-hf" --to hugging_face
+    check "$dtype back" 0 'numbers as they were' convert "$a-hf" "$a-back" --to open_clip
     check "$dtype same bytes" 0 '' cmp "$a/open_clip_model.safetensors" \
         "$a-back/open_clip_model.safetensors"
     check "$dtype same words" 0 '' cmp "$a/open_clip_config.json" "$a-back/open_clip_config.json"
@@ -36,8 +35,7 @@ check "half the size" 0 '' test "$(wc -c <"$folder/fp16/open_clip_model.safetens
     "$(($(wc -c <"$weights") * 6 / 10))"
 
 check "features of a folder" 0 '8 rows' "$sapwood" embed "$folder/fp32-hf" --images \
-    tests/fixtures/emoji-test.tar --out "$folder/features.npy" --architecture "$architecture" \
-    --vocabulary tests/fixtures/vocabulary.txt
+    tests/fixtures/emoji-test.tar --out "$folder/features.npy" --vocabulary tests/fixtures/vocabulary.txt
 
 # --- Adapters: the numbers of the run ---
 tail -n 2 "$run/evaluation.jsonl" | scores >"$folder/end"
@@ -87,7 +85,7 @@ check "nothing is left" 2 '' ls -d "$folder/full" "$folder/.tmp_full"
 # --- What cannot be done ---
 check "no format" 2 '--to' convert "$run" "$folder/new"
 check "unknown format" 2 'open_clip, hugging_face' convert "$run" "$folder/new" --to onnx
-check "no architecture" 2 'expected --architecture' convert "$weights" "$folder/new" --to open_clip
+check "no architecture" 2 'model.architecture is missing' convert "$weights" "$folder/new" --to open_clip
 check "other architecture" 3 'do not fit architecture ViT-B-32' convert "$weights" "$folder/new" \
     --to open_clip --architecture ViT-B-32
 check "no clip" 77 'no CLIP' convert "$weights" "$folder/new" --to open_clip --architecture dinov2_vits14
