@@ -174,6 +174,16 @@ static enum status convert_adapters(struct conversion *c, struct error *e) {
             e, STATUS_BAD_ARG,
             "--%s does not go with --to peft, which writes the adapters of IN and nothing else",
             o->architecture ? "architecture" : "adapters"));
+    if (c->recipe) {
+        struct architecture a;
+        TRY(architecture_choose(&a, c->recipe->model.architecture, c->weights ? c->weights : "",
+                                e));
+        if (!architecture_has_text(&a))
+            TRY(fail(e, STATUS_UNSUPPORTED,
+                     "architecture %s: PEFT folders are for CLIPModel and SiglipModel; expected a "
+                     "model with a text tower",
+                     a.name));
+    }
     if (peft_is_folder(o->in)) TRY(fail(e, STATUS_BAD_ARG, "%s: is a PEFT folder already", o->in));
     TRY(adapter_source_read(&adapters, o->in, &none, e));
     write_note(c, &adapters, &note);

@@ -4,6 +4,7 @@
 #include "models/encoder.h"
 #include "models/model.h"
 #include "pipeline/base/file.h"
+#include "pipeline/base/random.h"
 #include "tests/check.h"
 #include "tests/fixture.h"
 #include "tests/tiny_clip.h"
@@ -344,6 +345,58 @@ static void test_run_files(void) {
         "UniAdapter");
 }
 
+/* Without a sync, because there are hundreds. */
+static void put(const char *path, const void *bytes, size_t n) {
+    struct file *f = NULL;
+    must(file_remove(path, &e));
+    must(file_create(&f, path, &e));
+    must(file_write(f, bytes, n, &e));
+    must(file_close(&f, &e));
+}
+
+/* Reads the folder and merges all of it into zeros. */
+static enum status read_and_merge(void) {
+    struct adapter_set s;
+    enum status rc = peft_read(&s, folder, registry, &e);
+    if (rc == STATUS_OK) rc = adapter_set_check(&s, registry, &e);
+    for (int k = 0; k < registry->n && rc == STATUS_OK; k++) {
+        const struct parameter *w = &registry->list[k];
+        if (!adapter_set_changes(&s, w)) continue;
+        float *values = calloc((size_t)tensor_elements(&w->tensor), sizeof *values);
+        rc = adapter_set_merge(&s, w, values, &e);
+        free(values);
+    }
+    adapter_set_release(&s);
+    return rc;
+}
+
+/* One bit of a file turned over: read or refused with a reason, never worse. */
+static void test_damage(void) {
+    struct random random = random_begin(5, RANDOM_TEST, 0, 0);
+    int n_refused = 0;
+    copy_folder(NULL);
+    for (int i = 0; i < 1000; i++) {
+        char *bytes;
+        size_t n;
+        const char *path =
+            fixture_path(folder, i % 2 ? "adapter_config.json" : "adapter_model.safetensors");
+        must(file_read_all(&bytes, &n, path, 1 << 20, &e));
+        const size_t at = random_below(&random, n < 6000 ? n : 6000); /* header, some numbers */
+        const char kept = bytes[at];
+        bytes[at] = (char)(kept ^ (1 << random_below(&random, 8)));
+        put(path, bytes, n);
+        e.text[0] = 0;
+        const enum status rc = read_and_merge();
+        n_refused += rc != STATUS_OK;
+        CHECK_TRUE((rc != STATUS_OK) == (e.text[0] != 0));
+        bytes[at] = kept;
+        put(path, bytes, n);
+        free(bytes);
+    }
+    CHECK_EQUAL(read_and_merge(), STATUS_OK);
+    CHECK_TRUE(n_refused > 300 && n_refused < 1000);
+}
+
 int main(void) {
     struct model m;
     folder = fixture_folder();
@@ -356,6 +409,7 @@ int main(void) {
     test_tensors();
     test_pickle();
     test_run_files();
+    test_damage();
     model_release(&m);
     return check_report();
 }
