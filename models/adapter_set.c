@@ -88,7 +88,7 @@ static enum status read_tensor(struct adapter_set *set, const struct safetensors
     const bool is_scale = !strcmp(t->name, "logit_scale");
     if (is_scale || !strcmp(t->name, "logit_bias")) {
         *(is_scale ? &set->has_logit_scale : &set->has_logit_bias) = true;
-        const enum status rc = safetensors_check_shape(t, 0, NULL, e);
+        const enum status rc = safetensors_check_shape(t, 0, &(int64_t){0}, e);
         if (rc != STATUS_OK) return rc;
         return safetensors_read_f32(t, is_scale ? &set->logit_scale : &set->logit_bias, e);
     }
