@@ -202,31 +202,44 @@ done:
     return rc;
 }
 
-static enum status write_dinov2(struct json_writer *w, const struct json *config,
-                                const struct json *preprocessor, struct error *e) {
+/* ViTModel, as which DINO is published, and Dinov2Model, also with registers. */
+static enum status write_vit(struct json_writer *w, const struct json *config,
+                             const struct json *preprocessor, struct error *e) {
     enum status rc = STATUS_OK;
-    struct tower_config t = {.width = 768, .layers = 12, .heads = 12, .image_size = 224,
-                             .patch = 16, .epsilon = 1e-6, .activation = "gelu"};
-    int64_t ratio = 4;
+    const char *type = "";
+    struct tower_config t = {.width = 768, .hidden = 3072, .layers = 12, .heads = 12,
+                             .image_size = 224, .patch = 16, .activation = "gelu"};
+    int64_t ratio = 4, registers = 4;
     const struct json *gated = json_find(config, "use_swiglu_ffn");
+    const struct json *bias = json_find(config, "qkv_bias");
+    TRY(json_text(config, "model_type", &type, e));
+    const bool is_dinov2 = strcmp(type, "vit") != 0;
+    t.epsilon = is_dinov2 ? 1e-6 : 1e-12;
+    if (bias && bias->kind == JSON_BOOL && !bias->boolean)
+        TRY(json_fail(bias, e, STATUS_UNSUPPORTED, "blocks without qkv_bias; expected biases"));
     if (gated && gated->kind == JSON_BOOL && gated->boolean)
         TRY(json_fail(gated, e, STATUS_UNSUPPORTED,
                       "SwiGLU blocks; expected the plain MLP of the small, base and large models"));
     TRY(read_tower(&t, config, e));
     TRY(optional_int(config, "mlp_ratio", &ratio, e));
-    t.hidden = ratio * t.width;
+    TRY(optional_int(config, "num_register_tokens", &registers, e));
+    if (is_dinov2) t.hidden = ratio * t.width;
     write_int(w, "embed_dim", t.width);
     TRY(write_activation(w, &t, config, e));
     json_write_name(w, "norm_eps");
     json_write_double(w, t.epsilon);
-    write_colours(w, preprocessor, "[0.485, 0.456, 0.406]", "[0.229, 0.224, 0.225]");
+    if (is_dinov2)
+        write_colours(w, preprocessor, "[0.485, 0.456, 0.406]", "[0.229, 0.224, 0.225]");
+    else
+        write_colours(w, preprocessor, "[0.5, 0.5, 0.5]", "[0.5, 0.5, 0.5]");
     json_write_name(w, "vision_cfg");
     json_write_object_begin(w);
     write_image(w, &t);
     write_member(w, "no_ln_pre", "true");
     write_member(w, "patch_bias", "true");
     write_member(w, "proj_type", "\"none\"");
-    write_member(w, "ls_init_value", "1e-5");
+    if (is_dinov2) write_member(w, "ls_init_value", "1e-5");
+    if (!strcmp(type, "dinov2_with_registers")) write_int(w, "reg_tokens", registers);
     json_write_object_end(w);
 done:
     return rc;
@@ -239,7 +252,11 @@ enum status hugging_face_config_translate(const struct json *config,
         const char *type;
         enum status (*write)(struct json_writer *, const struct json *, const struct json *,
                              struct error *);
-    } models[] = {{"clip", write_clip}, {"siglip", write_siglip}, {"dinov2", write_dinov2}};
+    } models[] = {{"clip", write_clip},
+                  {"siglip", write_siglip},
+                  {"vit", write_vit},
+                  {"dinov2", write_vit},
+                  {"dinov2_with_registers", write_vit}};
     enum status rc = STATUS_OK;
     struct json_writer w = {0};
     const char *type = "";
@@ -249,7 +266,8 @@ enum status hugging_face_config_translate(const struct json *config,
     while (i < sizeof models / sizeof *models && strcmp(models[i].type, type)) i++;
     if (i == sizeof models / sizeof *models)
         TRY(json_fail(config, e, STATUS_UNSUPPORTED,
-                      "model_type %s; expected clip, siglip or dinov2", type));
+                      "model_type %s; expected clip, siglip, vit, dinov2 or dinov2_with_registers",
+                      type));
     json_write_object_begin(&w);
     TRY(models[i].write(&w, config, preprocessor, e));
     json_write_object_end(&w);

@@ -3,7 +3,7 @@
 
 Usage: build-peers/bin/python tests/peers/compare_vit.py SAPWOOD FOLDER
 
-Models have random weights and are saved by transformers; `sapwood embed` reads these files. Pictures are noise
+Models have random weights and are saved by transformers; `sapwood embed` reads the folders. Pictures are noise
 of the models' own size, so nothing is resized. Relative errors are norm-wise per feature; the bound is 1e-4.
 SigLIP's vocabulary is a model with the full nmt_nfkc rules, trained here on real captions; its ids are compared
 with SiglipTokenizer's over these captions and over awkward texts put together by a fixed seed.
@@ -72,17 +72,19 @@ def pictures(size, norm):
     return place, ((torch.tensor(numbers) / 255 - mean) / deviation).permute(0, 3, 1, 2)
 
 
-def embed(model, architecture, kind, source, out, *options):
+def embed(model, kind, source, out, *options):
     path = os.path.join(folder, out)
-    subprocess.run([sapwood, "embed", model, "--architecture", architecture, "--" + kind, source, "--out", path,
+    subprocess.run([sapwood, "embed", model, "--" + kind, source, "--out", path,
                     "--set", "device=cpu", "--set", "data.slice=2", *options], check=True, stdout=subprocess.DEVNULL)
     return np.load(path)
 
 
-def save(model, name):
+def save(model, name, norm):
     path = os.path.join(folder, name)
     model.save_pretrained(path)
-    return os.path.join(path, "model.safetensors")
+    with open(os.path.join(path, "preprocessor_config.json"), "w") as file:
+        json.dump({"image_mean": norm[0], "image_std": norm[1]}, file)
+    return path
 
 
 def captions():
@@ -129,13 +131,7 @@ def compare_siglip():
     compare_tokens(tokenizer, vocabulary_path)
     config = SiglipConfig(text_config={"vocab_size": tokenizer.vocab_size})
     model = randomise(SiglipModel(config))
-    weights = save(model, "siglip")
-    with open("models/configs/ViT-B-16-SigLIP.json") as file:
-        shape = json.load(file)
-    shape["text_cfg"]["vocab_size"] = tokenizer.vocab_size
-    architecture = os.path.join(folder, "siglip.json")
-    with open(architecture, "w") as file:
-        json.dump(shape, file)
+    weights = save(model, "siglip", HALF)
     texts = captions()[:5] + ["A long caption " * 40]
     with open(os.path.join(folder, "texts.txt"), "w") as file:
         file.write("\n".join(texts) + "\n")
@@ -145,28 +141,28 @@ def compare_siglip():
         out = model(input_ids=ids, pixel_values=seen)
         image, text = model.get_image_features(seen), model.get_text_features(ids)
     options = ("--vocabulary", vocabulary_path)
-    ours = embed(weights, architecture, "images", place, "image.npy", "--raw", *options)
+    ours = embed(weights, "images", place, "image.npy", "--raw", *options)
     near("SigLIP B/16 image features", ours, image)
-    ours = embed(weights, architecture, "texts", os.path.join(folder, "texts.txt"), "text.npy", "--raw", *options)
+    ours = embed(weights, "texts", os.path.join(folder, "texts.txt"), "text.npy", "--raw", *options)
     near("SigLIP B/16 text features", ours, text)
-    u = embed(weights, architecture, "images", place, "u.npy", *options)
-    v = embed(weights, architecture, "texts", os.path.join(folder, "texts.txt"), "v.npy", *options)
+    u = embed(weights, "images", place, "u.npy", *options)
+    v = embed(weights, "texts", os.path.join(folder, "texts.txt"), "v.npy", *options)
     near("SigLIP B/16 logits", np.exp(np.float32(2.3)) * u @ v.T - 4, out.logits_per_image)
 
 
-def compare_picture_model(what, model, architecture, size):
-    weights = save(randomise(model), architecture)
+def compare_picture_model(what, model, name, size):
+    weights = save(randomise(model), name, IMAGENET)
     place, seen = pictures(size, IMAGENET)
     with torch.no_grad():
         tokens = model(seen).last_hidden_state
-    near(what, embed(weights, architecture, "images", place, architecture + ".npy", "--raw"), tokens[:, 0])
+    near(what, embed(weights, "images", place, name + ".npy", "--raw"), tokens[:, 0])
 
 
 small = dict(hidden_size=384, num_hidden_layers=12, num_attention_heads=6, layer_norm_eps=1e-6)
 compare_picture_model("DINOv2 S/14 class features", Dinov2Model(Dinov2Config(**small, image_size=518, patch_size=14)),
-                      "dinov2_vits14", 518)
+                      "dinov2", 518)
 compare_picture_model("DINO S/16 class features", ViTModel(ViTConfig(**small, intermediate_size=1536)),
-                      "dino_vits16", 224)
+                      "dino", 224)
 compare_siglip()
 print(f"{passed} passed, {failed} failed")
 sys.exit(failed != 0)

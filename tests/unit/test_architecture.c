@@ -1,6 +1,8 @@
 #include "models/architecture.h"
+#include "models/hugging_face_config.h"
 #include "models/towers.h"
 #include "pipeline/base/json.h"
+#include "pipeline/base/text.h"
 #include "tests/check.h"
 #include "tests/fixture.h"
 
@@ -80,6 +82,58 @@ static void test_other_families(void) {
     CHECK_TRUE(!a.tower[TOWER_TEXT].is_causal && a.tower[TOWER_TEXT].pool == TOWER_POOL_LAST);
     CHECK_CLOSE(a.norm_epsilon, 1e-6, 1e-12);
     CHECK_CLOSE(a.mean[2], 0.5, 0);
+}
+
+/* What transformers 4.38 leaves in config.json gives the built-in architecture of the same model.
+ */
+static void test_hugging_face_configs(void) {
+    static const struct {
+        const char *config, *name;
+    } list[] = {
+        {"{\"model_type\": \"siglip\", \"text_config\": {\"model_type\": \"siglip_text_model\"}, "
+         "\"vision_config\": {\"model_type\": \"siglip_vision_model\"}}",
+         "ViT-B-16-SigLIP"},
+        {"{\"model_type\": \"vit\", \"hidden_size\": 384, \"intermediate_size\": 1536, "
+         "\"num_attention_heads\": 6, \"layer_norm_eps\": 1e-6, \"qkv_bias\": true}",
+         "dino_vits16"},
+        {"{\"model_type\": \"dinov2\", \"hidden_size\": 384, \"num_attention_heads\": 6, "
+         "\"image_size\": 518, \"patch_size\": 14, \"mlp_ratio\": 4, \"use_swiglu_ffn\": false}",
+         "dinov2_vits14"},
+        {"{\"model_type\": \"dinov2_with_registers\", \"image_size\": 518, \"patch_size\": 14, "
+         "\"num_register_tokens\": 4}",
+         "dinov2_vitb14_reg"},
+    };
+    for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
+        struct json_document *config = NULL, *own = NULL;
+        struct architecture a, b;
+        struct text text = {0};
+        struct error e = {0};
+        CHECK_EQUAL(json_parse(&config, list[i].config, strlen(list[i].config), "config", &e),
+                    STATUS_OK);
+        CHECK_EQUAL(hugging_face_config_translate(json_root(config), NULL, &text, &e), STATUS_OK);
+        CHECK_EQUAL(json_parse(&own, text_string(&text), text.n, "own", &e), STATUS_OK);
+        if (!CHECK_EQUAL(architecture_from_json(&a, json_root(own), list[i].name, &e), STATUS_OK))
+            printf("    %s\n", e.text);
+        CHECK_EQUAL(architecture_find(&b, list[i].name, &e), STATUS_OK);
+        for (int t = 0; t < TOWER_COUNT; t++) {
+            const struct tower_shape *x = &a.tower[t], *y = &b.tower[t];
+            CHECK_TRUE(x->width == y->width && x->layers == y->layers && x->heads == y->heads &&
+                       x->tokens == y->tokens && x->hidden == y->hidden && x->pool == y->pool &&
+                       x->is_causal == y->is_causal && x->has_projection == y->has_projection &&
+                       x->has_projection_bias == y->has_projection_bias);
+            CHECK_TRUE((x->layer_scale != 0) == (y->layer_scale != 0));
+        }
+        CHECK_TRUE(a.joint == b.joint && a.activation == b.activation);
+        CHECK_CLOSE(a.norm_epsilon, b.norm_epsilon, 0);
+        CHECK_TRUE(a.has_logit_bias == b.has_logit_bias && a.has_class_token == b.has_class_token);
+        CHECK_TRUE(a.has_pre_norm == b.has_pre_norm && a.has_patch_bias == b.has_patch_bias);
+        CHECK_TRUE(a.registers == b.registers && a.context == b.context);
+        CHECK_TRUE(a.image_size == b.image_size && a.patch == b.patch);
+        if (i != 1) CHECK_CLOSE(a.mean[0], b.mean[0], 0); /* DINO's is in its preprocessor_config */
+        json_destroy(&config);
+        json_destroy(&own);
+        text_release(&text);
+    }
 }
 
 static void test_mistakes(void) {
@@ -176,7 +230,7 @@ static void test_hugging_face(void) {
     static const struct {
         const char *text, *expected;
     } bad[] = {
-        {"{\"model_type\": \"bert\"}", "model_type bert; expected clip, siglip or dinov2"},
+        {"{\"model_type\": \"bert\"}", "model_type bert; expected clip, siglip, vit, dinov2 or"},
         {"{\"model_type\": \"clip\", \"text_config\": {\"hidden_act\": \"gelu\"}}",
          "hidden_act quick_gelu of the image tower, gelu of the text tower"},
         {"{\"model_type\": \"dinov2\", \"hidden_act\": \"silu\"}", "hidden_act silu; expected"},
@@ -214,6 +268,7 @@ int main(void) {
     test_parameter_counts();
     test_adapter_counts();
     test_other_families();
+    test_hugging_face_configs();
     test_mistakes();
     return check_report();
 }

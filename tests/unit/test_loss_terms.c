@@ -610,6 +610,7 @@ static void test_glare_values(bool has_registers) {
         has_registers ? "model.architecture=registers.json" : NULL,
         "model.vocabulary=",
         "data.update=null",
+        "data.buffer=null",
         "data.ref_text=null",
         NULL};
     static const char *const centers[] = {"glare.center.global", "glare.center.local"};
