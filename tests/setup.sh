@@ -23,7 +23,7 @@ packages_of() {
     demo) echo "fonts-noto-color-emoji unicode-cldr-core openclipart-png openclipart-svg
         tuxpaint-stamps-default dataset-fashion-mnist python3-pil python3-fonttools
         python3-numpy" ;;
-    peers) echo "python3-torch python3-torchvision python3-pil python3-numpy python3-yaml
+    peers) echo "python3-torch python3-torchvision python3-pil python3-numpy python3-scipy python3-yaml
         python3-requests python3-tqdm python3-venv python3-pip" ;;
     *)
         echo "setup: group '$1'; expected build, test, demo or peers" >&2

@@ -35,7 +35,7 @@ check "nothing usable" 3 'none of 2 samples is usable' embed $recipe --texts "$f
 printf '%s\n' "$PWD/tests/fixtures/images/alpha.png" missing.png >"$folder/list.txt"
 check "a picture that is not there" 3 'missing.png' embed $recipe --images "$folder/list.txt" \
     --out "$folder/f.npy"
-check "option of a recipe" 2 '--weights goes with a recipe' embed "$folder" --weights x \
+check "option of a recipe" 2 '--weights goes with a recipe' embed "$folder/x" --weights x \
     --texts "$folder/empty.txt" --out "$folder/e.npy"
 
 # What was embedded is found again.
@@ -68,6 +68,19 @@ check "a checkpoint" 0 '8 rows' embed "$folder/run" --images "$folder/emoji-test
 check "a checkpoint: bytes" 0 '' cmp "$folder/checkpoint.npy" "$folder/trained.npy"
 check "of another model" 0 'was made with other weights' search $recipe "$folder/run.npy" dog
 check "trained is not base" 1 'differ' cmp "$folder/a.npy" "$folder/trained.npy"
+
+# Weights without a recipe: those of a run that trained everything.
+check "run of all weights" 0 '' "$sapwood" train $recipe --run "$folder/all" --quiet \
+    --set "data.cache=$folder/cache" --set stages.0.steps=2 --set stages.1.steps=1 \
+    --set model.train=all --set model.lora=null --set model.uniadapter=null
+check "weights" 0 '8 rows' embed "$folder/all/weights/model.safetensors" \
+    --architecture recipes/tiny-architecture.json --vocabulary tests/fixtures/vocabulary.txt \
+    --images "$folder/emoji-test.tar" --out "$folder/weights.npy" --set data.slice=8 --set device=cpu
+check "weights of its run" 0 '8 rows' embed "$folder/all" --images "$folder/emoji-test.tar" \
+    --out "$folder/all.npy"
+check "weights: bytes" 0 '' cmp "$folder/weights.npy" "$folder/all.npy"
+check "neither run nor weights" 3 'expected a run folder' embed "$folder/pictures" \
+    --images "$folder/emoji-test.tar" --out "$folder/e.npy"
 
 # Stops, and kills with unsaved rows behind the saved ones; every round comes further.
 awk 'BEGIN { srand(7); n = split("red blue dog cat house sea boat small big of the a", w, " ")
