@@ -13,8 +13,7 @@
 
 /* open_clip_config.json: the model as open_clip names it, and how pictures are prepared. What says
  * which names the tensors have is left to the tensors. */
-static enum status translate_open_clip(const struct json *root, struct text *out,
-                                       struct error *e) {
+static enum status translate_open_clip(const struct json *root, struct text *out, struct error *e) {
     static const char *const left_out[] = {"custom_text", "force_custom_text", "hf_model_name"};
     enum status rc = STATUS_OK;
     struct json_writer w = {0};
@@ -98,7 +97,8 @@ static bool is_in(const char *folder, const char *name) {
     return file_join(path, folder, name, NULL) == STATUS_OK && file_exists(path);
 }
 
-/* The configuration of the file that weight_files.h takes from this place; "" when there is none. */
+/* The configuration of the file that weight_files.h takes from this place; "" when there is none.
+ */
 static enum status find_beside(char out[FILE_PATH_MAX], const char *weights, struct error *e) {
     static const char *const names[] = {"config.json", "open_clip_config.json", "config.json"};
     enum status rc = STATUS_OK;
@@ -106,8 +106,8 @@ static enum status find_beside(char out[FILE_PATH_MAX], const char *weights, str
     bool is_open_clip;
     if (file_is_folder(weights)) {
         TRY(file_join(folder, weights, "", e));
-        is_open_clip = !is_in(weights, "model.safetensors") &&
-                       !is_in(weights, "model.safetensors.index.json");
+        is_open_clip =
+            !is_in(weights, "model.safetensors") && !is_in(weights, "model.safetensors.index.json");
     } else {
         TRY(file_parent(folder, weights, e));
         is_open_clip = text_starts_with(file_base_name(weights), "open_clip");
@@ -127,10 +127,12 @@ done:
 static enum status agree(const struct architecture *asked, const struct architecture *beside,
                          const char *path, struct error *e) {
     if (asked->activation != beside->activation)
-        return fail(e, STATUS_BAD_ARG,
-                    "architecture %s computes with %s, but %s says %s; the activation goes with the "
-                    "weights: leave model.architecture out or name one that has it",
-                    asked->name, activation_word(asked->activation), path, activation_word(beside->activation));
+        return fail(
+            e, STATUS_BAD_ARG,
+            "architecture %s computes with %s, but %s says %s; the activation goes with the "
+            "weights: leave model.architecture out or name one that has it",
+            asked->name, activation_word(asked->activation), path,
+            activation_word(beside->activation));
     if (asked->norm_epsilon != beside->norm_epsilon)
         return fail(e, STATUS_BAD_ARG,
                     "architecture %s has norm_eps %g, but %s says %g; leave model.architecture out",

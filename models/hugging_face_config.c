@@ -7,8 +7,8 @@
 /* One transformer of a config, with the defaults of its class. */
 struct tower_config {
     int64_t width, hidden, layers, heads;
-    int64_t image_size, patch;    /* of an image tower */
-    int64_t context, vocabulary;  /* of a text tower */
+    int64_t image_size, patch;   /* of an image tower */
+    int64_t context, vocabulary; /* of a text tower */
     double epsilon;
     const char *activation;
 };
@@ -49,8 +49,7 @@ done:
 }
 
 /* "text_config", or the older "text_config_dict", which transformers prefers where both are. */
-static const struct json *tower_of(const struct json *config, const char *name,
-                                   const char *older) {
+static const struct json *tower_of(const struct json *config, const char *name, const char *older) {
     const struct json *dict = json_find(config, older);
     return dict && dict->kind == JSON_OBJECT ? dict : json_find(config, name);
 }
@@ -64,9 +63,10 @@ static enum status read_pair(struct model_config *m, const struct json *config, 
                       "hidden_act %s of the image tower, %s of the text tower; expected the same",
                       m->image.activation, m->text.activation));
     if (m->image.epsilon != m->text.epsilon)
-        TRY(json_fail(config, e, STATUS_UNSUPPORTED,
-                      "layer_norm_eps %g of the image tower, %g of the text tower; expected the same",
-                      m->image.epsilon, m->text.epsilon));
+        TRY(json_fail(
+            config, e, STATUS_UNSUPPORTED,
+            "layer_norm_eps %g of the image tower, %g of the text tower; expected the same",
+            m->image.epsilon, m->text.epsilon));
 done:
     return rc;
 }
@@ -129,8 +129,8 @@ static void write_colour(struct json_writer *w, const char *name, const struct j
 }
 
 /* mean and std of the preprocessor, or what its class has by default. */
-static void write_colours(struct json_writer *w, const struct json *preprocessor,
-                          const char *mean, const char *deviation) {
+static void write_colours(struct json_writer *w, const struct json *preprocessor, const char *mean,
+                          const char *deviation) {
     write_colour(w, "mean", json_find(preprocessor, "image_mean"), mean);
     write_colour(w, "std", json_find(preprocessor, "image_std"), deviation);
 }
@@ -140,12 +140,23 @@ static void write_colours(struct json_writer *w, const struct json *preprocessor
 static enum status write_clip(struct json_writer *w, const struct json *config,
                               const struct json *preprocessor, struct error *e) {
     enum status rc = STATUS_OK;
-    struct model_config m = {
-        .joint = 512,
-        .image = {.width = 768, .hidden = 3072, .layers = 12, .heads = 12, .image_size = 224,
-                  .patch = 32, .epsilon = 1e-5, .activation = "quick_gelu"},
-        .text = {.width = 512, .hidden = 2048, .layers = 12, .heads = 8, .context = 77,
-                 .vocabulary = 49408, .epsilon = 1e-5, .activation = "quick_gelu"}};
+    struct model_config m = {.joint = 512,
+                             .image = {.width = 768,
+                                       .hidden = 3072,
+                                       .layers = 12,
+                                       .heads = 12,
+                                       .image_size = 224,
+                                       .patch = 32,
+                                       .epsilon = 1e-5,
+                                       .activation = "quick_gelu"},
+                             .text = {.width = 512,
+                                      .hidden = 2048,
+                                      .layers = 12,
+                                      .heads = 8,
+                                      .context = 77,
+                                      .vocabulary = 49408,
+                                      .epsilon = 1e-5,
+                                      .activation = "quick_gelu"}};
     TRY(optional_int(config, "projection_dim", &m.joint, e));
     TRY(read_pair(&m, config, e));
     write_int(w, "embed_dim", m.joint);
@@ -169,11 +180,22 @@ done:
 static enum status write_siglip(struct json_writer *w, const struct json *config,
                                 const struct json *preprocessor, struct error *e) {
     enum status rc = STATUS_OK;
-    struct model_config m = {
-        .image = {.width = 768, .hidden = 3072, .layers = 12, .heads = 12, .image_size = 224,
-                  .patch = 16, .epsilon = 1e-6, .activation = "gelu_pytorch_tanh"},
-        .text = {.width = 768, .hidden = 3072, .layers = 12, .heads = 12, .context = 64,
-                 .vocabulary = 32000, .epsilon = 1e-6, .activation = "gelu_pytorch_tanh"}};
+    struct model_config m = {.image = {.width = 768,
+                                       .hidden = 3072,
+                                       .layers = 12,
+                                       .heads = 12,
+                                       .image_size = 224,
+                                       .patch = 16,
+                                       .epsilon = 1e-6,
+                                       .activation = "gelu_pytorch_tanh"},
+                             .text = {.width = 768,
+                                      .hidden = 3072,
+                                      .layers = 12,
+                                      .heads = 12,
+                                      .context = 64,
+                                      .vocabulary = 32000,
+                                      .epsilon = 1e-6,
+                                      .activation = "gelu_pytorch_tanh"}};
     TRY(read_pair(&m, config, e));
     write_int(w, "embed_dim", m.image.width);
     TRY(write_activation(w, &m.image, config, e));
@@ -207,8 +229,13 @@ static enum status write_vit(struct json_writer *w, const struct json *config,
                              const struct json *preprocessor, struct error *e) {
     enum status rc = STATUS_OK;
     const char *type = "";
-    struct tower_config t = {.width = 768, .hidden = 3072, .layers = 12, .heads = 12,
-                             .image_size = 224, .patch = 16, .activation = "gelu"};
+    struct tower_config t = {.width = 768,
+                             .hidden = 3072,
+                             .layers = 12,
+                             .heads = 12,
+                             .image_size = 224,
+                             .patch = 16,
+                             .activation = "gelu"};
     int64_t ratio = 4, registers = 4;
     const struct json *gated = json_find(config, "use_swiglu_ffn");
     const struct json *bias = json_find(config, "qkv_bias");

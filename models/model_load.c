@@ -150,9 +150,8 @@ static enum status report(const struct model *m, const struct weight_files *f,
     append_names(&all, "not expected", &d->extra, !fitting);
     append_names(&all, "of another shape or type", &d->misshaped, !fitting);
     const enum status rc =
-        fail(e, STATUS_BAD_DATA,
-             "%s: weights (%s names) do not fit architecture %s%s; %s%s", weight_files_path(f),
-             layout->name, m->architecture.name, text_string(&all),
+        fail(e, STATUS_BAD_DATA, "%s: weights (%s names) do not fit architecture %s%s; %s%s",
+             weight_files_path(f), layout->name, m->architecture.name, text_string(&all),
              fitting ? "they fit architecture " : "choose the architecture they were made for",
              fitting ? fitting : "");
     text_release(&all);

@@ -77,16 +77,18 @@ static enum status refuse_pickle(const char *path, bool script, struct error *e)
     append_quoted(&quoted, path);
     text_append_char(&quoted, ' ');
     append_converted(&quoted, path);
-    const enum status rc = fail(
-        e, STATUS_UNSUPPORTED,
-        "%s: a pickle of PyTorch, and reading one runs whatever code is in it; expected safetensors; "
-        "convert it: python3 -c \"import sys, torch; from safetensors.torch import save_file; "
-        "s = torch.%s; s = s.get('state_dict', s); save_file({k: v.clone().contiguous() for k, v in "
-        "s.items() if torch.is_tensor(v)}, sys.argv[2])\" %s",
-        path,
-        script ? "jit.load(sys.argv[1], map_location='cpu').state_dict()"
-               : "load(sys.argv[1], map_location='cpu', weights_only=True)",
-        text_string(&quoted));
+    const enum status rc =
+        fail(e, STATUS_UNSUPPORTED,
+             "%s: a pickle of PyTorch, and reading one runs whatever code is in it; expected "
+             "safetensors; "
+             "convert it: python3 -c \"import sys, torch; from safetensors.torch import save_file; "
+             "s = torch.%s; s = s.get('state_dict', s); save_file({k: v.clone().contiguous() for "
+             "k, v in "
+             "s.items() if torch.is_tensor(v)}, sys.argv[2])\" %s",
+             path,
+             script ? "jit.load(sys.argv[1], map_location='cpu').state_dict()"
+                    : "load(sys.argv[1], map_location='cpu', weights_only=True)",
+             text_string(&quoted));
     text_release(&quoted);
     return rc;
 }
@@ -321,10 +323,11 @@ static enum status read_tensor(const struct weight_files *f, const struct safete
         for (int i = 0; i < f->n_files; i++) safetensors_forget(f->file[i]);
         const int64_t bad = find_not_finite(to + at, piece.shape[0]);
         if (bad >= 0)
-            TRY(fail(e, STATUS_BAD_DATA,
-                     "%s: number %lld of %lld is %g; expected finite numbers; the file is damaged or "
-                     "comes from a run that diverged: take an earlier one",
-                     t->name, (long long)(at + bad), (long long)n, (double)to[at + bad]));
+            TRY(fail(
+                e, STATUS_BAD_DATA,
+                "%s: number %lld of %lld is %g; expected finite numbers; the file is damaged or "
+                "comes from a run that diverged: take an earlier one",
+                t->name, (long long)(at + bad), (long long)n, (double)to[at + bad]));
     }
 done:
     return rc;

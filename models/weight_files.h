@@ -7,8 +7,8 @@
  *       open_clip_model.safetensors: the first of them that is there
  * Files are mapped, not read; what weight_files_read has copied leaves memory again.
  *
- * Names lose "module." (data parallel) and "_orig_mod." (compiled) when all of them have it. Tensors
- * that an index does not name are left aside.
+ * Names lose "module." (data parallel) and "_orig_mod." (compiled) when all of them have it.
+ * Tensors that an index does not name are left aside.
  *
  * Pickles (.pt, .pth, .bin) are refused with the command that turns one into safetensors: to read a
  * pickle is to run what is in it. */
@@ -38,8 +38,8 @@ const struct weight_layout *weight_files_layout(const struct weight_files *f,
                                                 const struct parameters *p);
 
 /* Copies a whole parameter, joined from its parts. The tensors must be there and have the shape of
- * place->part. BAD_DATA for a number that is not finite, with the name of its tensor, and for a type
- * that is no float. */
+ * place->part. BAD_DATA for a number that is not finite, with the name of its tensor, and for a
+ * type that is no float. */
 enum status weight_files_read(const struct weight_files *f, const struct weight_place *place,
                               float *values, struct error *e);
 

@@ -272,11 +272,12 @@ static const struct schema bottleneck_schema =
 static const struct schema_field model_fields[] = {
     {"architecture", SCHEMA_TEXT, AT(recipe, model.architecture), .max = 4095, .preset = "\"\"",
      .help = "built-in name (ViT-B-32, ViT-B-16-SigLIP, dinov2_vits14, ...) or a .json in "
-             "open_clip's or Hugging Face's format; empty: the config.json or open_clip_config.json "
-             "beside the weights"},
+             "open_clip's or Hugging Face's format; empty: the config.json or "
+             "open_clip_config.json beside the weights"},
     {"vocabulary", SCHEMA_TEXT, AT(recipe, model.vocabulary), .max = 4095, .preset = "\"\"",
      .help = "CLIP's bpe_simple_vocab_16e6.txt.gz, SigLIP's spiece.model, or one from `sapwood "
-             "tokenizer train`; empty: the architecture has no text tower"},
+             "tokenizer train`; empty: what lies beside the weights, or the architecture has no "
+             "text tower"},
     {"weights", SCHEMA_TEXT, AT(recipe, model.weights), .max = 4095, .preset = "\"\"",
      .help =
          "folder, safetensors file or index to start from, of open_clip or Hugging Face; empty: "

@@ -37,6 +37,11 @@ check "half the size" 0 '' test "$(wc -c <"$folder/fp16/open_clip_model.safetens
 check "features of a folder" 0 '8 rows' "$sapwood" embed "$folder/fp32-hf" --images \
     tests/fixtures/emoji-test.tar --out "$folder/features.npy" --vocabulary tests/fixtures/vocabulary.txt
 
+cp tests/fixtures/vocabulary.txt "$folder/fp32-hf/merges.txt"
+check "the folder says it all" 0 '8 rows' "$sapwood" embed "$folder/fp32-hf" --images \
+    tests/fixtures/emoji-test.tar --out "$folder/again.npy"
+check "same features" 0 '' cmp "$folder/features.npy" "$folder/again.npy"
+
 # --- Adapters: the numbers of the run ---
 tail -n 2 "$run/evaluation.jsonl" | scores >"$folder/end"
 measure() {

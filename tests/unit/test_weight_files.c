@@ -70,7 +70,8 @@ static uint16_t to_half(float x) { /* of numbers that are exact in 16 bits */
     uint32_t bits;
     memcpy(&bits, &x, 4);
     if (!(bits << 1)) return (uint16_t)(bits >> 16);
-    return (uint16_t)((bits >> 16 & 0x8000) | ((bits >> 23 & 255) - 112) << 10 | (bits >> 13 & 1023));
+    return (uint16_t)((bits >> 16 & 0x8000) | ((bits >> 23 & 255) - 112) << 10 |
+                      (bits >> 13 & 1023));
 }
 
 /* Few bits, so that every type holds the number exactly. */
@@ -138,10 +139,12 @@ static void same(const char *weights, const char *expected) {
 
 static void test_variants(void) {
     char digest[33];
-    const char *plain = rewrite(OPEN_CLIP, "plain.safetensors", &(struct change){.type = SAFETENSORS_F32});
+    const char *plain =
+        rewrite(OPEN_CLIP, "plain.safetensors", &(struct change){.type = SAFETENSORS_F32});
     must(load(plain, "tests/golden/weights/tiny.json", digest));
     same(rewrite(OPEN_CLIP, "f16.safetensors", &(struct change){.type = SAFETENSORS_F16}), digest);
-    same(rewrite(OPEN_CLIP, "bf16.safetensors", &(struct change){.type = SAFETENSORS_BF16}), digest);
+    same(rewrite(OPEN_CLIP, "bf16.safetensors", &(struct change){.type = SAFETENSORS_BF16}),
+         digest);
     same(rewrite(OPEN_CLIP, "module.safetensors",
                  &(struct change){.type = SAFETENSORS_F32, .prefix = "module."}),
          digest);
@@ -154,12 +157,12 @@ static void test_variants(void) {
                                   .prefix = "module._orig_mod."}),
          digest);
     /* buffers that hold no weight are passed over */
-    const char *old =
-        rewrite(TRANSFORMERS, "old.safetensors",
-                &(struct change){.type = SAFETENSORS_F32,
-                                 .added = "text_model.embeddings.position_ids"});
+    const char *old = rewrite(
+        TRANSFORMERS, "old.safetensors",
+        &(struct change){.type = SAFETENSORS_F32, .added = "text_model.embeddings.position_ids"});
     must(load(old, "tests/golden/weights/tiny.json", digest));
-    same(rewrite(TRANSFORMERS, "new.safetensors", &(struct change){.type = SAFETENSORS_F32}), digest);
+    same(rewrite(TRANSFORMERS, "new.safetensors", &(struct change){.type = SAFETENSORS_F32}),
+         digest);
 }
 
 /* --- Indices --- */
@@ -171,12 +174,11 @@ static const char *write_index(const char *name, const char *file) {
     text_append(&index, "{\"metadata\": {}, \"weight_map\": {");
     for (int part = 0; part < 2; part++) {
         struct safetensors *s = NULL;
-        must(safetensors_open(&s,
-                              rewrite(TRANSFORMERS, parts[part],
-                                      &(struct change){.type = SAFETENSORS_F32,
-                                                       .part = part,
-                                                       .n_parts = 2}),
-                              &e));
+        must(safetensors_open(
+            &s,
+            rewrite(TRANSFORMERS, parts[part],
+                    &(struct change){.type = SAFETENSORS_F32, .part = part, .n_parts = 2}),
+            &e));
         for (int i = 0; i < safetensors_count(s); i++)
             text_printf(&index, "%s\"%s\": \"%s\"", index.n > 40 ? ", " : "",
                         safetensors_at(s, i)->name, parts[part]);
@@ -236,8 +238,9 @@ static void test_differences(void) {
     refused(fixture_path(folder, "a.safetensors"), STATUS_BAD_DATA, "they fit architecture tiny");
     /* the activation goes with the weights */
     CHECK_EQUAL(load(OPEN_CLIP, "ViT-B-32", digest), STATUS_BAD_ARG);
-    CHECK_TRUE(strstr(e.text, "architecture ViT-B-32 computes with gelu, but "
-                              "tests/golden/weights/open_clip/open_clip_config.json says quick_gelu"));
+    CHECK_TRUE(strstr(e.text,
+                      "architecture ViT-B-32 computes with gelu, but "
+                      "tests/golden/weights/open_clip/open_clip_config.json says quick_gelu"));
     CHECK_EQUAL(load(fixture_path(folder, "plain.safetensors"), "", digest), STATUS_BAD_ARG);
     CHECK_TRUE(strstr(e.text, "model.architecture is missing, and beside "));
 }
@@ -246,16 +249,16 @@ static void test_numbers(void) {
     static const float bad[] = {NAN, INFINITY, -INFINITY};
     for (int i = 0; i < 3; i++) {
         refused(rewrite(OPEN_CLIP, "a.safetensors",
-                        &(struct change){.type = SAFETENSORS_F32,
-                                         .spoilt = "visual.proj",
-                                         .spoiler = bad[i]}),
+                        &(struct change){
+                            .type = SAFETENSORS_F32, .spoilt = "visual.proj", .spoiler = bad[i]}),
                 STATUS_BAD_DATA, "visual.proj: number 191 of 192 is ");
-        refused(rewrite(TRANSFORMERS, "a.safetensors",
-                        &(struct change){.type = SAFETENSORS_BF16,
-                                         .spoilt = "text_model.encoder.layers.1.self_attn.k_proj.bias",
-                                         .spoiler = bad[i]}),
-                STATUS_BAD_DATA,
-                "text_model.encoder.layers.1.self_attn.k_proj.bias: number 15 of 16 is ");
+        refused(
+            rewrite(TRANSFORMERS, "a.safetensors",
+                    &(struct change){.type = SAFETENSORS_BF16,
+                                     .spoilt = "text_model.encoder.layers.1.self_attn.k_proj.bias",
+                                     .spoiler = bad[i]}),
+            STATUS_BAD_DATA,
+            "text_model.encoder.layers.1.self_attn.k_proj.bias: number 15 of 16 is ");
     }
 }
 
@@ -285,7 +288,8 @@ static void test_damage(void) {
         {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},"
          "\"b\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[12,20]}}",
          "hole in the data", 20},
-        {"{\"a\":{\"dtype\":\"F31\",\"shape\":[2],\"data_offsets\":[0,8]}}", "unknown dtype 'F31'", 8},
+        {"{\"a\":{\"dtype\":\"F31\",\"shape\":[2],\"data_offsets\":[0,8]}}", "unknown dtype 'F31'",
+         8},
         {"{\"a\":{\"dtype\":\"F16\",\"shape\":[2],\"data_offsets\":[0,8]}}",
          "size does not fit dtype and shape", 8},
         {"{\"a\":{\"dtype\":\"F32\",\"shape\":[4611686018427387904,4],\"data_offsets\":[0,8]}}",
@@ -304,7 +308,8 @@ static void test_damage(void) {
     header = (uint64_t)1 << 40;
     memcpy(bytes, &header, 8);
     fixture_write(path, bytes, n);
-    refused(path, STATUS_BAD_DATA, "expected a header of at most 16777216 bytes, found 1099511627776");
+    refused(path, STATUS_BAD_DATA,
+            "expected a header of at most 16777216 bytes, found 1099511627776");
     free(bytes);
 }
 
@@ -315,10 +320,12 @@ static void test_pickles(void) {
     char path[512];
     snprintf(path, sizeof path, "%s", fixture_path(folder, "it's.pt"));
     fixture_write(path, zip, sizeof zip);
-    refused(path, STATUS_UNSUPPORTED, "torch.load(sys.argv[1], map_location='cpu', weights_only=True)");
+    refused(path, STATUS_UNSUPPORTED,
+            "torch.load(sys.argv[1], map_location='cpu', weights_only=True)");
     CHECK_TRUE(strstr(e.text, "/it'\\''s.pt' '") && strstr(e.text, "/it'\\''s.pt.safetensors'"));
     fixture_write(path, script, sizeof script);
-    refused(path, STATUS_UNSUPPORTED, "torch.jit.load(sys.argv[1], map_location='cpu').state_dict()");
+    refused(path, STATUS_UNSUPPORTED,
+            "torch.jit.load(sys.argv[1], map_location='cpu').state_dict()");
     fixture_write(path, old, sizeof old);
     refused(path, STATUS_UNSUPPORTED, "a pickle of PyTorch");
     fixture_write(path, "rubbish", 7);
@@ -326,7 +333,8 @@ static void test_pickles(void) {
     must(file_remove(path, &e));
     /* what a file is, is in its bytes: safetensors under another name is read */
     char digest[33];
-    must(file_rename(fixture_path(folder, "plain.safetensors"), fixture_path(folder, "plain.bin"), &e));
+    must(file_rename(fixture_path(folder, "plain.safetensors"), fixture_path(folder, "plain.bin"),
+                     &e));
     must(load(fixture_path(folder, "plain.bin"), "tests/golden/weights/tiny.json", digest));
     snprintf(path, sizeof path, "%s", fixture_path(folder, "pytorch_model.bin"));
     fixture_write(path, zip, sizeof zip);
