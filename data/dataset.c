@@ -183,12 +183,12 @@ static enum status open_captions(struct dataset *d, const struct dataset_source 
         TRY(copy_text(&d->template[d->n_templates++], source->templates[i], e));
         text_printf(&kinds, "%s\n", source->templates[i]);
     }
-    if (d->n_templates) {
+    if (d->n_templates || source->n_classnames) {
         TRY(classnames_read(&d->classnames, source->classnames, source->n_classnames,
                             source->shards, e));
         text_append_bytes(&kinds, d->classnames.bytes.bytes, d->classnames.bytes.n);
-        goto done;
     }
+    if (d->n_templates) goto done;
     for (int i = 0; i < (source->n_mix ? source->n_mix : 1); i++) {
         d->mix[i].probability = mix[i].probability;
         if (mix[i].field[0]) TRY(copy_text(&d->mix[i].field, mix[i].field, e));
@@ -474,6 +474,33 @@ enum status dataset_label(int64_t *out, const struct dataset *d, int64_t i,
     TRY(find_place(&p, d, i, e));
     TRY(read_label(out, d, &p, memory, e));
 done:
+    return place_failed(&p, d->label_field ? "json" : "cls", rc, e);
+}
+
+enum status dataset_class(struct text *out, const struct dataset *d, int64_t i,
+                          struct dataset_memory *memory, struct error *e) {
+    enum status rc = STATUS_OK;
+    struct place p;
+    struct json_document *document = NULL;
+    int64_t label = 0;
+    text_clear(out);
+    TRY(find_place(&p, d, i, e));
+    if (d->label_field) {
+        TRY(read_json(&document, &p, memory, e));
+        const struct json *value = json_find(json_root(document), d->label_field);
+        if (value && value->kind == JSON_TEXT) {
+            text_append(out, value->text);
+            goto done;
+        }
+    }
+    TRY(read_label(&label, d, &p, memory, e));
+    if (label < d->classnames.n)
+        text_append(out, classnames_get(&d->classnames, label));
+    else
+        text_printf(out, "%lld", (long long)label);
+done:
+    json_destroy(&document);
+    if (rc == STATUS_OK) rc = text_check(out, e);
     return place_failed(&p, d->label_field ? "json" : "cls", rc, e);
 }
 

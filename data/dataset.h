@@ -40,7 +40,8 @@ struct dataset_source {
     int n_mix;                     /* at most DATASET_MIX_MAX; 0: caption_field alone */
     const char *label_field;       /* of the .json member, an integer; NULL: use .cls */
     /* Captions made of the names of the samples' classes instead: one per template, with {} or {c}
-     * where the name stands. No names: the lines of classnames.txt beside the first shard. */
+     * where the name stands. No names: the lines of classnames.txt beside the first shard. Without
+     * templates the names are for dataset_class alone. */
     const char *const *templates, *const *classnames;
     int n_templates, n_classnames;
 };
@@ -100,6 +101,11 @@ enum status dataset_pixels(uint8_t *out, int size, const struct dataset *d, int6
 enum status dataset_file_pixels(uint8_t *out, int size, const char *path, enum image_rgb to_rgb,
                                 struct dataset_memory *memory, struct error *e);
 enum status dataset_label(int64_t *out, const struct dataset *d, int64_t i,
+                          struct dataset_memory *memory, struct error *e);
+
+/* The name of a sample's class: the text of label_field, or the name that classnames gives its
+ * number, or without these the number as it is. BAD_DATA when there is neither. */
+enum status dataset_class(struct text *out, const struct dataset *d, int64_t i,
                           struct dataset_memory *memory, struct error *e);
 
 /* Captions of a sample, at least one after success; more than DATASET_CAPTIONS_MAX are left out.

@@ -153,6 +153,18 @@ static const struct schema view_schema = SCHEMA("view", struct recipe_part, view
 #undef SOURCES
 #undef AUGMENT
 
+static const struct schema_field ordering_fields[] = {
+    {"list", SCHEMA_TEXT, AT(recipe_ordering, list), .min = 1, .max = 4095,
+     .help = "JSON list of texts \"source+++class\", each once"},
+    {"chunks", SCHEMA_INT, AT(recipe_ordering, chunks), .min = 1, .max = RECIPE_STAGES_MAX,
+     .help = "equal pieces that the list is cut into, in its order"},
+    {"chunk", SCHEMA_INT, AT(recipe_ordering, chunk), .max = RECIPE_STAGES_MAX, .preset = "0",
+     .help = "the piece of this stage, from 1; 0: a stage for each piece, all alike"},
+    {"reversed", SCHEMA_BOOL, AT(recipe_ordering, reversed), .help = "from the end of the list"},
+};
+static const struct schema ordering_schema =
+    SCHEMA("ordering", struct recipe_ordering, ordering_fields);
+
 static const struct schema_field stage_fields[] = {
     {"name", SCHEMA_TEXT, AT(recipe_stage, name), .min = 1, .max = 63, .help = "name in logs"},
     {"steps", SCHEMA_INT, AT(recipe_stage, steps), .min = 1, .max = 1e12,
@@ -161,6 +173,10 @@ static const struct schema_field stage_fields[] = {
      .help = "peak learning rate; 0: optimizer.lr"},
     {"sources", SCHEMA_OBJECTS, AT(recipe_stage, sources), .max = ORDER_SOURCES_MAX, .preset = "[]",
      .object = &source_schema, .help = "samples of this stage; none: data.update.sources"},
+    {"ordering", SCHEMA_OPTIONAL, AT(recipe_stage, ordering), .preset = "null",
+     .object = &ordering_schema,
+     .help = "only the samples of some classes, in stages cut from one list; reads the class of "
+             "every sample at the start"},
 };
 static const struct schema stage_schema = SCHEMA("stage", struct recipe_stage, stage_fields);
 
@@ -388,7 +404,7 @@ static const struct schema_field recipe_fields[] = {
      .help = "CPU threads that compute; 0: all cores; changes no number"},
     {"model", SCHEMA_OBJECT, 0, .object = &model_schema, .help = "what is trained"},
     {"data", SCHEMA_OBJECT, 0, .object = &data_schema, .help = "what it is trained on"},
-    {"stages", SCHEMA_OBJECTS, AT(recipe, stages), .min = 1, .max = 10000, .object = &stage_schema,
+    {"stages", SCHEMA_OBJECTS, AT(recipe, stages), .min = 1, .max = RECIPE_STAGES_MAX, .object = &stage_schema,
      .help = "one after the other, each with its own schedule"},
     {"losses", SCHEMA_VARIANTS, AT(recipe, losses), .min = 1, .max = 8, .variants = losses,
      .preset = "[{\"type\": \"clip\"}]", .help = "terms of the loss"},
@@ -533,7 +549,10 @@ static enum status resolve_paths(struct recipe *r, const char *from, struct erro
     TRY(resolve_path(r, &r->data.cache, folder, e));
     for (int role = 0; role < BATCH_ROLE_COUNT; role++)
         if (r->data.part[role]) TRY(resolve_sources(r, &r->data.part[role]->sources, folder, e));
-    for (int i = 0; i < r->stages.n; i++) TRY(resolve_sources(r, &stage[i].sources, folder, e));
+    for (int i = 0; i < r->stages.n; i++) {
+        TRY(resolve_sources(r, &stage[i].sources, folder, e));
+        if (stage[i].ordering) TRY(resolve_path(r, &stage[i].ordering->list, folder, e));
+    }
     for (int i = 0; i < r->evaluation.sets.n; i++)
         TRY(resolve_shards(r, &set[i].shards, folder, e));
     for (int i = 0; i < r->evaluation.sets.n; i++)
@@ -616,6 +635,7 @@ static enum status read_values(struct recipe *r, const char *folder, bool is_run
     rc = schema_read(source, &recipe_schema, r, e);
     r->source = source; /* schema_read clears the struct */
     TRY(rc);
+    TRY(recipe_data_expand(r, e));
     read_losses(r);
     TRY(read_adapters(r, e));
     if (is_run) TRY(check(r, e));
@@ -680,6 +700,8 @@ void recipe_destroy(struct recipe **recipe) {
         r->paths = next;
     }
     text_release(&r->numbers);
+    free(r->expanded);
+    free(r->expanded_stages);
     schema_destroy(&r->source);
     free(r);
     *recipe = NULL;

@@ -49,11 +49,27 @@ struct recipe_part {
     int64_t capacity;  /* buffer: samples; 0 with "all" only */
 };
 
+/* The samples of a stage by a list of classes, as data/ordering.h. */
+struct recipe_ordering {
+    const char *list;
+    int64_t chunks, chunk; /* chunk 0, in the file only: a stage for each */
+    bool reversed;
+};
+
+enum { RECIPE_STAGES_MAX = 10000 };
+
 struct recipe_stage {
     const char *name;
     int64_t steps;
     double lr;                     /* peak; 0: optimizer.lr */
     struct schema_objects sources; /* none: those of data.update */
+    struct recipe_ordering *ordering; /* NULL: all samples of the sources */
+};
+
+/* What a stage made of a chunk has of its own. */
+struct recipe_expanded {
+    char name[80];
+    struct recipe_ordering ordering;
 };
 
 struct recipe_lora {
@@ -115,6 +131,8 @@ struct recipe {
     struct schema_source *source;
     struct adapter_config adapters;
     struct recipe_path *paths; /* texts of resolved paths */
+    struct recipe_expanded *expanded; /* NULL: no stage stood for several */
+    struct recipe_stage *expanded_stages;
     int n_losses;
     struct loss_config loss[STEP_LOSSES_MAX];
     /* What decides the numbers of a run: the recipe with its defaults, paths as they were given,

@@ -5,6 +5,8 @@
 #include "data/replay.h"
 
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 /* --- Sources --- */
 
@@ -31,9 +33,6 @@ static enum status check_templates(const struct recipe_source *s, struct error *
         TRY(fail(e, STATUS_BAD_ARG,
                  "templates and caption_field or caption_mix are both given; expected one: captions "
                  "made of class names, or captions that are there"));
-    if (s->classnames.n && !s->templates.n)
-        TRY(fail(e, STATUS_BAD_ARG,
-                 "classnames without templates; add \"templates\": [\"a photo of a {}.\"]"));
     for (int i = 0; i < s->templates.n; i++)
         TRY(classnames_fill(&filled, s->templates.item[i], "", e));
 done:
@@ -52,6 +51,64 @@ static enum status check_sources(const struct schema_objects *sources, struct er
         break;
     }
     return rc;
+}
+
+/* --- Orderings --- */
+
+static int count_expanded(const struct recipe *r) {
+    int n = 0;
+    for (int i = 0; i < r->stages.n; i++) {
+        const struct recipe_ordering *o = recipe_stage(r, i)->ordering;
+        n += o && o->chunk == 0 ? (int)o->chunks : 1;
+    }
+    return n;
+}
+
+enum status recipe_data_expand(struct recipe *r, struct error *e) {
+    const int n = count_expanded(r);
+    struct recipe_expanded *x;
+    struct recipe_stage *to;
+    if (n == r->stages.n) return STATUS_OK;
+    if (n > RECIPE_STAGES_MAX)
+        return fail(e, STATUS_BAD_ARG, "stages: %d with the chunks of orderings; expected at most %d",
+                    n, RECIPE_STAGES_MAX);
+    x = calloc((size_t)n, sizeof *x);
+    to = calloc((size_t)n, sizeof *to);
+    r->expanded = x;
+    r->expanded_stages = to;
+    if (!x || !to) return fail(e, STATUS_NO_MEMORY, "recipe: no memory for %d stages", n);
+    for (int i = 0; i < r->stages.n; i++) {
+        const struct recipe_stage *from = recipe_stage(r, i);
+        const int64_t chunks =
+            from->ordering && from->ordering->chunk == 0 ? from->ordering->chunks : 0;
+        for (int64_t k = 1; k <= (chunks ? chunks : 1); k++, to++, x++) {
+            *to = *from;
+            if (!chunks) continue;
+            x->ordering = *from->ordering;
+            x->ordering.chunk = k;
+            snprintf(x->name, sizeof x->name, "%s-%03lld", from->name, (long long)k);
+            to->name = x->name;
+            to->ordering = &x->ordering;
+        }
+    }
+    r->stages = (struct schema_objects){r->expanded_stages, n};
+    return STATUS_OK;
+}
+
+static enum status check_orderings(const struct recipe *r, struct error *e) {
+    for (int i = 0; i < r->stages.n; i++) {
+        const struct recipe_stage *stage = recipe_stage(r, i);
+        if (!stage->ordering) continue;
+        if (stage->ordering->chunk > stage->ordering->chunks)
+            return fail(e, STATUS_BAD_ARG,
+                        "stages[%d].ordering.chunk is %lld; expected at most chunks, which is %lld", i,
+                        (long long)stage->ordering->chunk, (long long)stage->ordering->chunks);
+        if (r->data.part[BATCH_ROLE_UPDATE] && r->data.part[BATCH_ROLE_UPDATE]->same_source)
+            return fail(e, STATUS_BAD_ARG,
+                        "data.update.same_source: a stage with an ordering mixes its sources; take "
+                        "one of them out");
+    }
+    return STATUS_OK;
 }
 
 /* --- Mixture --- */
@@ -125,6 +182,7 @@ static enum status check_mixture(const struct recipe *r, struct error *e) {
 enum status recipe_data_check(const struct recipe *r, struct error *e) {
     enum status rc = STATUS_OK;
     TRY(check_mixture(r, e));
+    TRY(check_orderings(r, e));
     for (int role = 0; role < BATCH_ROLE_COUNT; role++)
         if (r->data.part[role]) TRY(check_sources(&r->data.part[role]->sources, e));
     for (int i = 0; i < recipe_n_stages(r); i++) TRY(check_sources(&recipe_stage(r, i)->sources, e));

@@ -73,11 +73,17 @@ enum status run_data_open(struct run_data *d, const struct recipe *r, const char
     const struct schema_objects **list = calloc((size_t)n_lists, sizeof *list);
     int n = 0;
     *d = (struct run_data){.recipe = r};
-    if (!list) return fail(e, STATUS_NO_MEMORY, "no memory for the sources");
+    d->ordering = calloc((size_t)recipe_n_stages(r) + 1, sizeof *d->ordering);
+    d->chosen = calloc((size_t)recipe_n_stages(r) + 1, sizeof *d->chosen);
+    if (!list || !d->ordering || !d->chosen)
+        TRY(fail(e, STATUS_NO_MEMORY, "no memory for the sources"));
     for (int role = 0; role < BATCH_ROLE_COUNT; role++)
         if (r->data.part[role]) list[role] = &r->data.part[role]->sources;
-    for (int i = 0; i < recipe_n_stages(r); i++)
-        list[BATCH_ROLE_COUNT + i] = &recipe_stage(r, i)->sources;
+    for (int i = 0; i < recipe_n_stages(r); i++) { /* chunks of one ordering share their sources */
+        const struct schema_objects *sources = &recipe_stage(r, i)->sources;
+        if (i == 0 || sources->item != recipe_stage(r, i - 1)->sources.item)
+            list[BATCH_ROLE_COUNT + i] = sources;
+    }
     for (int i = 0; i < n_lists; i++) n += list[i] ? list[i]->n : 0;
     d->opened = calloc((size_t)n + 1, sizeof *d->opened);
     if (!d->opened) TRY(fail(e, STATUS_NO_MEMORY, "no memory for %d sources", n));
@@ -93,6 +99,12 @@ done:
 
 void run_data_close(struct run_data *d) {
     selection_destroy(&d->buffer);
+    for (int i = 0; d->recipe && i < recipe_n_stages(d->recipe); i++) {
+        if (d->chosen) selection_destroy(&d->chosen[i]);
+        if (d->ordering) ordering_close(&d->ordering[i]);
+    }
+    free(d->chosen);
+    free(d->ordering);
     for (int i = 0; i < d->n_datasets; i++)
         if (!d->opened[i].is_shared) dataset_close(&d->opened[i].dataset);
     free(d->opened);
@@ -158,41 +170,13 @@ static void describe_part(const struct recipe *r, struct stream_part *part) {
         };
 }
 
-/* All parts of a stage but the buffer. */
-static void describe_stage(const struct run_data *d, int stage, const int *slots,
-                           struct stream_config *c) {
-    const struct recipe *r = d->recipe;
-    const uint64_t number = (uint64_t)stage;
-    *c = (struct stream_config){.seed = hash_64(&number, sizeof number, (uint64_t)r->seed)};
-    for (int role = 0; role < BATCH_ROLE_COUNT; role++) {
-        struct stream_part *part = &c->part[c->n_parts];
-        if (!slots[role] || role == BATCH_ROLE_BUFFER) continue;
-        c->n_parts++;
-        *part = (struct stream_part){.role = (enum batch_role)role,
-                                     .n = slots[role],
-                                     .same_source = r->data.part[role]->same_source};
-        describe_part(r, part);
-        const struct recipe_source *sources =
-            recipe_sources(r, (enum batch_role)role, stage, &part->n_sources);
-        for (int i = 0; i < part->n_sources; i++)
-            part->source[i] = (struct stream_source){.dataset = run_data_dataset(d, &sources[i]),
-                                                     .ratio = sources[i].ratio};
-    }
-}
-
-static int find_part(const struct stream_config *c, enum batch_role role) {
-    int i = 0;
-    while (c->part[i].role != role) i++;
-    return i;
-}
-
-/* The datasets that update reads in the first n_stages stages, each once. */
-static int past_datasets(const struct run_data *d, int n_stages, const struct dataset **list) {
+/* The datasets that the main role reads in stages first..end - 1, each once. */
+static int datasets_of(const struct run_data *d, int first, int end, const struct dataset **list) {
     int n = 0;
-    for (int stage = 0; stage < n_stages; stage++) {
+    for (int stage = first; stage < end; stage++) {
         int n_sources;
         const struct recipe_source *sources =
-            recipe_sources(d->recipe, BATCH_ROLE_UPDATE, stage, &n_sources);
+            recipe_sources(d->recipe, recipe_main_role(d->recipe), stage, &n_sources);
         for (int i = 0; i < n_sources; i++) {
             const struct dataset *dataset = run_data_dataset(d, &sources[i]);
             int k = 0;
@@ -204,6 +188,78 @@ static int past_datasets(const struct run_data *d, int n_stages, const struct da
     return n;
 }
 
+/* The ordering of a stage; stages of one list and the same sources share it. */
+static enum status open_ordering(struct run_data *d, int stage, struct ordering **out,
+                                 struct error *e) {
+    enum status rc = STATUS_OK;
+    const struct recipe_stage *mine = recipe_stage(d->recipe, stage);
+    const struct dataset **list = NULL;
+    for (int i = 0; i < recipe_n_stages(d->recipe); i++) {
+        const struct recipe_stage *other = recipe_stage(d->recipe, i);
+        *out = d->ordering[i];
+        if (*out && other->sources.item == mine->sources.item &&
+            !strcmp(other->ordering->list, mine->ordering->list))
+            return STATUS_OK;
+    }
+    list = calloc((size_t)d->n_datasets + 1, sizeof *list);
+    if (!list) return fail(e, STATUS_NO_MEMORY, "ordering: no memory");
+    const int n = datasets_of(d, stage, stage + 1, list);
+    rc = ordering_open(&d->ordering[stage], mine->ordering->list, list, n, e);
+    *out = d->ordering[stage];
+    free(list);
+    return rc;
+}
+
+static enum status choose_samples(struct run_data *d, int stage, struct error *e) {
+    enum status rc = STATUS_OK;
+    const struct recipe_ordering *o = recipe_stage(d->recipe, stage)->ordering;
+    struct ordering *ordering = NULL;
+    if (!o || d->chosen[stage]) return STATUS_OK;
+    TRY(open_ordering(d, stage, &ordering, e));
+    TRY(ordering_chunk(&d->chosen[stage], ordering, (int)o->chunk, (int)o->chunks, o->reversed, e));
+done:
+    if (rc != STATUS_OK) error_context(e, "stage %s", recipe_stage(d->recipe, stage)->name);
+    return rc;
+}
+
+/* All parts of a stage but the buffer. */
+static enum status describe_stage(struct run_data *d, int stage, const int *slots,
+                                  struct stream_config *c, struct error *e) {
+    const struct recipe *r = d->recipe;
+    const uint64_t number = (uint64_t)stage;
+    const enum status rc = choose_samples(d, stage, e);
+    *c = (struct stream_config){.seed = hash_64(&number, sizeof number, (uint64_t)r->seed)};
+    if (rc != STATUS_OK) return rc;
+    for (int role = 0; role < BATCH_ROLE_COUNT; role++) {
+        struct stream_part *part = &c->part[c->n_parts];
+        if (!slots[role] || role == BATCH_ROLE_BUFFER) continue;
+        c->n_parts++;
+        *part = (struct stream_part){.role = (enum batch_role)role,
+                                     .n = slots[role],
+                                     .same_source = r->data.part[role]->same_source};
+        describe_part(r, part);
+        const struct recipe_source *sources =
+            recipe_sources(r, (enum batch_role)role, stage, &part->n_sources);
+        const bool is_of_stage = role == BATCH_ROLE_UPDATE ||
+                                 (role == BATCH_ROLE_VIEW && r->data.part[role]->sources.n == 0);
+        if (is_of_stage && d->chosen[stage]) {
+            part->n_sources = 1;
+            part->source[0] = (struct stream_source){.selection = d->chosen[stage]};
+            continue;
+        }
+        for (int i = 0; i < part->n_sources; i++)
+            part->source[i] = (struct stream_source){.dataset = run_data_dataset(d, &sources[i]),
+                                                     .ratio = sources[i].ratio};
+    }
+    return STATUS_OK;
+}
+
+static int find_part(const struct stream_config *c, enum batch_role role) {
+    int i = 0;
+    while (c->part[i].role != role) i++;
+    return i;
+}
+
 /* Every sample that update drew in the stages before. */
 static enum status collect_past(struct run_data *d, int stage, struct selection **past,
                                 struct error *e) {
@@ -212,13 +268,13 @@ static enum status collect_past(struct run_data *d, int stage, struct selection 
     struct stream_order *order = NULL;
     *past = NULL;
     if (!list) return fail(e, STATUS_NO_MEMORY, "buffer: no memory");
-    TRY(selection_create(past, "past", list, past_datasets(d, stage, list), e));
+    TRY(selection_create(past, "past", list, datasets_of(d, 0, stage, list), e));
     for (int s = 0; s < stage; s++) {
         struct stream_config c;
         int slots[BATCH_ROLE_COUNT] = {0}, all[BATCH_ROLE_COUNT];
         recipe_mixture(d->recipe, s, all);
         slots[BATCH_ROLE_UPDATE] = all[BATCH_ROLE_UPDATE];
-        describe_stage(d, s, slots, &c);
+        TRY(describe_stage(d, s, slots, &c, e));
         TRY(stream_order_create(&order, &c, e));
         replay_add_past(*past, order, &c, 0, recipe_stage(d->recipe, s)->steps);
         stream_order_destroy(&order);
@@ -249,7 +305,7 @@ enum status run_data_stage(struct run_data *d, int stage, struct stream_config *
     struct selection *past = NULL;
     int slots[BATCH_ROLE_COUNT];
     recipe_mixture(r, stage, slots);
-    describe_stage(d, stage, slots, c);
+    TRY(describe_stage(d, stage, slots, c, e));
     selection_destroy(&d->buffer);
     if (!slots[BATCH_ROLE_BUFFER]) goto done;
     TRY(collect_past(d, stage, &past, e));

@@ -3,6 +3,7 @@
 #ifndef PIPELINE_TRAIN_RUN_DATA_H
 #define PIPELINE_TRAIN_RUN_DATA_H
 
+#include "data/ordering.h"
 #include "data/stream.h"
 #include "pipeline/train/recipe.h"
 
@@ -14,7 +15,9 @@ struct run_data {
         struct dataset *dataset;
         bool is_shared; /* an earlier source says the same */
     } *opened;
-    struct selection *buffer; /* past samples for the stage last asked for; NULL: none */
+    struct ordering **ordering; /* (stages) where it was opened; else NULL */
+    struct selection **chosen;  /* (stages) the samples of a stage with an ordering, once asked for */
+    struct selection *buffer;   /* past samples for the stage last asked for; NULL: none */
 };
 
 /* Opens every source, indexing what is not indexed. cache: folder for what cannot be kept beside
@@ -29,7 +32,7 @@ struct dataset *run_data_dataset(const struct run_data *d, const struct recipe_s
 uint64_t run_data_digest(const struct run_data *d);
 
 /* Parts, sources and seed of a stage; the rest of the config is zero. Valid until the next call.
- * Errors: those of replay_choose. */
+ * Errors: those of ordering_open and replay_choose. */
 enum status run_data_stage(struct run_data *d, int stage, struct stream_config *c,
                            struct error *e);
 

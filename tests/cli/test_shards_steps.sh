@@ -48,6 +48,30 @@ for expected in "emoji update emoji 480" "fashion update fashion 360" "fashion b
         END { exit !found }' && good || bad "ledger: $expected: $("$sapwood" run show "$run")"
 done
 
+# Stages cut from a list of classes, ten of two samples each: five of two classes.
+printf '["fashion+++j", "fashion+++a", "fashion+++c", "fashion+++b", "fashion+++d", "fashion+++e",
+    "fashion+++f", "fashion+++i", "fashion+++h", "fashion+++g"]' >"$folder/recipes/order.json"
+sed 's|{"name": "fashion", "steps": 30,|{"name": "task", "steps": 4, "ordering": {"list": "order.json", "chunks": 5, "reversed": false},|
+    s|fashion-train.tar"}|fashion-train.tar", "classnames": ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"]}|' \
+    "$recipe" >"$folder/recipes/ordered.json"
+"$sapwood" shards ls "$folder/recipes/ordered.json" --steps 31..50 >"$folder/plan" || bad "ordered: ls"
+for expected in "task-001 9 0" "task-002 2 1" "task-005 7 6"; do
+    set -- $expected
+    rows "$1" update | cut -f 7 | sort -u >"$folder/keys"
+    classes=$(while read -r key; do tar xOf tests/fixtures/fashion-train.tar "$key.cls"; echo; done \
+        <"$folder/keys" | sort -u | tr '\n' ' ')
+    [ "$(wc -l <"$folder/keys")" = 4 ] && [ "$classes" = "$(printf '%s\n%s\n' "$2" "$3" | sort | tr '\n' ' ')" ] &&
+        good || bad "$1: expected classes $2 $3, found $classes"
+done
+rows task-003 update | cut -f 8 | sort -u >"$folder/past"
+rows task-004 buffer | cut -f 8 | sort -u >"$folder/replayed"
+[ -n "$(comm -12 "$folder/past" "$folder/replayed")" ] && good || bad "task-004: nothing of task-003 replayed"
+"$sapwood" train "$folder/recipes/ordered.json" --run "$folder/ordered" --quiet || bad "ordered: train"
+"$sapwood" run show "$folder/ordered" | grep -q '^task-005 *update *ordering *4 ' && good ||
+    bad "ordered: $("$sapwood" run show "$folder/ordered")"
+sed 's/"reversed": false/"chunk": 0/' "$folder/recipes/ordered.json" >"$folder/recipes/no-direction.json"
+check "direction" 2 'ordering.*reversed' "$sapwood" shards ls "$folder/recipes/no-direction.json" --steps 1
+
 # Far along, and what is refused.
 sed 's/"steps": 30/"steps": 2000000/' "$recipe" >"$folder/recipes/long.json"
 check "step 1,000,000" 0 "^1000000${tab}emoji${tab}update${tab}0${tab}emoji" \

@@ -9,9 +9,11 @@
  *                               refusal 0, the count of bytes of the message, and the message
  *   print_data tokens VOCABULARY CONTEXT
  *                               a request is a count of bytes and the text; the answer: length and
- *                               CONTEXT ids; after a refusal 0, count and message */
+ *                               CONTEXT ids; after a refusal 0, count and message
+ *   print_data members SHARD    takes no requests; the regular members of a tar as text */
 #include "data/image.h"
 #include "data/resize.h"
+#include "data/shard.h"
 #include "data/tokenizer.h"
 #include "pipeline/base/file.h"
 
@@ -124,10 +126,26 @@ static int print_tokens(const char *vocabulary, int context) {
     return 0;
 }
 
+/* A line per regular member: "SIZE NAME", with "damaged" in front when it must not be used. */
+static enum status print_member(void *context, const struct shard_member *m, struct error *e) {
+    (void)context;
+    (void)e;
+    printf("%s%llu %s\n", m->damage ? "damaged " : "", (unsigned long long)m->size, m->name);
+    return STATUS_OK;
+}
+
+static int print_members(const char *path) {
+    struct error e;
+    const enum status rc = shard_scan(path, print_member, NULL, &e);
+    if (rc != STATUS_OK) fprintf(stderr, "%s\n", e.text);
+    return status_exit_code(rc);
+}
+
 int main(int argc, char **argv) {
+    if (argc == 3 && !strcmp(argv[1], "members")) return print_members(argv[2]);
     if (argc == 2 && !strcmp(argv[1], "pixels")) return print_pixels();
     if (argc == 4 && !strcmp(argv[1], "tokens"))
         return print_tokens(argv[2], (int)strtol(argv[3], NULL, 10));
-    fprintf(stderr, "print_data: expected pixels, or tokens VOCABULARY CONTEXT\n");
+    fprintf(stderr, "print_data: expected pixels, tokens VOCABULARY CONTEXT or members SHARD\n");
     return 2;
 }
