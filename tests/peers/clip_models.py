@@ -3,7 +3,8 @@
 programs compute with them.
 
     build-peers/bin/python tests/peers/clip_models.py FOLDER PROGRAM ARCHITECTURE [BATCH]
-    build-peers/bin/python tests/peers/clip_models.py --golden      (tests/golden/weights)
+    build-peers/bin/python tests/peers/clip_models.py --golden            (tests/golden/weights)
+    build-peers/bin/python tests/peers/clip_models.py FOLDER --pickles    (of the tiny open_clip model)
 
 PROGRAM is open_clip or transformers; ARCHITECTURE a name of open_clip, or tiny. The folder gets the
 weights with their configuration, and expected.safetensors: input.pixels (N, S, S, 3) bytes,
@@ -14,13 +15,13 @@ gradients for: X.lora_a, X.lora_b, grad.X.lora_a, grad.X.lora_b, out.loss.
 import argparse
 import json
 import os
+import shutil
 
-import numpy as np
 import open_clip
 import torch
 import torch.nn.functional as F
 import transformers
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch.nn.utils import parametrize
 
 TINY = {  # open_clip's model_cfg
@@ -214,6 +215,23 @@ def make_positions(path):
     save_file({k: v.contiguous() for k, v in tensors.items()}, path)
 
 
+# --------------------------------------------------------------------------------------- pickles
+
+
+def make_pickles(folder):
+    """The golden model of open_clip as its trainer saves it, in the format before 1.6, and scripted."""
+    golden = os.path.join(os.path.dirname(__file__), "..", "golden", "weights", "open_clip")
+    shutil.copy(os.path.join(golden, "open_clip_config.json"), folder)
+    model = open_clip.model.CLIP(**TINY).eval()
+    model.load_state_dict(load_file(os.path.join(golden, "open_clip_model.safetensors")))
+    state = {"module." + name: t for name, t in model.state_dict().items()}
+    torch.save({"epoch": 1, "state_dict": state}, os.path.join(folder, "trainer.pt"))
+    torch.save(model.state_dict(), os.path.join(folder, "old.bin"),
+               _use_new_zipfile_serialization=False)
+    script = torch.jit.trace_module(model, {"encode_image": torch.zeros(1, 3, 16, 16)})
+    torch.jit.save(script, os.path.join(folder, "script.pt"))
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", nargs="?")
@@ -222,9 +240,9 @@ def main():
     parser.add_argument("batch", nargs="?", type=int, default=4)
     parser.add_argument("--lora", action="store_true")
     parser.add_argument("--golden", action="store_true")
+    parser.add_argument("--pickles", action="store_true")
     o = parser.parse_args()
     torch.manual_seed(1)
-    np.random.seed(1)
     if o.golden:
         golden = os.path.join(os.path.dirname(__file__), "..", "golden", "weights")
         for program, make in (("open_clip", lambda f: make_open_clip(f, "tiny", 3, False)),
@@ -232,6 +250,8 @@ def main():
             os.makedirs(os.path.join(golden, program), exist_ok=True)
             make(os.path.join(golden, program))
         make_positions(os.path.join(golden, "positions.safetensors"))
+    elif o.pickles:
+        make_pickles(o.folder)
     elif o.program == "open_clip":
         make_open_clip(o.folder, o.architecture, o.batch, o.lora)
     else:
