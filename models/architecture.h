@@ -72,7 +72,7 @@ static inline int architecture_first_patch(const struct architecture *a) {
  * architecture_read takes it. NOT_FOUND lists the built-in names. */
 enum status architecture_find(struct architecture *a, const char *name, struct error *e);
 /* A file in the format above, an open_clip_config.json, or a config.json of transformers (with the
- * preprocessor_config.json beside it). */
+ * preprocessor_config.json beside it). A warning when it prepares pictures in another way. */
 enum status architecture_read(struct architecture *a, const char *path, struct error *e);
 /* The architecture of weights (a path as weight_files_open takes it; "": none, a random start).
  * asked: as architecture_find takes it, or "": what config.json or open_clip_config.json beside the

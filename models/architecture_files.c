@@ -9,17 +9,59 @@
 #include <stdio.h>
 #include <string.h>
 
+/* --- How pictures are prepared --- */
+
+static bool is_text(const struct json *value, const char *text) {
+    return value && value->kind == JSON_TEXT && !strcmp(value->text, text);
+}
+
+static int64_t integer_of(const struct json *value) {
+    return value && value->kind == JSON_NUMBER ? value->integer : 0;
+}
+
+static void warn_of_preparation(const char *path, const char *what) {
+    log_warning("%s: %s; here the shorter side of a picture is scaled to the model's size by "
+                "bicubic and the middle is cut out, so features differ",
+                path, what);
+}
+
+static void check_open_clip_pixels(const char *path, const struct json *pixels) {
+    const struct json *how = json_find(pixels, "interpolation");
+    const struct json *mode = json_find(pixels, "resize_mode");
+    if (how && !is_text(how, "bicubic")) warn_of_preparation(path, "interpolation is not bicubic");
+    if (mode && !is_text(mode, "shortest"))
+        warn_of_preparation(path, "resize_mode is not shortest");
+}
+
+static void check_hugging_face_pixels(const char *path, const struct json *pixels) {
+    const struct json *how = json_find(pixels, "resample"), *size = json_find(pixels, "size");
+    const struct json *cut = json_find(pixels, "do_center_crop"),
+                      *part = json_find(pixels, "crop_size");
+    const bool is_cut = cut && cut->kind == JSON_BOOL && cut->boolean;
+    const int64_t shorter =
+        integer_of(size) ? integer_of(size) : integer_of(json_find(size, "shortest_edge"));
+    const int64_t middle =
+        integer_of(part) ? integer_of(part) : integer_of(json_find(part, "height"));
+    if (how && integer_of(how) != 3) warn_of_preparation(path, "resample is not 3, bicubic");
+    if (json_find(size, "height") && !is_cut)
+        warn_of_preparation(path, "pictures are stretched to a square");
+    else if (is_cut && shorter && middle && shorter != middle)
+        warn_of_preparation(path, "pictures are scaled to another size than is cut out");
+}
+
 /* --- Reading one file --- */
 
 /* open_clip_config.json: the model as open_clip names it, and how pictures are prepared. What says
  * which names the tensors have is left to the tensors. */
-static enum status translate_open_clip(const struct json *root, struct text *out, struct error *e) {
+static enum status translate_open_clip(const char *path, const struct json *root, struct text *out,
+                                       struct error *e) {
     static const char *const left_out[] = {"custom_text", "force_custom_text", "hf_model_name"};
     enum status rc = STATUS_OK;
     struct json_writer w = {0};
     const struct json *model = NULL, *pixels = json_find(root, "preprocess_cfg");
     TRY(json_member(root, "model_cfg", &model, e));
     TRY(json_expect(model, JSON_OBJECT, e));
+    check_open_clip_pixels(path, pixels);
     json_write_object_begin(&w);
     for (const struct json *c = model->first; c; c = c->next) {
         size_t i = 0;
@@ -49,6 +91,7 @@ static enum status translate_hugging_face(const char *path, const struct json *r
     TRY(file_parent(folder, path, e));
     TRY(file_join(preprocessor, folder, "preprocessor_config.json", e));
     if (file_exists(preprocessor)) TRY(json_read(&d, preprocessor, 0, e));
+    if (d) check_hugging_face_pixels(preprocessor, json_root(d));
     TRY(hugging_face_config_translate(root, d ? json_root(d) : NULL, out, e));
 done:
     json_destroy(&d);
@@ -77,7 +120,7 @@ enum status architecture_read(struct architecture *a, const char *path, struct e
     if (json_find(root, "model_type"))
         TRY(translate_hugging_face(path, root, &text, e));
     else if (json_find(root, "model_cfg"))
-        TRY(translate_open_clip(root, &text, e));
+        TRY(translate_open_clip(path, root, &text, e));
     if (text.n) {
         TRY(json_parse(&translated, text_string(&text), text.n, path, e));
         root = json_root(translated);

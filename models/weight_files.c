@@ -21,10 +21,15 @@ struct weight_files {
 /* --- Pickles --- */
 
 static bool is_pickle_name(const char *path) {
-    static const char *const ends[] = {".pt", ".pth", ".bin", ".ckpt", ".pkl", ".tar"};
+    static const char *const ends[] = {".pt", ".pth", ".bin", ".ckpt", ".pkl"};
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
         if (text_ends_with(path, ends[i])) return true;
     return false;
+}
+
+/* Whether a header begins where one of safetensors does. */
+static bool has_header(const struct file_map *map) {
+    return map->n > 8 && map->bytes[8] == '{';
 }
 
 /* What the first bytes say: a zip (torch.save since 1.6, and TorchScript) or protocol 2 to 5. Those
@@ -33,7 +38,7 @@ static bool is_pickle(const struct file_map *map) {
     const uint8_t *b = map->bytes;
     if (map->n < 4) return false;
     if (!memcmp(b, "PK\3\4", 4)) return true;
-    return b[0] == 0x80 && b[1] >= 2 && b[1] <= 5 && !(map->n > 8 && b[8] == '{');
+    return b[0] == 0x80 && b[1] >= 2 && b[1] <= 5 && !has_header(map);
 }
 
 /* A zip that torch.jit.save made has a file constants.pkl; its directory is at the end. */
@@ -80,11 +85,10 @@ static enum status refuse_pickle(const char *path, bool script, struct error *e)
     const enum status rc =
         fail(e, STATUS_UNSUPPORTED,
              "%s: a pickle of PyTorch, and reading one runs whatever code is in it; expected "
-             "safetensors; "
-             "convert it: python3 -c \"import sys, torch; from safetensors.torch import save_file; "
-             "s = torch.%s; s = s.get('state_dict', s); save_file({k: v.clone().contiguous() for "
-             "k, v in "
-             "s.items() if torch.is_tensor(v)}, sys.argv[2])\" %s",
+             "safetensors; convert it: python3 -c \"import sys, torch; from safetensors.torch "
+             "import save_file; s = torch.%s; s = s.get('state_dict', s); save_file({k: "
+             "v.clone().contiguous() for k, v in s.items() if torch.is_tensor(v)}, "
+             "sys.argv[2])\" %s",
              path,
              script ? "jit.load(sys.argv[1], map_location='cpu').state_dict()"
                     : "load(sys.argv[1], map_location='cpu', weights_only=True)",
@@ -109,7 +113,7 @@ static enum status open_file(struct weight_files *f, const char *path, struct er
         rc = safetensors_open(&f->file[f->n_files], path, e);
         if (rc == STATUS_OK)
             f->n_files++;
-        else if (rc == STATUS_BAD_DATA && is_pickle_name(path))
+        else if (rc == STATUS_BAD_DATA && is_pickle_name(path) && !has_header(&map))
             rc = refuse_pickle(path, false, e);
     }
     file_map_close(&map);

@@ -1,12 +1,15 @@
 #include "models/architecture.h"
 #include "models/hugging_face_config.h"
 #include "models/towers.h"
+#include "pipeline/base/file.h"
 #include "pipeline/base/json.h"
+#include "pipeline/base/log.h"
 #include "pipeline/base/text.h"
 #include "tests/check.h"
 #include "tests/fixture.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const char *folder;
@@ -194,6 +197,39 @@ static enum status from_file(struct architecture *a, const char *name, const cha
     return architecture_find(a, path, e);
 }
 
+/* Pictures that are prepared in another way than here are warned of. */
+static void test_preparation(void) {
+    static const struct {
+        const char *pixels, *expected;
+    } list[] = {
+        {"{\"resample\": 3, \"size\": {\"shortest_edge\": 224}, \"do_center_crop\": true,"
+         " \"crop_size\": {\"height\": 224, \"width\": 224}}",
+         NULL},
+        {"{\"resample\": 3, \"size\": 224, \"do_center_crop\": true, \"crop_size\": 224}", NULL},
+        {"{\"resample\": 2, \"size\": 224, \"do_center_crop\": true, \"crop_size\": 224}",
+         "resample is not 3"},
+        {"{\"resample\": 3, \"size\": {\"height\": 224, \"width\": 224}}", "stretched to a square"},
+        {"{\"size\": {\"shortest_edge\": 256}, \"do_center_crop\": true, \"crop_size\": 224}",
+         "scaled to another size"},
+    };
+    for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
+        struct architecture a;
+        struct error e = {0};
+        char *log = NULL;
+        size_t n = 0;
+        const char *pixels = fixture_path(folder, "preprocessor_config.json");
+        const char *path = fixture_path(folder, "log");
+        fixture_write(pixels, list[i].pixels, strlen(list[i].pixels));
+        fixture_write(path, "", 0);
+        CHECK_EQUAL(log_file_open(path, &e), STATUS_OK);
+        CHECK_EQUAL(architecture_find(&a, fixture_path(folder, "config.json"), &e), STATUS_OK);
+        log_file_close();
+        CHECK_EQUAL(file_read_all(&log, &n, path, 1 << 16, &e), STATUS_OK);
+        CHECK_TRUE(list[i].expected ? strstr(log, list[i].expected) != NULL : n == 0);
+        free(log);
+    }
+}
+
 static void test_hugging_face(void) {
     struct architecture a, b;
     struct error e = {0};
@@ -226,6 +262,7 @@ static void test_hugging_face(void) {
     fixture_write(fixture_path(folder, "preprocessor_config.json"), pixels, strlen(pixels));
     CHECK_EQUAL(architecture_find(&a, fixture_path(folder, "config.json"), &e), STATUS_OK);
     CHECK_TRUE(a.mean[1] == 0.2f && a.deviation[2] == 0.6f);
+    test_preparation();
     /* what would be computed otherwise */
     static const struct {
         const char *text, *expected;
