@@ -54,8 +54,10 @@ static int64_t resizable_rows(const struct parameter *w, const struct architectu
         if (i != axis && t->shape[i] != place->part.shape[i]) return 0;
     const int64_t rows = t->shape[axis];
     if (w->tower == TOWER_TEXT) return rows <= 4096 ? rows : 0;
-    const int64_t patches = rows - first_patch(w, a), side = (int64_t)sqrt((double)patches);
-    return patches > 0 && patches <= 1 << 20 && side * side == patches ? rows : 0;
+    const int64_t patches = rows - first_patch(w, a);
+    if (patches < 1 || patches > 1 << 20) return 0;
+    const int64_t side = (int64_t)sqrt((double)patches);
+    return side * side == patches ? rows : 0;
 }
 
 static bool is_float(const struct safetensors_tensor *t) {
