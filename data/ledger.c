@@ -41,6 +41,7 @@ enum status ledger_open_stage(struct ledger *l, int number, const char *stage,
     const struct stream_config *c = stream_order_config(o);
     int at = 0;
     while (at < l->n && l->line[at].number != number) at++;
+    const bool is_changed = at < l->n && l->line[at].is_changed;
     for (int p = 0; p < c->n_parts; p++) {
         l->first[p] = at;
         for (int i = 0; i < c->part[p].n_sources; i++, at++) {
@@ -53,6 +54,7 @@ enum status ledger_open_stage(struct ledger *l, int number, const char *stage,
             snprintf(line->source, sizeof line->source, "%s", name);
             line->role = c->part[p].role;
             line->samples = stream_order_epoch(o, p, i);
+            line->is_changed = is_changed;
         }
     }
     return STATUS_OK;
@@ -103,7 +105,7 @@ enum status ledger_count(struct ledger *l, const struct stream_order *o,
                                                  : &line->skipped;
         ++*count;
         line->epoch_sum += b->sample_id[place->slot];
-        if ((place->draw + 1) % (uint64_t)line->samples == 0)
+        if (!line->is_changed && (place->draw + 1) % (uint64_t)line->samples == 0)
             TRY(end_epoch(line, &part->source[place->source], place->draw, e));
     }
 done:
@@ -117,6 +119,7 @@ enum status ledger_check(const struct ledger *l, const struct stream_order *o, i
         for (int i = 0; i < c->part[p].n_sources; i++) {
             const struct ledger_line *line = &l->line[l->first[p] + i];
             const int64_t expected = (int64_t)stream_order_draws(o, p, i, n_steps);
+            if (line->is_changed) continue;
             if (drawn(line) == expected && line->samples == stream_order_epoch(o, p, i)) continue;
             return fail(e, STATUS_FAILED,
                         "ledger: %s %s, source %s, after %" PRId64 " steps: %" PRId64
@@ -126,6 +129,11 @@ enum status ledger_check(const struct ledger *l, const struct stream_order *o, i
                         line->trained, line->quarantined, line->skipped, expected);
         }
     return STATUS_OK;
+}
+
+void ledger_mark_changed(struct ledger *l, int number) {
+    for (int i = 0; i < l->n; i++)
+        l->line[i].is_changed = l->line[i].is_changed || l->line[i].number == number;
 }
 
 void ledger_undo(struct ledger *l, const struct ledger *then) {
@@ -161,6 +169,8 @@ void ledger_write(const struct ledger *l, struct text *out) {
         json_write_int(&w, line->quarantined);
         json_write_name(&w, "skipped");
         json_write_int(&w, line->skipped);
+        json_write_name(&w, "changed");
+        json_write_bool(&w, line->is_changed);
         json_write_name(&w, "epoch_sum");
         hash_hex_64(sum, line->epoch_sum);
         json_write_text(&w, sum);
@@ -184,6 +194,7 @@ static enum status read_line(struct ledger_line *line, const struct json *from, 
     TRY(json_text(from, "source", &source, e));
     TRY(json_text(from, "role", &role, e));
     TRY(json_text(from, "epoch_sum", &sum, e));
+    TRY(json_bool(from, "changed", &line->is_changed, e));
     TRY(json_int(from, "samples", 1, INT64_MAX, &line->samples, e));
     TRY(json_int(from, "trained", 0, INT64_MAX, &line->trained, e));
     TRY(json_int(from, "quarantined", 0, INT64_MAX, &line->quarantined, e));

@@ -28,6 +28,7 @@ struct ledger_line {
     int64_t samples; /* of an epoch */
     int64_t trained, quarantined, skipped;
     uint64_t epoch_sum; /* of the ids of the epoch so far */
+    bool is_changed;    /* the recipe or the data of the stage changed: it is counted, not compared */
 };
 
 /* Zero-initialised is empty. */
@@ -49,6 +50,8 @@ enum status ledger_count(struct ledger *l, const struct stream_order *o,
 /* After n_steps steps of the open stage. Errors: FAILED, a bug, naming the line. */
 enum status ledger_check(const struct ledger *l, const struct stream_order *o, int64_t n_steps,
                          struct error *e);
+/* The stage goes on with another recipe or other data than it began with. */
+void ledger_mark_changed(struct ledger *l, int number);
 /* The weights went back to those of the time of `then`: what was trained since counts as skipped. */
 void ledger_undo(struct ledger *l, const struct ledger *then);
 

@@ -281,10 +281,11 @@ static enum status show_ledger(const struct checkpoint *c, struct error *e) {
     for (int i = 0; i < ledger.n; i++) {
         const struct ledger_line *l = &ledger.line[i];
         printf("%-16s %-9s %-16s %10" PRId64 " %8.2f %10" PRId64 " %11" PRId64 " %8" PRId64
-               " %8" PRId64 "\n",
+               " %8" PRId64 "%s\n",
                l->stage, batch_role_name(l->role), l->source, l->samples,
                (double)(l->trained + l->quarantined + l->skipped) / (double)l->samples, l->trained,
-               l->quarantined, l->skipped, ledger_tail(l));
+               l->quarantined, l->skipped, ledger_tail(l),
+               l->is_changed ? "  changed on the way, not compared" : "");
     }
 done:
     ledger_release(&ledger);

@@ -201,11 +201,14 @@ static enum status resume_from(struct run_folder *f, struct job *j, struct check
                                struct run_position *p, struct error *e) {
     enum status rc = STATUS_OK;
     struct snapshot_facts facts;
+    struct error ignored;
     snapshot_position(c, p);
     snapshot_facts_collect(&facts, j, p);
     TRY(check_facts(f, c, &facts, e));
     TRY(load_tensors(j, c, e));
     TRY(load_ledger(&j->ledger, c, e));
+    if (checkpoint_check_facts(c, facts.fact, 2, NULL, 0, &ignored) != STATUS_OK) /* allowed */
+        ledger_mark_changed(&j->ledger, recipe_stage_of(f->recipe, p->step, NULL));
     TRY(checkpoint_cut_logs(c, f->path, e));
 done:
     return rc;

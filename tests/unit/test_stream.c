@@ -1,5 +1,6 @@
 /* Streams over shards built here. What a slot must hold is known from the shard's content; orders
  * are checked by counting and by comparing runs with each other. */
+#include "data/loader.h"
 #include "data/stream_order.h"
 #include "pipeline/base/file.h"
 #include "pipeline/base/hash.h"
@@ -9,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum { SIZE = 16, CONTEXT = 12, A_SAMPLES = 37, B_SAMPLES = 11, STEPS = 20 };
 
@@ -144,6 +146,42 @@ static void test_threads_and_resume(void) {
     c.seed++;
     run(c, 0, again, digests);
     CHECK_TRUE(again[0] != reference[0]);
+}
+
+/* Stands between the stream and its loader, see tests/CMakeLists.txt: delays that make threads finish
+ * their slots in another order each time. */
+static _Atomic uint32_t delay_seed; /* 0: none */
+enum status __real_loader_fill(struct batch_part *out, const struct stream_config *config,
+                               const struct stream_part *part, const struct stream_place *place,
+                               struct loader_memory *memory, struct error *e);
+enum status __wrap_loader_fill(struct batch_part *out, const struct stream_config *config,
+                               const struct stream_part *part, const struct stream_place *place,
+                               struct loader_memory *memory, struct error *e);
+enum status __wrap_loader_fill(struct batch_part *out, const struct stream_config *config,
+                               const struct stream_part *part, const struct stream_place *place,
+                               struct loader_memory *memory, struct error *e) {
+    if (delay_seed) {
+        const uint32_t r = delay_seed = delay_seed * 1664525u + 1013904223u;
+        const struct timespec delay = {.tv_nsec = r >> 28 ? 0 : (long)(r >> 8 & 0xFFFFF)};
+        nanosleep(&delay, NULL); /* one slot in sixteen up to a millisecond */
+    }
+    return __real_loader_fill(out, config, part, place, memory, e);
+}
+
+static void test_threads_with_delays(void) {
+    static const int threads[] = {1, 2, 3, 4, 8};
+    uint64_t reference[STEPS] = {0}, again[STEPS], digests[STEPS] = {0};
+    struct stream_config c = base_config();
+    run(c, 0, reference, digests);
+    for (int i = 0; i < 5; i++)
+        for (uint32_t seed = 1; seed <= 3; seed++) {
+            c.n_threads = threads[i];
+            delay_seed = 2 * seed + 1;
+            memset(again, 0, sizeof again);
+            run(c, 0, again, digests);
+            CHECK_TRUE(memcmp(again, reference, sizeof again) == 0);
+        }
+    delay_seed = 0;
 }
 
 struct seen {
@@ -546,6 +584,7 @@ int main(void) {
     set_a = open_set("a", "a-{0..1}.tar");
     set_b = open_set("b", "b-0.tar");
     test_threads_and_resume();
+    test_threads_with_delays();
     test_every_sample_once_per_epoch();
     test_roles_have_orders_of_their_own();
     test_views();

@@ -197,10 +197,17 @@ static void test_ledger(void) {
     CHECK_EQUAL(ledger_read(&read, path, &e), STATUS_OK);
     CHECK_EQUAL(read.n, 1);
     CHECK_TRUE(memcmp(read.line, ledger.line, sizeof *read.line) == 0);
+    /* A stage whose recipe was changed: its numbers cannot be compared any more. */
+    ledger_mark_changed(&read, 1);
+    CHECK_TRUE(!read.line[0].is_changed);
+    ledger_mark_changed(&read, 0);
+    CHECK_TRUE(read.line[0].is_changed);
+    CHECK_EQUAL(count_epoch(0, &read, &e), STATUS_OK);
+    CHECK_EQUAL(read.line[0].trained, 14);
     /* Back to the weights of the beginning: what was trained since does not count. */
     ledger_undo(&read, &then);
     CHECK_EQUAL(read.line[0].trained, 0);
-    CHECK_EQUAL(read.line[0].skipped, 11);
+    CHECK_EQUAL(read.line[0].skipped, 25);
     ledger_release(&read);
     fixture_write(path, "{\"lines\": [{\"number\": 0}]}", 26);
     CHECK_EQUAL(ledger_read(&read, path, &e), STATUS_BAD_DATA);
