@@ -185,12 +185,12 @@ enum status augment_blur(uint8_t *pixels, int size, float sigma, struct augment_
     return STATUS_OK;
 }
 
-struct resize_box augment_crop_box(int width, int height, const struct augment_params *p,
+struct image_box augment_crop_box(int width, int height, const struct augment_params *p,
                                    struct random *random) {
     double ratio_min = p->crop_ratio_min > 0 ? p->crop_ratio_min : 3.0 / 4.0;
     double ratio_max = p->crop_ratio_max > 0 ? p->crop_ratio_max : 4.0 / 3.0;
     double area = (double)width * height;
-    struct resize_box box = {0};
+    struct image_box box = {0};
     /* All tries are drawn, used or not, so that what follows reads the same numbers. */
     for (int i = 0; i < CROP_TRIES; i++) {
         double target = area * random_range(random, p->crop_area_min, p->crop_area_max);

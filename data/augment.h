@@ -65,7 +65,7 @@ enum status augment_blur(uint8_t *pixels, int size, float sigma, struct augment_
 
 /* The box of a random resized crop: up to ten tries of area and ratio, else the largest centred box
  * whose ratio is in range (torchvision). */
-struct resize_box augment_crop_box(int width, int height, const struct augment_params *params,
+struct image_box augment_crop_box(int width, int height, const struct augment_params *params,
                                    struct random *random);
 
 #endif

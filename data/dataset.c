@@ -399,8 +399,18 @@ done:
     return place_failed(&p, extension, rc, e);
 }
 
-enum status dataset_picture(const struct dataset *d, int64_t i, struct dataset_memory *memory,
-                            struct error *e) {
+static enum status decode_for(struct dataset_memory *memory, int center, const void *bytes, size_t n,
+                              enum image_rgb to_rgb, struct error *e) {
+    struct image_info info;
+    enum status rc = image_check(&info, bytes, n, e);
+    if (rc != STATUS_OK) return rc;
+    struct image_box box = {.width = info.width, .height = info.height};
+    if (center) box = resize_center_box(center, info.width, info.height);
+    return image_decode_box(&memory->picture, &info, &box, bytes, n, to_rgb, e);
+}
+
+enum status dataset_picture(const struct dataset *d, int64_t i, int center,
+                            struct dataset_memory *memory, struct error *e) {
     enum status rc = STATUS_OK;
     struct place p;
     const char *extension = NULL;
@@ -411,14 +421,14 @@ enum status dataset_picture(const struct dataset *d, int64_t i, struct dataset_m
         goto done;
     }
     TRY(read_member(p.shard, m, &memory->bytes, e));
-    TRY(image_decode(&memory->picture, memory->bytes.bytes, memory->bytes.n, d->to_rgb, e));
+    TRY(decode_for(memory, center, memory->bytes.bytes, memory->bytes.n, d->to_rgb, e));
 done:
     return place_failed(&p, extension, rc, e);
 }
 
 enum status dataset_pixels(uint8_t *out, int size, const struct dataset *d, int64_t i,
                            struct dataset_memory *memory, struct error *e) {
-    enum status rc = dataset_picture(d, i, memory, e);
+    enum status rc = dataset_picture(d, i, size, memory, e);
     if (rc != STATUS_OK) return rc;
     return resize_center_crop(out, size, &memory->picture, &memory->resize, e);
 }
@@ -429,7 +439,7 @@ enum status dataset_file_pixels(uint8_t *out, int size, const char *path, enum i
     size_t n;
     enum status rc = file_read_all(&bytes, &n, path, IMAGE_BYTES_MAX, e);
     if (rc != STATUS_OK) return rc; /* its text names the file */
-    rc = image_decode(&memory->picture, bytes, n, to_rgb, e);
+    rc = decode_for(memory, size, bytes, n, to_rgb, e);
     if (rc == STATUS_OK)
         rc = resize_center_crop(out, size, &memory->picture, &memory->resize, e);
     if (rc != STATUS_OK) error_context(e, "%.300s", path);

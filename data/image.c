@@ -118,8 +118,21 @@ static void inks_to_rgb(uint8_t *out, const uint8_t *in, size_t n) {
         }
 }
 
-static enum status decode_jpeg(struct image *out, const uint8_t *data, size_t size,
-                               struct error *e) {
+/* Narrows what the decoder gives to the columns of the box and those beside them, which the
+ * upsampling of colours mixes in; returns the first column it gives. Only where a picture is one
+ * scan: in others the library smooths blocks by their neighbours. */
+static JDIMENSION narrow(j_decompress_ptr info, const struct image_box *box) {
+    enum { BESIDE = 8 };
+    JDIMENSION x = box->x > BESIDE ? (JDIMENSION)(box->x - BESIDE) : 0;
+    JDIMENSION end = (JDIMENSION)(box->x + box->width + BESIDE);
+    if (end > info->output_width) end = info->output_width;
+    JDIMENSION width = end - x;
+    if (x > 0 || width < info->output_width) jpeg_crop_scanline(info, &x, &width);
+    return x;
+}
+
+static enum status decode_jpeg(struct image *out, const struct image_box *box, const uint8_t *data,
+                               size_t size, struct error *e) {
     struct jpeg_decoder d;
     enum { ROWS = 16 };
     d.info.err = jpeg_std_error(&d.manager);
@@ -135,21 +148,31 @@ static enum status decode_jpeg(struct image *out, const uint8_t *data, size_t si
     jpeg_mem_src(&d.info, data, (unsigned long)size);
     jpeg_read_header(&d.info, TRUE);
     const bool cmyk = d.info.num_components == 4;
+    const bool one_scan = !jpeg_has_multiple_scans(&d.info);
     d.info.out_color_space = cmyk ? JCS_CMYK : JCS_RGB;
     jpeg_start_decompress(&d.info);
     CHECK((int)d.info.output_width == out->width && (int)d.info.output_height == out->height);
+    uint8_t *first = out->pixels;
+    if (one_scan) {
+        first += 3 * (size_t)narrow(&d.info, box);
+        if (box->y) jpeg_skip_scanlines(&d.info, (JDIMENSION)box->y);
+    }
+    const JDIMENSION end = one_scan ? (JDIMENSION)(box->y + box->height) : d.info.output_height;
     JSAMPARRAY inks = NULL; /* the library frees it with the rest */
     if (cmyk)
         inks = d.info.mem->alloc_sarray((j_common_ptr)&d.info, JPOOL_IMAGE,
                                         4 * d.info.output_width, 1);
     while (d.info.output_scanline < d.info.output_height) {
         JSAMPROW rows[ROWS];
+        /* Behind the box all but the last row, whose damage is damage to the picture too. */
+        if (d.info.output_scanline >= end && d.info.output_scanline + 1 < d.info.output_height)
+            jpeg_skip_scanlines(&d.info, d.info.output_height - 1 - d.info.output_scanline);
         JDIMENSION left = d.info.output_height - d.info.output_scanline;
         JDIMENSION n = left < ROWS ? left : ROWS;
         for (JDIMENSION i = 0; i < n; i++)
-            rows[i] = out->pixels + (size_t)(d.info.output_scanline + i) * (size_t)out->width * 3;
+            rows[i] = first + (size_t)(d.info.output_scanline + i) * (size_t)out->width * 3;
         jpeg_read_scanlines(&d.info, cmyk ? inks : rows, cmyk ? 1 : n);
-        if (cmyk) inks_to_rgb(rows[0], inks[0], (size_t)out->width);
+        if (cmyk) inks_to_rgb(rows[0], inks[0], d.info.output_width);
     }
     jpeg_finish_decompress(&d.info);
     jpeg_destroy_decompress(&d.info);
@@ -258,16 +281,16 @@ static enum status decode_png(struct image *out, const uint8_t *data, size_t siz
     return STATUS_OK;
 }
 
-enum status image_decode(struct image *out, const void *data, size_t size, enum image_rgb rule,
-                         struct error *e) {
-    struct image_info info;
+enum status image_decode_box(struct image *out, const struct image_info *info,
+                             const struct image_box *box, const void *data, size_t size,
+                             enum image_rgb rule, struct error *e) {
     enum status rc;
-    out->width = out->height = 0;
-    TRY(image_check(&info, data, size, e));
-    TRY(image_reserve(out, info.width, info.height, e));
-    switch (info.format) {
+    CHECK(box->x >= 0 && box->y >= 0 && box->width > 0 && box->height > 0 &&
+          box->width <= info->width - box->x && box->height <= info->height - box->y);
+    TRY(image_reserve(out, info->width, info->height, e));
+    switch (info->format) {
     case IMAGE_JPEG:
-        TRY(decode_jpeg(out, data, size, e));
+        TRY(decode_jpeg(out, box, data, size, e));
         break;
     case IMAGE_WEBP:
         TRY(decode_webp(out, data, size, rule, e));
@@ -282,4 +305,14 @@ enum status image_decode(struct image *out, const void *data, size_t size, enum 
 done:
     if (rc != STATUS_OK) out->width = out->height = 0;
     return rc;
+}
+
+enum status image_decode(struct image *out, const void *data, size_t size, enum image_rgb rule,
+                         struct error *e) {
+    struct image_info info;
+    out->width = out->height = 0;
+    enum status rc = image_check(&info, data, size, e);
+    if (rc != STATUS_OK) return rc;
+    const struct image_box all = {.width = info.width, .height = info.height};
+    return image_decode_box(out, &info, &all, data, size, rule, e);
 }

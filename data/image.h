@@ -61,6 +61,11 @@ struct image_info {
     int width, height;
 };
 
+/* Part of a picture. */
+struct image_box {
+    int x, y, width, height;
+};
+
 /* A picture in memory. Zero-initialised it is empty. Decoding into the same struct again reuses its
  * memory when that is large enough. */
 struct image {
@@ -76,6 +81,14 @@ enum status image_check(struct image_info *info, const void *data, size_t size, 
  * 0 x 0. */
 enum status image_decode(struct image *out, const void *data, size_t size, enum image_rgb rule,
                          struct error *e);
+
+/* Decodes what image_check has passed and described, for a caller who reads the pixels of *box only:
+ * those are the same as image_decode's, and so is the verdict on the bytes; the other pixels are
+ * undefined. A baseline JPEG saves the work for them; other pictures are decoded whole. The box
+ * lies inside the picture. */
+enum status image_decode_box(struct image *out, const struct image_info *info,
+                             const struct image_box *box, const void *data, size_t size,
+                             enum image_rgb rule, struct error *e);
 
 /* Makes room for width x height pixels, whose values are undefined. */
 enum status image_reserve(struct image *out, int width, int height, struct error *e);

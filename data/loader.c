@@ -28,6 +28,12 @@ static enum status fill_crop(uint8_t *to, int size, const struct stream_view *vi
     return augment_view(to, size, picture, &part->augment, &random, &memory->augment, e);
 }
 
+static bool center_only(const struct stream_part *part) {
+    for (int v = 0; v < part->n_views; v++)
+        if (part->view[v].augment) return false;
+    return true;
+}
+
 static enum status fill_views(struct batch_part *out, const struct stream_config *config,
                               const struct stream_part *part, const struct stream_place *place,
                               uint64_t id, struct loader_memory *memory, struct error *e) {
@@ -119,7 +125,8 @@ enum status loader_fill(struct batch_part *out, const struct stream_config *conf
     out->usable[place->slot] = 1;
     if (part->with_text) TRY(fill_text(out, config, place, memory, e));
     if (part->n_views) {
-        TRY(dataset_picture(place->dataset, place->sample, &memory->dataset, e));
+        const int center = center_only(part) ? out->image_size : 0;
+        TRY(dataset_picture(place->dataset, place->sample, center, &memory->dataset, e));
         TRY(fill_views(out, config, part, place, id, memory, e));
     }
 done:

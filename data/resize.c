@@ -1,28 +1,9 @@
 #include "data/resize.h"
+#include "data/resize_kernels.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { WEIGHT_BITS = 22, ROWS = 32 };
-
-/* The plain loops below are compiled twice, and the program takes the one for its processor:
- * vectors of 32-bit products came after the baseline. Measured from 720 x 360 to 224: 0.53 ms with
- * AVX2 and 0.94 ms without; a loop over single pixels took 0.78 ms. Sanitizers start after the
- * choice is made, so their builds have one version. */
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) &&                             \
-    !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define FOR_EACH_MACHINE __attribute__((target_clones("avx2", "default")))
-#else
-#define FOR_EACH_MACHINE
-#endif
-
-/* The taps of one axis: output i reads count[i] places from first[i] on, with the weights at
- * weight + i * room. */
-struct taps {
-    int n, room;
-    int32_t *first, *count, *weight;
-};
 
 static double cubic(double x) {
     const double a = -0.5;
@@ -32,99 +13,71 @@ static double cubic(double x) {
     return 0.0;
 }
 
+/* An axis that goes from in to out places. */
+struct scaling {
+    double scale, support;
+    int in;
+};
+
+static struct scaling scaling(int in, int out) {
+    const double scale = (double)in / out;
+    return (struct scaling){scale, 2.0 * (scale > 1.0 ? scale : 1.0), in};
+}
+
 static int taps_room(int in, int out) {
-    double scale = (double)in / out;
-    return (int)ceil(2.0 * (scale > 1.0 ? scale : 1.0)) * 2 + 1;
+    return ((int)ceil(scaling(in, out).support) * 2 + 1 + 3) / 4 * 4;
+}
+
+/* The input places first .. end of output i; returns its centre. */
+static double reach(const struct scaling *s, int i, int *first, int *end) {
+    const double center = (i + 0.5) * s->scale;
+    *first = (int)(center - s->support + 0.5);
+    *end = (int)(center + s->support + 0.5);
+    if (*first < 0) *first = 0;
+    if (*end > s->in) *end = s->in;
+    return center;
 }
 
 /* Fills the taps of outputs start .. start + taps->n of an axis that goes from in to out. row: room
  * for one row of weights in double. */
-static void taps_fill(struct taps *taps, int in, int out, int start, double *row) {
-    double scale = (double)in / out, filter_scale = scale > 1.0 ? scale : 1.0;
-    double support = 2.0 * filter_scale, step = 1.0 / filter_scale;
+static void taps_fill(struct resize_taps *taps, int in, int out, int start, double *row) {
+    const struct scaling axis = scaling(in, out);
+    const double step = 2.0 / axis.support;
     for (int i = 0; i < taps->n; i++) {
-        double center = (start + i + 0.5) * scale, sum = 0.0;
-        int first = (int)(center - support + 0.5), end = (int)(center + support + 0.5);
-        if (first < 0) first = 0;
-        if (end > in) end = in;
-        int32_t *weight = taps->weight + (size_t)i * (size_t)taps->room;
+        int first, end;
+        double center = reach(&axis, start + i, &first, &end), sum = 0.0;
+        const size_t at = (size_t)i * (size_t)taps->room;
+        int32_t *weight = taps->weight + at;
         for (int x = first; x < end; x++) {
             row[x - first] = cubic((x - center + 0.5) * step);
             sum += row[x - first];
         }
         for (int k = 0; k < end - first; k++) {
-            double w = (sum != 0.0 ? row[k] / sum : row[k]) * (1 << WEIGHT_BITS);
+            double w = (sum != 0.0 ? row[k] / sum : row[k]) * (1 << RESIZE_WEIGHT_BITS);
             weight[k] = (int32_t)(w < 0.0 ? w - 0.5 : w + 0.5);
+        }
+        for (int k = end - first; k < taps->room; k++) weight[k] = 0;
+        for (int k = 0; k < taps->room; k++) {
+            taps->high[at + (size_t)k] = (int16_t)(weight[k] >> RESIZE_LOW_BITS);
+            taps->low[at + (size_t)k] = (int16_t)(weight[k] & ((1 << RESIZE_LOW_BITS) - 1));
         }
         taps->first[i] = first;
         taps->count[i] = end - first;
     }
 }
 
-static uint8_t to_byte(int32_t sum) {
-    sum >>= WEIGHT_BITS;
-    return (uint8_t)(sum < 0 ? 0 : sum > 255 ? 255 : sum);
-}
-
-/* ROWS rows at a time: out (n_rows, taps->n, 3) from in, whose rows lie stride bytes apart. The
- * bytes of the columns that the taps read are first turned into columns of ROWS bytes, at `turned`,
- * so that a tap is one product of vectors for all rows. */
-FOR_EACH_MACHINE
-static void resize_rows(uint8_t *restrict out, const uint8_t *restrict in, size_t stride,
-                        int n_rows, uint8_t *restrict turned, const struct taps *taps) {
-    size_t first = (size_t)taps->first[0] * 3, out_row = (size_t)taps->n * 3;
-    size_t end = (size_t)(taps->first[taps->n - 1] + taps->count[taps->n - 1]) * 3;
-    for (int r = 0; r < ROWS; r++) {
-        const uint8_t *p = in + (size_t)(r < n_rows ? r : 0) * stride;
-        for (size_t j = first; j < end; j++) turned[(j - first) * ROWS + r] = p[j];
-    }
-    for (int i = 0; i < taps->n; i++) {
-        const int32_t *w = taps->weight + (size_t)i * (size_t)taps->room;
-        for (int c = 0; c < 3; c++) {
-            const uint8_t *p = turned + ((size_t)taps->first[i] * 3 - first + c) * ROWS;
-            int32_t sum[ROWS];
-            for (int r = 0; r < ROWS; r++) sum[r] = 1 << (WEIGHT_BITS - 1);
-            for (int k = 0; k < taps->count[i]; k++, p += 3 * ROWS)
-                for (int r = 0; r < ROWS; r++) sum[r] += w[k] * p[r];
-            uint8_t column[ROWS];
-            for (int r = 0; r < ROWS; r++) column[r] = to_byte(sum[r]);
-            for (int r = 0; r < n_rows; r++)
-                out[(size_t)r * out_row + 3 * (size_t)i + c] = column[r];
-        }
-    }
-}
-
-/* One output row of n bytes as the weighted sum of count rows that lie stride bytes apart. */
-FOR_EACH_MACHINE
-static void resize_column(uint8_t *restrict out, const uint8_t *restrict in, size_t stride,
-                          size_t n, const int32_t *restrict w, int count) {
-    enum { LANES = 64 }; /* sums that stay in registers */
-    for (size_t start = 0; start < n; start += LANES) {
-        size_t lanes = n - start < LANES ? n - start : LANES;
-        int32_t sum[LANES];
-        for (int j = 0; j < LANES; j++) sum[j] = 1 << (WEIGHT_BITS - 1);
-        if (lanes == LANES) {
-            for (int k = 0; k < count; k++) {
-                const uint8_t *p = in + (size_t)k * stride + start;
-                for (int j = 0; j < LANES; j++) sum[j] += w[k] * p[j];
-            }
-        } else {
-            for (int k = 0; k < count; k++) {
-                const uint8_t *p = in + (size_t)k * stride + start;
-                for (size_t j = 0; j < lanes; j++) sum[j] += w[k] * p[j];
-            }
-        }
-        for (size_t j = 0; j < lanes; j++) out[start + j] = to_byte(sum[j]);
-    }
-}
-
-static bool box_is_empty(const struct resize_box *b) {
+static bool box_is_empty(const struct image_box *b) {
     return !b->x && !b->y && !b->width && !b->height;
 }
 
-static bool box_is_inside(const struct resize_box *b, int width, int height) {
+static bool box_is_inside(const struct image_box *b, int width, int height) {
     return b->x >= 0 && b->y >= 0 && b->width > 0 && b->height > 0 && b->width <= width - b->x &&
            b->height <= height - b->y;
+}
+
+/* Bytes of a row with what the kernels may touch behind it. */
+static size_t padded_row(int width) {
+    return ((size_t)width * 3 + RESIZE_PADDING) / RESIZE_PADDING * RESIZE_PADDING + RESIZE_PADDING;
 }
 
 /* Offset of the next piece of count * size bytes in one block; pieces stay aligned to 64 bytes. */
@@ -148,21 +101,23 @@ void resize_release(struct resize_memory *memory) {
     *memory = (struct resize_memory){0};
 }
 
-/* Prepares the taps of both axes, room for ROWS turned rows and room for `middle_bytes` bytes
- * between the passes. */
-static enum status prepare(struct taps axis[2], uint8_t **turned, uint8_t **middle,
+/* Prepares the taps of both axes, room for RESIZE_ROWS padded rows of the box and room for
+ * `middle_bytes` bytes between the passes. */
+static enum status prepare(struct resize_taps axis[2], uint8_t **last_rows, uint8_t **middle,
                            size_t middle_bytes, const struct resize_params *params,
                            struct resize_memory *memory, struct error *e) {
-    size_t total = 0, first[2], count[2], weight[2];
+    size_t total = 0, first[2], count[2], weight[2], high[2], low[2];
     int room = axis[0].room > axis[1].room ? axis[0].room : axis[1].room;
     for (int a = 0; a < 2; a++) {
-        size_t n = (size_t)axis[a].n;
+        size_t n = (size_t)axis[a].n, n_weights = n * (size_t)axis[a].room;
         first[a] = piece(&total, n, sizeof(int32_t));
         count[a] = piece(&total, n, sizeof(int32_t));
-        weight[a] = piece(&total, n * (size_t)axis[a].room, sizeof(int32_t));
+        weight[a] = piece(&total, n_weights, sizeof(int32_t));
+        high[a] = piece(&total, n_weights, sizeof(int16_t));
+        low[a] = piece(&total, n_weights, sizeof(int16_t));
     }
     size_t row = piece(&total, (size_t)room, sizeof(double));
-    size_t turned_at = piece(&total, 3 * ROWS * (size_t)params->box.width, 1);
+    size_t last_rows_at = piece(&total, RESIZE_ROWS, padded_row(params->box.width));
     size_t middle_at = piece(&total, middle_bytes, 1);
     enum status rc = reserve(memory, total, e);
     if (rc != STATUS_OK) return rc;
@@ -171,12 +126,14 @@ static enum status prepare(struct taps axis[2], uint8_t **turned, uint8_t **midd
         axis[a].first = (int32_t *)(block + first[a]);
         axis[a].count = (int32_t *)(block + count[a]);
         axis[a].weight = (int32_t *)(block + weight[a]);
+        axis[a].high = (int16_t *)(block + high[a]);
+        axis[a].low = (int16_t *)(block + low[a]);
     }
     taps_fill(&axis[0], params->box.width, params->width, params->window.x,
               (double *)(block + row));
     taps_fill(&axis[1], params->box.height, params->height, params->window.y,
               (double *)(block + row));
-    *turned = (uint8_t *)(block + turned_at);
+    *last_rows = (uint8_t *)(block + last_rows_at);
     *middle = (uint8_t *)(block + middle_at);
     return STATUS_OK;
 }
@@ -185,11 +142,11 @@ enum status resize_bicubic(uint8_t *out, const struct image *source,
                            const struct resize_params *given, struct resize_memory *memory,
                            struct error *e) {
     struct resize_params params = *given;
-    struct resize_box *box = &params.box, *window = &params.window;
+    struct image_box *box = &params.box, *window = &params.window;
     if (box_is_empty(box))
-        *box = (struct resize_box){.width = source->width, .height = source->height};
+        *box = (struct image_box){.width = source->width, .height = source->height};
     if (box_is_empty(window))
-        *window = (struct resize_box){.width = params.width, .height = params.height};
+        *window = (struct image_box){.width = params.width, .height = params.height};
     if (!box_is_inside(box, source->width, source->height))
         return fail(e, STATUS_BAD_ARG, "resize: box %d,%d %dx%d is not inside the %dx%d picture",
                     box->x, box->y, box->width, box->height, source->width, source->height);
@@ -198,27 +155,38 @@ enum status resize_bicubic(uint8_t *out, const struct image *source,
                     window->x, window->y, window->width, window->height, params.width,
                     params.height);
 
-    struct taps axis[2] = {
+    struct resize_taps axis[2] = {
         {.n = window->width, .room = taps_room(box->width, params.width)},
         {.n = window->height, .room = taps_room(box->height, params.height)},
     };
-    size_t source_row = (size_t)source->width * 3, row_bytes = (size_t)window->width * 3;
-    uint8_t *turned, *middle;
+    const struct resize_kernels *kernels = resize_kernels_fast();
+    const size_t source_row = (size_t)source->width * 3, box_row = (size_t)box->width * 3;
+    const size_t row_bytes = (size_t)window->width * 3, middle_row = padded_row(window->width);
+    const size_t last_row = padded_row(box->width);
+    uint8_t *last_rows, *middle;
     enum status rc =
-        prepare(axis, &turned, &middle, row_bytes * (size_t)box->height, &params, memory, e);
+        prepare(axis, &last_rows, &middle, middle_row * (size_t)(box->height + RESIZE_ROWS),
+                &params, memory, e);
     if (rc != STATUS_OK) return rc;
 
     /* Only the rows that the window needs. A pass whose size does not change has the weights 0 and
      * 1, so it copies; that is the same as skipping it. */
-    const struct taps *y = &axis[1];
+    const struct resize_taps *y = &axis[1];
     int top = y->first[0], bottom = y->first[y->n - 1] + y->count[y->n - 1];
     const uint8_t *in = source->pixels + (size_t)box->y * source_row + (size_t)box->x * 3;
-    for (int i = top; i < bottom; i += ROWS)
-        resize_rows(middle + (size_t)i * row_bytes, in + (size_t)i * source_row, source_row,
-                    bottom - i < ROWS ? bottom - i : ROWS, turned, &axis[0]);
+    for (int i = top; i < bottom; i += RESIZE_ROWS) {
+        const uint8_t *from = in + (size_t)i * source_row;
+        size_t stride = source_row;
+        if (i + RESIZE_ROWS >= box->height) { /* the picture may end here: nothing to read behind */
+            for (int r = 0; r < RESIZE_ROWS && i + r < box->height; r++)
+                memcpy(last_rows + (size_t)r * last_row, from + (size_t)r * source_row, box_row);
+            from = last_rows;
+            stride = last_row;
+        }
+        kernels->rows(middle + (size_t)i * middle_row, middle_row, from, stride, &axis[0]);
+    }
     for (int i = 0; i < y->n; i++)
-        resize_column(out + (size_t)i * row_bytes, middle + (size_t)y->first[i] * row_bytes,
-                      row_bytes, row_bytes, y->weight + (size_t)i * (size_t)y->room, y->count[i]);
+        kernels->column(out + (size_t)i * row_bytes, middle, middle_row, row_bytes, y, i);
     return STATUS_OK;
 }
 
@@ -228,21 +196,36 @@ static int center_offset(int side, int n) {
     return (side - n) % 2 ? half + half % 2 : half;
 }
 
-enum status resize_center_crop(uint8_t *out, int n, const struct image *source,
-                               struct resize_memory *memory, struct error *e) {
-    int64_t w = source->width, h = source->height;
-    if (w < 1 || h < 1 || n < 1)
-        return fail(e, STATUS_BAD_ARG, "resize: %d x %d picture to side %d", source->width,
-                    source->height, n);
+static struct resize_params center_params(int n, int64_t w, int64_t h) {
     struct resize_params params = {
         .width = w <= h ? n : (int)((int64_t)n * w / h),
         .height = w <= h ? (int)((int64_t)n * h / w) : n,
     };
-    params.window = (struct resize_box){
+    params.window = (struct image_box){
         .x = center_offset(params.width, n),
         .y = center_offset(params.height, n),
         .width = n,
         .height = n,
     };
+    return params;
+}
+
+enum status resize_center_crop(uint8_t *out, int n, const struct image *source,
+                               struct resize_memory *memory, struct error *e) {
+    if (source->width < 1 || source->height < 1 || n < 1)
+        return fail(e, STATUS_BAD_ARG, "resize: %d x %d picture to side %d", source->width,
+                    source->height, n);
+    const struct resize_params params = center_params(n, source->width, source->height);
     return resize_bicubic(out, source, &params, memory, e);
+}
+
+struct image_box resize_center_box(int n, int width, int height) {
+    const struct resize_params p = center_params(n, width, height);
+    const struct scaling x = scaling(width, p.width), y = scaling(height, p.height);
+    int left, right, top, bottom, unused;
+    reach(&x, p.window.x, &left, &unused);
+    reach(&x, p.window.x + n - 1, &unused, &right);
+    reach(&y, p.window.y, &top, &unused);
+    reach(&y, p.window.y + n - 1, &unused, &bottom);
+    return (struct image_box){left, top, right - left, bottom - top};
 }

@@ -14,10 +14,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct resize_box {
-    int x, y, width, height;
-};
-
 /* Memory that is reused from call to call; one per thread. Zero-initialised it is empty. */
 struct resize_memory {
     void *block;
@@ -25,9 +21,9 @@ struct resize_memory {
 };
 
 struct resize_params {
-    struct resize_box box;    /* part of the source that is used; all zero: the whole picture */
+    struct image_box box;    /* part of the source that is used; all zero: the whole picture */
     int width, height;        /* size that the box is resized to, both > 0 */
-    struct resize_box window; /* part of the result that is written; all zero: all of it */
+    struct image_box window; /* part of the result that is written; all zero: all of it */
 };
 
 /* Writes window.height x window.width x 3 bytes at out, row by row. Pixels outside the box do not
@@ -42,6 +38,9 @@ enum status resize_bicubic(uint8_t *out, const struct image *source,
  * out (n, n, 3). */
 enum status resize_center_crop(uint8_t *out, int n, const struct image *source,
                                struct resize_memory *memory, struct error *e);
+/* The pixels that it reads of a width x height picture: no others need to be decoded. n and both
+ * sides are at least 1. */
+struct image_box resize_center_box(int n, int width, int height);
 
 void resize_release(struct resize_memory *memory);
 

@@ -3,5 +3,7 @@
 #define PIPELINE_BASE_CLOCK_H
 
 double clock_seconds(void);
+/* Processor time of all threads of this process. */
+double clock_cpu_seconds(void);
 
 #endif

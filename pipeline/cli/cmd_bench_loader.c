@@ -11,19 +11,26 @@
 #include "pipeline/cli/cmd_bench.h"
 #include "pipeline/cli/options.h"
 
-enum { PASSES_MAX = 100 };
+enum { PASSES_MAX = 100, LATE_STEP = 1000000 };
 
 static int compare_doubles(const void *a, const void *b) {
     double x = *(const double *)a, y = *(const double *)b;
     return x < y ? -1 : x > y;
 }
 
-/* One epoch; samples per second and how many slots were holes. */
-static enum status run_pass(const struct stream_config *config, int64_t n_steps, double *rate,
-                            int64_t *n_holes, struct error *e) {
+/* What passes took: pictures per second of wall time, and processor milliseconds per picture, which
+ * say more on a busy machine. */
+struct rates {
+    double per_s[PASSES_MAX], cpu_ms[PASSES_MAX];
+};
+
+/* One epoch. */
+static enum status run_pass(const struct stream_config *config, int64_t n_steps,
+                            struct rates *rates, int pass, int64_t *n_holes, struct error *e) {
     enum status rc = STATUS_OK;
     struct stream *stream = NULL;
-    const double start = clock_seconds();
+    const double start = clock_seconds(), cpu_start = clock_cpu_seconds();
+    const double n = (double)(n_steps * config->part[0].n);
     TRY(stream_open(&stream, config, e));
     *n_holes = 0;
     for (int64_t step = 0; step < n_steps; step++) {
@@ -32,31 +39,108 @@ static enum status run_pass(const struct stream_config *config, int64_t n_steps,
         *n_holes += batch->n_holes;
         stream_give_back(stream, batch);
     }
-    *rate = (double)(n_steps * config->part[0].n) / (clock_seconds() - start);
+    rates->per_s[pass] = n / (clock_seconds() - start);
+    rates->cpu_ms[pass] = (clock_cpu_seconds() - cpu_start) / n * 1e3;
 done:
     stream_close(&stream);
     return rc;
 }
 
-static void print_result(const struct stream_config *c, int64_t n_samples, int64_t n_holes,
-                         const double *rates, int n, bool json) {
-    const double best = rates[n - 1], median = rates[n / 2];
+/* Decoding alone, all pixels of each picture, on this thread: what no loader can do without. */
+static enum status decode_pass(const struct dataset *d, struct rates *rates, int pass,
+                               struct error *e) {
+    enum status rc = STATUS_OK;
+    struct dataset_memory memory = {0};
+    double seconds = 0, cpu_seconds = 0;
+    int64_t n = 0;
+    for (int64_t i = 0; i < dataset_counts(d).samples; i++) {
+        rc = dataset_picture(d, i, 0, &memory, e); /* reads the bytes too */
+        if (rc == STATUS_BAD_DATA) continue;
+        if (rc != STATUS_OK) goto done;
+        const double start = clock_seconds(), cpu_start = clock_cpu_seconds();
+        TRY(image_decode(&memory.picture, memory.bytes.bytes, memory.bytes.n, IMAGE_RGB_PILLOW, e));
+        seconds += clock_seconds() - start;
+        cpu_seconds += clock_cpu_seconds() - cpu_start;
+        n++;
+    }
+    rc = STATUS_OK;
+    rates->per_s[pass] = n ? (double)n / seconds : 0;
+    rates->cpu_ms[pass] = n ? cpu_seconds / (double)n * 1e3 : 0;
+done:
+    dataset_memory_release(&memory);
+    return rc;
+}
+
+/* Milliseconds from nothing to the first sample of a stream that starts at this step. */
+static enum status first_sample(const struct dataset_source *source,
+                                const struct stream_config *config, int64_t step, double *ms,
+                                struct error *e) {
+    enum status rc = STATUS_OK;
+    struct stream_config one = *config;
+    struct dataset *dataset = NULL;
+    struct stream *stream = NULL;
+    const struct batch *batch;
+    const double start = clock_seconds();
+    TRY(dataset_open(&dataset, source, e));
+    one.first_step = step;
+    one.part[0].n = 1;
+    one.part[0].source[0].dataset = dataset;
+    TRY(stream_open(&stream, &one, e));
+    TRY(stream_next(stream, &batch, e));
+    *ms = (clock_seconds() - start) * 1e3;
+    stream_give_back(stream, batch);
+done:
+    stream_close(&stream);
+    dataset_close(&dataset);
+    return rc;
+}
+
+struct result {
+    int64_t n_samples, n_holes;
+    int n_passes;
+    struct rates load, decode;
+    double first_ms, late_ms; /* to the first sample of step 0 and of LATE_STEP */
+};
+
+/* n numbers are sorted; the one in the middle. */
+static double median(double *x, int n) {
+    qsort(x, (size_t)n, sizeof *x, compare_doubles);
+    return x[n / 2];
+}
+
+static void print_result(const struct stream_config *c, struct result *r, bool json) {
+    const int n = r->n_passes;
+    const double rate = median(r->load.per_s, n), best = r->load.per_s[n - 1];
     if (!json) {
-        printf("%.1f samples/s best of %d passes, %.1f median (%" PRId64 " samples, %" PRId64
-               " holes, size %d, %d threads)\n",
-               best, n, median, n_samples, n_holes, c->image_size, c->n_threads);
+        printf("%.1f images/s median of %d passes, %.1f best (%" PRId64 " samples, %" PRId64
+               " holes, size %d, %d threads); decoding alone %.1f on one thread; first sample "
+               "after %.1f ms\n",
+               rate, n, best, r->n_samples, r->n_holes, c->image_size, c->n_threads,
+               median(r->decode.per_s, n), r->first_ms);
         return;
     }
     struct json_writer w = {0};
+    const struct {
+        const char *name;
+        double value;
+    } numbers[] = {
+        {"images_per_s", rate},
+        {"images_per_s_best", best},
+        {"cpu_ms_per_image", median(r->load.cpu_ms, n)},
+        {"decode_per_s", median(r->decode.per_s, n)},
+        {"decode_cpu_ms_per_image", median(r->decode.cpu_ms, n)},
+        {"first_sample_ms", r->first_ms},
+        {"first_sample_ms_at_step_1000000", r->late_ms},
+    };
     json_write_object_begin(&w);
-    json_write_name(&w, "samples_per_s_best");
-    json_write_double(&w, best);
-    json_write_name(&w, "samples_per_s_median");
-    json_write_double(&w, median);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        json_write_name(&w, numbers[i].name);
+        json_write_double(&w, numbers[i].value);
+    }
     json_write_name(&w, "samples");
-    json_write_int(&w, n_samples);
+    json_write_int(&w, r->n_samples);
     json_write_name(&w, "holes");
-    json_write_int(&w, n_holes);
+    json_write_int(&w, r->n_holes);
     json_write_name(&w, "size");
     json_write_int(&w, c->image_size);
     json_write_name(&w, "threads");
@@ -72,11 +156,11 @@ enum status cmd_bench_loader(int argc, char **argv, struct error *e) {
     enum status rc = STATUS_OK;
     struct dataset_source source = {.name = "bench"};
     const char *vocabulary = NULL;
-    int64_t size = 224, threads = 1, batch = 64, passes = 3, n_holes = 0;
+    int64_t size = 224, threads = 1, batch = 64, passes = 3;
     bool augment = false, json = false;
     struct dataset *dataset = NULL;
     struct tokenizer *tokenizer = NULL;
-    double rates[PASSES_MAX];
+    struct result result = {0};
     const struct option table[] = {
         {"SHARDS", OPTION_PLACE, &source.shards, .required = true, .help = "shards to read"},
         {"size", OPTION_INT, &size, .min = 1, .max = 4096, .help = "side of the pictures, pixels"},
@@ -93,13 +177,16 @@ enum status cmd_bench_loader(int argc, char **argv, struct error *e) {
         {"json", OPTION_FLAG, &json, .help = "print one JSON object"},
     };
     TRY(options_parse(&(struct options){.command = "bench loader",
-                                        .summary = "Measures how many samples per second go from "
-                                                   "shards to batches: read, decode, crop, resize.",
+                                        .summary = "Measures how many pictures per second go from "
+                                                   "shards to batches (read, decode, crop, "
+                                                   "resize), how many are decoded alone, and "
+                                                   "how soon the first comes.",
                                         OPTIONS(table)},
                       argc, argv, e));
     TRY(dataset_open(&dataset, &source, e));
     if (vocabulary) TRY(tokenizer_open(&tokenizer, vocabulary, e));
-    const int64_t n_samples = dataset_counts(dataset).samples;
+    result.n_samples = dataset_counts(dataset).samples;
+    result.n_passes = (int)passes;
     struct stream_config config = {.seed = 1,
                                    .image_size = (int)size,
                                    .context = 77,
@@ -123,10 +210,14 @@ enum status cmd_bench_loader(int argc, char **argv, struct error *e) {
                                           .with_text = vocabulary != NULL,
                                           .n_sources = 1,
                                           .source = {{.dataset = dataset}}};
-    for (int64_t i = 0; i < passes; i++)
-        TRY(run_pass(&config, (n_samples + batch - 1) / batch, &rates[i], &n_holes, e));
-    qsort(rates, (size_t)passes, sizeof *rates, compare_doubles);
-    print_result(&config, n_samples, n_holes, rates, (int)passes, json);
+    TRY(first_sample(&source, &config, 0, &result.first_ms, e));
+    TRY(first_sample(&source, &config, LATE_STEP, &result.late_ms, e));
+    for (int i = 0; i < passes; i++) {
+        TRY(run_pass(&config, (result.n_samples + batch - 1) / batch, &result.load, i,
+                     &result.n_holes, e));
+        TRY(decode_pass(dataset, &result.decode, i, e));
+    }
+    print_result(&config, &result, json);
 done:
     dataset_close(&dataset);
     tokenizer_close(&tokenizer);

@@ -81,7 +81,7 @@ static void test_crop_box(void) {
     double sum = 0, sum_x = 0;
     int n_bad = 0;
     for (int i = 0; i < n; i++) {
-        struct resize_box b = augment_crop_box(width, height, &params, &random);
+        struct image_box b = augment_crop_box(width, height, &params, &random);
         double area = (double)b.width * b.height / (width * height);
         double ratio = (double)b.width / b.height;
         n_bad += b.x < 0 || b.y < 0 || b.x + b.width > width || b.y + b.height > height;
@@ -97,7 +97,7 @@ static void test_crop_box(void) {
     /* No box of these ratios has 0.9 of a picture ten times as wide as high: the fallback is the
      * largest centred box of ratio 4/3. */
     const struct augment_params large = {.crop_area_min = 0.9f, .crop_area_max = 1};
-    struct resize_box b = augment_crop_box(1000, 100, &large, &random);
+    struct image_box b = augment_crop_box(1000, 100, &large, &random);
     CHECK_EQUAL(b.width, 133);
     CHECK_EQUAL(b.height, 100);
     CHECK_EQUAL(b.x, 433);

@@ -2,6 +2,7 @@
 #include "data/gzip.h"
 #include "data/image.h"
 #include "pipeline/base/file.h"
+#include "pipeline/base/random.h"
 #include "tests/check.h"
 
 #include <stdio.h>
@@ -172,10 +173,71 @@ static void test_refusals(void) {
     expect_bad((uint8_t *)"<html>", 6, "expected JPEG, PNG, WebP or BMP");
 }
 
+static bool box_equals(const struct image *part, const struct image *whole,
+                       const struct image_box *box) {
+    bool same = part->width == whole->width && part->height == whole->height;
+    for (int y = box->y; y < box->y + box->height && same; y++) {
+        const size_t at = ((size_t)y * (size_t)whole->width + (size_t)box->x) * 3;
+        same = !memcmp(part->pixels + at, whole->pixels + at, (size_t)box->width * 3);
+    }
+    return same;
+}
+
+/* Part of a picture has the pixels of the whole, and the same damage is seen. */
+static void test_boxes(void) {
+    struct image whole = {0}, part = {0};
+    int n_boxes = 0, n_same = 0, n_verdicts = 0;
+    for (int i = 0; i < N_NAMES; i++) {
+        size_t n;
+        struct error e;
+        struct image_info info;
+        uint8_t *bytes = read_fixture(names[i], "", &n);
+        CHECK_EQUAL(image_decode(&whole, bytes, n, IMAGE_RGB_PILLOW, &e), STATUS_OK);
+        CHECK_EQUAL(image_check(&info, bytes, n, &e), STATUS_OK);
+        struct random random = random_begin(1, RANDOM_TEST, (uint64_t)i, 0);
+        for (int round = 0; round < 60; round++) {
+            struct image_box box;
+            box.width = 1 + (int)random_below(&random, (uint64_t)info.width);
+            box.height = 1 + (int)random_below(&random, (uint64_t)info.height);
+            box.x = (int)random_below(&random, (uint64_t)(info.width - box.width + 1));
+            box.y = (int)random_below(&random, (uint64_t)(info.height - box.height + 1));
+            CHECK_EQUAL(image_reserve(&part, info.width, info.height, &e), STATUS_OK);
+            memset(part.pixels, 0xA5, part.capacity);
+            n_boxes++;
+            if (image_decode_box(&part, &info, &box, bytes, n, IMAGE_RGB_PILLOW, &e) == STATUS_OK &&
+                box_equals(&part, &whole, &box))
+                n_same++;
+            else
+                printf("    %s: %d,%d %dx%d of %dx%d\n", names[i], box.x, box.y, box.width,
+                       box.height, info.width, info.height);
+            /* Damage anywhere is damage, in the box or not. */
+            const size_t at = random_below(&random, n);
+            const uint8_t kept = bytes[at];
+            bytes[at] ^= (uint8_t)(1 << random_below(&random, 8));
+            if (image_check(&info, bytes, n, &e) == STATUS_OK && info.width == whole.width &&
+                info.height == whole.height) {
+                const enum status all = image_decode(&part, bytes, n, IMAGE_RGB_PILLOW, &e);
+                const enum status some =
+                    image_decode_box(&part, &info, &box, bytes, n, IMAGE_RGB_PILLOW, &e);
+                n_verdicts++;
+                if (!CHECK_EQUAL(some, all)) printf("    %s: byte %zu\n", names[i], at);
+            }
+            bytes[at] = kept;
+            CHECK_EQUAL(image_check(&info, bytes, n, &e), STATUS_OK);
+        }
+        free(bytes);
+    }
+    CHECK_EQUAL(n_same, n_boxes);
+    CHECK_TRUE(n_verdicts > n_boxes / 5);
+    image_release(&whole);
+    image_release(&part);
+}
+
 int main(void) {
     test_pixels(IMAGE_RGB_PILLOW);
     test_pixels(IMAGE_RGB_SHOWN);
     test_cuts();
     test_refusals();
+    test_boxes();
     return check_report();
 }

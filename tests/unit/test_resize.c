@@ -1,6 +1,8 @@
 /* Resizing, byte for byte what Pillow gives (tests/golden/make_images.py wrote resize.rgb). */
 #include "data/resize.h"
+#include "data/resize_kernels.h"
 #include "pipeline/base/file.h"
+#include "pipeline/base/random.h"
 #include "tests/check.h"
 #include "tests/fixture.h"
 
@@ -44,8 +46,8 @@ static void test_sizes(void) {
         CHECK_EQUAL(resize_bicubic(out, &image, &params, &memory, &e), STATUS_OK);
         compare(out, p[2], p[3], what);
         /* A window is the same pixels, cut out. */
-        params.window = (struct resize_box){p[2] / 3, p[3] / 4, p[2] / 2, p[3] / 2};
-        struct resize_box *w = &params.window;
+        params.window = (struct image_box){p[2] / 3, p[3] / 4, p[2] / 2, p[3] / 2};
+        struct image_box *w = &params.window;
         bool same = true;
         CHECK_EQUAL(resize_bicubic(part, &image, &params, &memory, &e), STATUS_OK);
         for (int y = 0; y < w->height; y++)
@@ -65,8 +67,8 @@ static void test_box(void) {
     compare(out, 20, 20, "box");
     params.box.width = 90;
     CHECK_EQUAL(resize_bicubic(out, &image, &params, &memory, &e), STATUS_BAD_ARG);
-    params.box = (struct resize_box){0};
-    params.window = (struct resize_box){0, 1, 20, 20};
+    params.box = (struct image_box){0};
+    params.window = (struct image_box){0, 1, 20, 20};
     CHECK_EQUAL(resize_bicubic(out, &image, &params, &memory, &e), STATUS_BAD_ARG);
     image_release(&image);
 }
@@ -92,6 +94,70 @@ static void test_center_crop(void) {
     image_release(&strip);
 }
 
+/* The kernels of this processor against the plain ones: random taps, all widths from 1 on. */
+static void test_kernels(void) {
+    enum { WIDTH_MAX = 80, TAPS_MAX = 24, ROWS_MAX = TAPS_MAX + 2, STRIDE = 320 };
+    const struct resize_kernels *fast = resize_kernels_fast();
+    static uint8_t in[ROWS_MAX * STRIDE], one[RESIZE_ROWS * STRIDE], two[RESIZE_ROWS * STRIDE];
+    static int32_t first[WIDTH_MAX], count[WIDTH_MAX], weight[WIDTH_MAX * TAPS_MAX];
+    static int16_t high[WIDTH_MAX * TAPS_MAX], low[WIDTH_MAX * TAPS_MAX];
+    struct random random = random_begin(1, RANDOM_TEST, 0, 0);
+    int n_different = 0;
+    if (fast == &resize_kernels_plain) printf("this processor has the plain kernels only\n");
+    for (size_t i = 0; i < sizeof in; i++) in[i] = (uint8_t)(random_u32(&random) % 7 * 51);
+    for (int width = 1; width <= WIDTH_MAX; width++) {
+        struct resize_taps taps = {.n = width, .room = TAPS_MAX, .first = first, .count = count,
+                                   .weight = weight, .high = high, .low = low};
+        for (int i = 0; i < width; i++) {
+            count[i] = 1 + (int32_t)random_below(&random, TAPS_MAX);
+            first[i] = (int32_t)random_below(&random, (uint64_t)(WIDTH_MAX + 1 - count[i]));
+            int32_t left = 1 << RESIZE_WEIGHT_BITS; /* weights may be below 0; their sum is 1 */
+            for (int k = 0; k < TAPS_MAX; k++) {
+                const int32_t w = (int32_t)random_below(&random, 600000) - 250000;
+                const int at = i * TAPS_MAX + k;
+                weight[at] = k >= count[i] ? 0 : k == count[i] - 1 ? left : w;
+                left -= weight[at];
+                high[at] = (int16_t)(weight[at] >> RESIZE_LOW_BITS);
+                low[at] = (int16_t)(weight[at] & ((1 << RESIZE_LOW_BITS) - 1));
+            }
+        }
+        resize_kernels_plain.rows(one, STRIDE, in, STRIDE, &taps);
+        fast->rows(two, STRIDE, in, STRIDE, &taps);
+        for (int r = 0; r < RESIZE_ROWS; r++)
+            n_different += memcmp(one + r * STRIDE, two + r * STRIDE, (size_t)width * 3) != 0;
+        /* Down the columns, from row 0. */
+        first[0] = 0;
+        memset(two, 0x5A, sizeof two);
+        resize_kernels_plain.column(one, in, STRIDE, (size_t)width * 3, &taps, 0);
+        fast->column(two, in, STRIDE, (size_t)width * 3, &taps, 0);
+        n_different += memcmp(one, two, (size_t)width * 3) != 0;
+        CHECK_EQUAL(two[width * 3], 0x5A); /* nothing behind the row */
+    }
+    CHECK_EQUAL(n_different, 0);
+}
+
+/* A crop of a picture whose pixels outside the box are junk. */
+static void test_center_box(void) {
+    static const int sizes[][3] = {{61, 40, 24}, {40, 63, 24}, {24, 24, 24}, {300, 50, 25}, {50, 301, 25}, {7, 90, 25}};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        const int *s = sizes[i];
+        uint8_t expect[25 * 25 * 3], out[25 * 25 * 3];
+        struct error e;
+        struct image image = make_picture(s[0], s[1]);
+        CHECK_EQUAL(resize_center_crop(expect, s[2], &image, &memory, &e), STATUS_OK);
+        const struct image_box box = resize_center_box(s[2], s[0], s[1]);
+        for (int y = 0; y < s[1]; y++)
+            for (int x = 0; x < s[0]; x++)
+                if (y < box.y || y >= box.y + box.height || x < box.x || x >= box.x + box.width)
+                    memset(image.pixels + 3 * (y * s[0] + x), 0xA5, 3);
+        CHECK_EQUAL(resize_center_crop(out, s[2], &image, &memory, &e), STATUS_OK);
+        CHECK_TRUE(!memcmp(out, expect, (size_t)(s[2] * s[2] * 3)));
+        image_release(&image);
+    }
+    const struct image_box wide = resize_center_box(224, 720, 360);
+    CHECK_TRUE(wide.height == 360 && wide.width > 359 && wide.width < 380);
+}
+
 int main(void) {
     char *bytes = NULL;
     struct error e;
@@ -104,6 +170,8 @@ int main(void) {
     test_sizes();
     test_box();
     test_center_crop();
+    test_kernels();
+    test_center_box();
     CHECK_EQUAL(n_left, 0);
     free(bytes);
     resize_release(&memory);
