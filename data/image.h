@@ -82,9 +82,9 @@ enum status image_check(struct image_info *info, const void *data, size_t size, 
 enum status image_decode(struct image *out, const void *data, size_t size, enum image_rgb rule,
                          struct error *e);
 
-/* Decodes what image_check has passed and described, for a caller who reads the pixels of *box only:
- * those are the same as image_decode's, and so is the verdict on the bytes; the other pixels are
- * undefined. A baseline JPEG saves the work for them; other pictures are decoded whole. The box
+/* Decodes what image_check has passed and described, for a caller who reads the pixels of *box
+ * only: those are the same as image_decode's, and so is the verdict on the bytes; the other pixels
+ * are undefined. A baseline JPEG saves the work for them; other pictures are decoded whole. The box
  * lies inside the picture. */
 enum status image_decode_box(struct image *out, const struct image_info *info,
                              const struct image_box *box, const void *data, size_t size,

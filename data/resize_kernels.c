@@ -33,7 +33,7 @@ static void rows_plain(uint8_t *out, size_t out_stride, const uint8_t *in, size_
 
 static void column_plain(uint8_t *restrict out, const uint8_t *restrict in, size_t stride, size_t n,
                          const struct resize_taps *taps, int i) {
-    enum { LANES = RESIZE_PADDING }; /* sums that stay in registers; the last ones may be of padding */
+    enum { LANES = RESIZE_PADDING }; /* sums in registers; the last ones may be of padding */
     const int32_t *w = taps->weight + (size_t)i * (size_t)taps->room;
     in += (size_t)taps->first[i] * stride;
     for (size_t start = 0; start < n; start += LANES) {
@@ -82,8 +82,8 @@ static void put_pixel(uint8_t *out, int32_t pixel) {
     memcpy(out, &pixel, sizeof pixel); /* the fourth byte is written over by the next pixel */
 }
 
-/* Four taps of a row are 12 bytes of its pixels: these shuffles make the pairs (r0 r1, g0 g1, b0 b1,
- * 0 0) and the same of taps 2 and 3. */
+/* Four taps of a row are 12 bytes of its pixels: these shuffles make the pairs (r0 r1, g0 g1,
+ * b0 b1, 0 0) and the same of taps 2 and 3. */
 #define FIRST_TWO _mm_setr_epi8(0, -1, 3, -1, 1, -1, 4, -1, 2, -1, 5, -1, -1, -1, -1, -1)
 #define LAST_TWO _mm_setr_epi8(6, -1, 9, -1, 7, -1, 10, -1, 8, -1, 11, -1, -1, -1, -1, -1)
 

@@ -1,11 +1,16 @@
 #!/bin/sh
-# Builds and runs every test: sh tests/run.sh [--sanitize] [--peers]
+# Builds and runs every test: sh tests/run.sh [--sanitize] [--peers], or
+#   sh tests/run.sh --fuzz [SECONDS]    the fuzz targets instead (tests/fuzz/run_targets.sh)
 #   --sanitize  with address and undefined-behaviour sanitizers
 #   --peers     also the comparisons with PyTorch (tests/peers)
 # Closes with "N passed, N failed" and how many were skipped; ends with 1 if any failed.
 set -eu
 cd "$(dirname "$0")/.."
 
+if [ "${1:-}" = --fuzz ]; then
+    shift
+    exec sh tests/fuzz/run_targets.sh "$@"
+fi
 preset=release
 peers=
 without='^test_peer_'
@@ -14,7 +19,7 @@ for option in "$@"; do
     --sanitize) preset=debug ;;
     --peers) peers=peers without='^$' ;;
     *)
-        echo "run.sh: option '$option'; expected --sanitize or --peers" >&2
+        echo "run.sh: option '$option'; expected --sanitize, --peers or, alone, --fuzz" >&2
         exit 2
         ;;
     esac

@@ -2,6 +2,7 @@
 # Installs what is missing for building, testing or the demo: sh tests/setup.sh GROUP...
 #   build  compiler, libraries, shader compiler
 #   test   two software Vulkan devices, the validation layer, SPIR-V tools, a web server
+#   fuzz   clang with libFuzzer, coverage
 #   demo   real image-text data and the tools that unpack it
 #   peers  what we are compared with: PyTorch, and in build-peers/ the packages of
 #          tests/peers/requirements.txt
@@ -20,13 +21,14 @@ packages_of() {
     # python3 and openssl: a web server with faults, and its certificate.
     test) echo "mesa-vulkan-drivers chromium-common vulkan-validationlayers spirv-tools python3
         openssl" ;;
+    fuzz) echo "clang libclang-rt-14-dev llvm" ;;
     demo) echo "fonts-noto-color-emoji unicode-cldr-core openclipart-png openclipart-svg
         tuxpaint-stamps-default dataset-fashion-mnist python3-pil python3-fonttools
         python3-numpy" ;;
     peers) echo "python3-torch python3-torchvision python3-pil python3-numpy python3-scipy python3-yaml
         python3-requests python3-tqdm python3-venv python3-pip" ;;
     *)
-        echo "setup: group '$1'; expected build, test, demo or peers" >&2
+        echo "setup: group '$1'; expected build, test, fuzz, demo or peers" >&2
         exit 2
         ;;
     esac

@@ -58,7 +58,8 @@ __attribute__((target("sse4.2"))) static uint32_t crc32c_fast(uint32_t start, co
     return ~(uint32_t)crc;
 }
 
-/* crc times x^33 times the factor: with x^(8 n - 33) as the factor, the CRC with n zero bytes behind. */
+/* crc times x^33 times the factor: with x^(8 n - 33) as the factor, the CRC with n zero bytes
+ * behind. */
 __attribute__((target("sse4.2,pclmul"))) static uint64_t crc32c_times(uint64_t crc,
                                                                       uint32_t factor) {
     const __m128i product =

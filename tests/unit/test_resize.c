@@ -138,7 +138,8 @@ static void test_kernels(void) {
 
 /* A crop of a picture whose pixels outside the box are junk. */
 static void test_center_box(void) {
-    static const int sizes[][3] = {{61, 40, 24}, {40, 63, 24}, {24, 24, 24}, {300, 50, 25}, {50, 301, 25}, {7, 90, 25}};
+    static const int sizes[][3] = {{61, 40, 24},  {40, 63, 24},  {24, 24, 24},
+                                   {300, 50, 25}, {50, 301, 25}, {7, 90, 25}};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         const int *s = sizes[i];
         uint8_t expect[25 * 25 * 3], out[25 * 25 * 3];
