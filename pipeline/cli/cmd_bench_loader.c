@@ -11,7 +11,8 @@
 #include "pipeline/cli/cmd_bench.h"
 #include "pipeline/cli/options.h"
 
-enum { PASSES_MAX = 100, LATE_STEP = 1000000 };
+/* A pass has at least STEPS_MIN batches, so that the first touch of their memory counts for little. */
+enum { PASSES_MAX = 100, STEPS_MIN = 16, LATE_STEP = 1000000 };
 
 static int compare_doubles(const void *a, const void *b) {
     double x = *(const double *)a, y = *(const double *)b;
@@ -167,7 +168,7 @@ enum status cmd_bench_loader(int argc, char **argv, struct error *e) {
         {"threads", OPTION_INT, &threads, .min = 1, .max = 256, .help = "loader threads"},
         {"batch", OPTION_INT, &batch, .min = 1, .max = 65536, .help = "samples per batch"},
         {"passes", OPTION_INT, &passes, .min = 1, .max = PASSES_MAX,
-         .help = "times that all samples are read"},
+         .help = "times that all samples are read; few samples more than once each time"},
         {"vocab", OPTION_TEXT, &vocabulary, .argument = "FILE",
          .help = "read captions too, as 77 ids of this vocabulary"},
         {"augment", OPTION_FLAG, &augment,
@@ -187,6 +188,7 @@ enum status cmd_bench_loader(int argc, char **argv, struct error *e) {
     if (vocabulary) TRY(tokenizer_open(&tokenizer, vocabulary, e));
     result.n_samples = dataset_counts(dataset).samples;
     result.n_passes = (int)passes;
+    const int64_t n_steps = (result.n_samples + batch - 1) / batch;
     struct stream_config config = {.seed = 1,
                                    .image_size = (int)size,
                                    .context = 77,
@@ -213,7 +215,7 @@ enum status cmd_bench_loader(int argc, char **argv, struct error *e) {
     TRY(first_sample(&source, &config, 0, &result.first_ms, e));
     TRY(first_sample(&source, &config, LATE_STEP, &result.late_ms, e));
     for (int i = 0; i < passes; i++) {
-        TRY(run_pass(&config, (result.n_samples + batch - 1) / batch, &result.load, i,
+        TRY(run_pass(&config, n_steps > STEPS_MIN ? n_steps : STEPS_MIN, &result.load, i,
                      &result.n_holes, e));
         TRY(decode_pass(dataset, &result.decode, i, e));
     }
