@@ -45,8 +45,9 @@ static enum status merge(struct conversion *c, const char *path, struct error *e
     enum status rc = STATUS_OK;
     struct adapter_set adapters = {0};
     TRY(adapter_source_read(&adapters, path, &c->model.parameters, e));
-    TRY(model_merge(&c->model, &adapters, e));
-    c->n_merged++;
+    rc = model_merge(&c->model, &adapters, e);
+    if (rc != STATUS_OK) error_context(e, "%s", path);
+    c->n_merged += rc == STATUS_OK;
 done:
     adapter_set_release(&adapters);
     return rc;
@@ -57,13 +58,13 @@ static enum status load_run(struct conversion *c, struct error *e) {
     enum status rc = STATUS_OK;
     const struct recipe *r = c->recipe;
     char path[FILE_PATH_MAX];
-    for (int i = 0; i < r->model.adapters.n; i++) TRY(merge(c, r->model.adapters.item[i], e));
-    if (r->model.train == MODEL_TRAIN_ADAPTERS) {
-        TRY(merge(c, c->options->in, e));
+    if (r->model.train == MODEL_TRAIN_ALL) {
+        TRY(file_join(path, c->options->in, "weights/model.safetensors", e));
+        TRY(model_load(&c->model, path, e));
         goto done;
     }
-    TRY(file_join(path, c->options->in, "weights/model.safetensors", e));
-    TRY(model_load(&c->model, path, e));
+    for (int i = 0; i < r->model.adapters.n; i++) TRY(merge(c, r->model.adapters.item[i], e));
+    TRY(merge(c, c->options->in, e));
 done:
     return rc;
 }
