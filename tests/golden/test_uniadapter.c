@@ -63,7 +63,9 @@ int main(void) {
         upload(values, i, names[i]);
     }
     upload(output, 1, "grad.y");
+    const struct architecture architecture = {.norm_epsilon = 1e-5f};
     const struct weights_view view = {.parameters = &parameters,
+                                      .architecture = &architecture,
                                       .trainable = values,
                                       .gradients = {.buffer = gradients},
                                       .adapters = &adapters};
