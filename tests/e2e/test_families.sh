@@ -60,6 +60,13 @@ goes_on() {
     [ "$(wc -l <"$folder/$1/metrics.jsonl")" = 12 ] && good || bad "$1: expected 12 lines of metrics"
 }
 
+# refused WORDS RECIPE OPTION...: the run fails as a wrong recipe does and says the words
+refused() {
+    words=$1 from=$folder/recipes/$2.json
+    shift 2
+    check "$from $*" 2 "$words" "$sapwood" train "$from" --run "$folder/refused" "$@"
+}
+
 goes_on picture
 grep -q glare_global "$folder/picture/metrics.jsonl" && good || bad "no glare in the metrics"
 grep -q logit_scale "$folder/picture/metrics.jsonl" && bad "a logit scale without texts" || good
@@ -72,18 +79,24 @@ if train siglip_run probe --set stages.0.steps=1; then
     awk -v a="$first" -v b="$last" 'BEGIN { exit !(a > 0 && b > 0 && b < a) }' && good ||
         bad "siglip: loss from $first to $last; expected it to fall"
     [ -s "$folder/siglip/evaluation.jsonl" ] && good || bad "siglip: no evaluation"
+    refused 'glare reads the class token, which architecture siglip does not have' siglip_run \
+        --set 'losses=[{"type": "glare", "patches": 4}]' --set 'data.view={"n": 8}'
+    # LoRA in the same layers, over the weights just trained; scale and bias too.
+    train siglip_run lora --set model.train=adapters --set 'model.lora={"rank": 2}' \
+        --set model.train_logit_scale=true --set stages.0.steps=2 \
+        --set model.weights="$folder/siglip/weights/model.safetensors" &&
+        good || bad "siglip with LoRA: $(cat "$folder/lora.said")"
+    names=$(strings "$folder/lora/weights/adapters.safetensors" | head -n 1)
+    for name in logit_scale logit_bias visual.transformer.resblocks.1.mlp.c_fc.lora_a \
+        transformer.resblocks.0.attn.in_proj.lora_b; do
+        case $names in *"\"$name\""*) good ;; *) bad "siglip with LoRA: no $name" ;; esac
+    done
 elif grep -q 'libsentencepiece-dev' "$folder/probe.said"; then
     good # built without the library, and it says so
 else
     bad "siglip: $(cat "$folder/probe.said")"
 fi
 
-# refused WORDS RECIPE OPTION...: the run fails as a wrong recipe does and says the words
-refused() {
-    words=$1 from=$folder/recipes/$2.json
-    shift 2
-    check "$from $*" 2 "$words" "$sapwood" train "$from" --run "$folder/refused" "$@"
-}
 pairs='{"batch_size": 8, "sources": [{"name": "emoji", "shards": "../tests/fixtures/emoji-train.tar"}]}'
 refused 'update texts: architecture image has no text tower' picture_run \
     --set 'losses=[{"type": "clip"}]' --set "data.update=$pairs"
@@ -94,8 +107,6 @@ refused 'vocabulary is missing' siglip_run --set model.vocabulary=
 refused 'vocabulary.txt has 700 entries; expected 256' siglip_run \
     --set model.vocabulary=../tests/fixtures/vocabulary.txt
 refused 'siglip learns a bias' tiny --set 'losses=[{"type": "siglip"}]'
-refused 'glare reads the class token, which architecture siglip does not have' siglip_run \
-    --set 'losses=[{"type": "glare", "patches": 4}]' --set 'data.view={"n": 8}'
 refused 'stages\[0\]: no sources here and none in data.view' picture_run \
     --set 'stages=[{"name": "a", "steps": 1}]'
 refused 'no text tower' picture_run \
