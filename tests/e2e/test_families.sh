@@ -91,6 +91,13 @@ if train siglip_run probe --set stages.0.steps=1; then
         transformer.resblocks.0.attn.in_proj.lora_b; do
         case $names in *"\"$name\""*) good ;; *) bad "siglip with LoRA: no $name" ;; esac
     done
+    # A scale above 100, as pretrained SigLIP has, stays there.
+    sed 's/"init_logit_scale": 2.3/"init_logit_scale": 4.8/' "$folder/recipes/siglip.json" \
+        >"$folder/recipes/steep.json"
+    train siglip_run steep --set model.architecture=steep.json --set stages.0.steps=2
+    scale=$(sed -n '2s/.*"logit_scale": *\([0-9.]*\).*/\1/p' "$folder/steep/metrics.jsonl")
+    awk -v scale="$scale" 'BEGIN { exit !(scale > 110) }' && good ||
+        bad "siglip: scale $scale after an update; expected about 121"
 elif grep -q 'libsentencepiece-dev' "$folder/probe.said"; then
     good # built without the library, and it says so
 else
