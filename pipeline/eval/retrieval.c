@@ -1,5 +1,6 @@
 #include "pipeline/eval/retrieval.h"
 
+#include "pipeline/base/thread.h"
 #include "pipeline/eval/similarity.h"
 
 #include <math.h>
@@ -56,21 +57,49 @@ static bool is_before(float score, int64_t at, float other, int64_t other_at) {
     return !(score < other) && (score != other || at < other_at);
 }
 
-/* In blocks of images, so that a text is read from memory once for many images. */
-static void rank_others(struct ranks *r, const struct retrieval_set *s) {
-    enum { BLOCK = 32 };
-    for (int64_t begin = 0; begin < s->n_images; begin += BLOCK) {
-        const int64_t end = begin + BLOCK < s->n_images ? begin + BLOCK : s->n_images;
-        for (int64_t j = 0; j < s->n_texts; j++) {
-            const float *text = s->texts + j * s->width;
-            for (int64_t i = begin; i < end; i++) {
-                if (s->image_of_text[j] == i) continue;
-                const float score = similarity(s->images + i * s->width, text, s->width);
-                r->of_image[i] += is_before(score, j, r->best[i], r->best_at[i]);
-                r->of_text[j] += is_before(score, i, r->own[j], s->image_of_text[j]);
-            }
+enum { BLOCK = 32 };
+
+/* A block of images, so that a text is read from memory once for many images. What a text's rank
+ * grows by is counted per thread. */
+struct counting {
+    const struct retrieval_set *set;
+    struct ranks *ranks;
+    int64_t *of_text; /* (threads, n_texts) */
+};
+
+static void rank_block(void *context, int64_t block, int worker) {
+    const struct counting *c = context;
+    const struct retrieval_set *s = c->set;
+    const struct ranks *r = c->ranks;
+    int64_t *of_text = c->of_text + worker * s->n_texts;
+    const int64_t begin = block * BLOCK,
+                  end = begin + BLOCK < s->n_images ? begin + BLOCK : s->n_images;
+    for (int64_t j = 0; j < s->n_texts; j++) {
+        const float *text = s->texts + j * s->width;
+        for (int64_t i = begin; i < end; i++) {
+            if (s->image_of_text[j] == i) continue;
+            const float score = similarity(s->images + i * s->width, text, s->width);
+            r->of_image[i] += is_before(score, j, r->best[i], r->best_at[i]);
+            of_text[j] += is_before(score, i, r->own[j], s->image_of_text[j]);
         }
     }
+}
+
+static enum status rank_others(struct ranks *r, const struct retrieval_set *s, struct error *e) {
+    enum status rc = STATUS_OK;
+    struct thread_pool *pool = NULL;
+    struct counting c = {.set = s, .ranks = r};
+    TRY(thread_pool_create(&pool, 0, e));
+    const int n_threads = thread_pool_size(pool);
+    c.of_text = calloc((size_t)n_threads * (size_t)s->n_texts + 1, sizeof *c.of_text);
+    if (!c.of_text) TRY(fail(e, STATUS_NO_MEMORY, "retrieval: no memory for ranks"));
+    thread_pool_run(pool, (s->n_images + BLOCK - 1) / BLOCK, rank_block, &c);
+    for (int t = 0; t < n_threads; t++)
+        for (int64_t j = 0; j < s->n_texts; j++) r->of_text[j] += c.of_text[t * s->n_texts + j];
+done:
+    free(c.of_text);
+    thread_pool_destroy(&pool);
+    return rc;
 }
 
 enum status retrieval_measure(struct retrieval_result *out, const struct retrieval_set *s,
@@ -98,7 +127,7 @@ enum status retrieval_measure(struct retrieval_result *out, const struct retriev
     }
     for (int64_t i = 0; i < s->n_images; i++) r.best_at[i] = -1;
     rank_own(&r, s);
-    rank_others(&r, s);
+    TRY(rank_others(&r, s, e));
     int64_t n_image = 0, n_text = 0;
     /* NaN is a miss also where there is no other item that could be before it */
     for (int64_t i = 0; i < s->n_images; i++)

@@ -32,7 +32,7 @@ CONFIG = {
     "vision_cfg": {"image_size": 48, "layers": 2, "width": 128, "patch_size": 16},
     "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 128, "heads": 2, "layers": 2},
 }
-SAMPLES, CLASSES, STEPS = 300, 12, 40
+SAMPLES, CLASSES, STEPS = 300, 12, 20
 NAMES = ["sun", "fruit", "ant", "bat", "shirt", "train", "flower", "hand", "ship", "star", "tree", "ankle boot"]
 TEMPLATES = ["a photo of a {c}.", "itap of the {c}.", "{c}", "a drawing of many {c}s, {c} by {c}"]
 ROUNDING = 2e-6  # of scores of features of length 1, in 32 bits, added in another order
