@@ -36,14 +36,15 @@ struct embedding {
     time_t saved;
 };
 
-static enum caption_use caption_use_of(const char *word) {
-    static const char *const words[] = {
+static const char *const caption_words[] = {
 #define CAPTION_WORD(name, word) word,
-        CAPTION_USE_LIST(CAPTION_WORD)
+    CAPTION_USE_LIST(CAPTION_WORD)
 #undef CAPTION_WORD
-    };
+        NULL};
+
+static enum caption_use caption_use_of(const char *word) {
     int use = 0;
-    while (use < CAPTION_USE_COUNT && strcmp(word, words[use])) use++;
+    while (strcmp(word, caption_words[use])) use++; /* the option takes no other */
     return (enum caption_use)use;
 }
 
@@ -186,12 +187,7 @@ done:
 
 enum status command_embed(int argc, char **argv, struct error *e) {
     enum status rc = STATUS_OK;
-    static const char *const captions[] = {
-#define CAPTION_WORD(name, word) word,
-        CAPTION_USE_LIST(CAPTION_WORD)
-#undef CAPTION_WORD
-            NULL};
-    struct embed_options o = {.captions = captions[0]};
+    struct embed_options o = {.captions = caption_words[0]};
     struct embedding m = {.options = &o};
     const struct option table[] = {
         MODEL_CHOICE_PLACE(o.model),
@@ -205,7 +201,7 @@ enum status command_embed(int argc, char **argv, struct error *e) {
         {"raw", OPTION_FLAG, &o.raw,
          .help = "features as the model gives them, like open_clip's encode_image; without it they "
                  "are scaled to length 1"},
-        {"captions", OPTION_CHOICE, &o.captions, .choices = captions,
+        {"captions", OPTION_CHOICE, &o.captions, .choices = caption_words,
          .help = "of shards: how the .txt member becomes captions"},
         {"caption-field", OPTION_TEXT, &o.caption_field, .argument = "NAME",
          .help = "of shards: field of the .json member with the caption or captions"},
