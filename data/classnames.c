@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "data/caption.h"
+#include "data/remote.h"
 #include "data/shard_list.h"
 #include "pipeline/base/file.h"
 
@@ -32,6 +33,10 @@ static enum status read_file(struct classnames *names, const char *shards, struc
     char folder[FILE_PATH_MAX], path[FILE_PATH_MAX], *bytes = NULL;
     size_t size, length;
     TRY(shard_list_expand(&list, shards, e));
+    if (remote_is_url(list.path[0]))
+        TRY(fail(e, STATUS_BAD_ARG,
+                 "no class names; expected \"classnames\" in the recipe, since the shards are "
+                 "remote"));
     TRY(file_parent(folder, list.path[0], e));
     TRY(file_join(path, folder, "classnames.txt", e));
     rc = file_read_all(&bytes, &size, path, FILE_BYTES_MAX, e);

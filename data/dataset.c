@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "data/cache.h"
 #include "data/classnames.h"
 #include "data/shard_list.h"
 #include "data/shard_sizes.h"
@@ -22,8 +23,10 @@ static const char *const picture_extensions[] = {"jpg", "jpeg", "png", "webp"};
 enum { PICTURE_EXTENSIONS = 4 };
 
 struct dataset_shard {
-    char *path;
-    uint64_t id_seed; /* hash of source and shard, the start of every sample's id */
+    char *path;           /* or what may be shown of its address */
+    struct cache *remote; /* NULL: a local file */
+    int number;           /* in the list and in the cache */
+    uint64_t id_seed;     /* hash of source and shard, the start of every sample's id */
     struct index index;
     struct file *file; /* NULL: opened for each read */
 };
@@ -45,6 +48,7 @@ struct dataset {
     int n_shards;
     struct dataset_counts counts;
     uint64_t digest;
+    struct cache *cache; /* of remote shards; NULL: none */
 };
 
 void dataset_memory_release(struct dataset_memory *memory) {
@@ -69,7 +73,7 @@ static enum status check_present(const struct shard_list *list, struct error *e)
     int missing = 0;
     const char *first = NULL;
     for (int i = 0; i < list->n; i++) {
-        if (file_exists(list->path[i])) continue;
+        if (remote_is_url(list->path[i]) || file_exists(list->path[i])) continue;
         if (!missing++) first = list->path[i];
     }
     if (!missing) return STATUS_OK;
@@ -122,7 +126,8 @@ static enum status seed_ids(struct dataset *d, const struct shard_list *list, st
     struct numbered_name *name = malloc((size_t)list->n * sizeof *name);
     if (!name) return fail(e, STATUS_NO_MEMORY, "no memory for %d shards", list->n);
     for (int i = 0; i < list->n; i++) {
-        const char *base = file_base_name(list->path[i]);
+        char base[FILE_PATH_MAX];
+        remote_base_name(base, sizeof base, list->path[i]);
         d->shard[i].id_seed = hash_64(base, strlen(base), hash_text(d->name));
         name[i] = (struct numbered_name){d->shard[i].id_seed, i};
     }
@@ -149,16 +154,26 @@ static enum status open_shards(struct dataset *d, const struct shard_list *list,
     TRY(seed_ids(d, list, e));
     for (int i = 0; i < list->n; i++) {
         struct dataset_shard *s = &d->shard[i];
-        TRY(copy_text(&s->path, list->path[i], e));
-        TRY((source->look_only ? index_look : index_open)(&s->index, s->path, source->cache, e));
+        char shown[FILE_PATH_MAX];
+        s->number = i;
+        remote_show(shown, sizeof shown, list->path[i]);
+        TRY(copy_text(&s->path, shown, e));
+        if (remote_is_url(list->path[i])) {
+            s->remote = d->cache;
+            TRY(cache_index(d->cache, i, &s->index, e));
+        } else {
+            TRY((source->look_only ? index_look : index_open)(&s->index, s->path, source->cache,
+                                                              e));
+            TRY(shard_sizes_check(&sizes, s->path, (int64_t)s->index.n_samples, e));
+            if (list->n <= OPEN_SHARDS_MAX) TRY(file_open(&s->file, s->path, e));
+        }
         if (s->index.built)
             log_info("%s: indexed %s (%d of %d): %lld samples", d->name, s->path, i + 1, list->n,
                      (long long)s->index.n_samples);
-        TRY(shard_sizes_check(&sizes, s->path, (int64_t)s->index.n_samples, e));
-        if (list->n <= OPEN_SHARDS_MAX) TRY(file_open(&s->file, s->path, e));
         count_shard(d, &s->index);
         d->first[i + 1] = d->counts.samples;
-        d->digest = hash_64(&s->index.digest, sizeof s->index.digest, d->digest);
+        const uint64_t identity[2] = {s->index.digest, s->id_seed};
+        d->digest = hash_64(identity, sizeof identity, d->digest);
     }
     d->counts.shards = list->n;
 done:
@@ -217,6 +232,12 @@ enum status dataset_open(struct dataset **out, const struct dataset_source *sour
     TRY(shard_list_expand(&list, source->shards, e));
     TRY(check_present(&list, e));
     TRY(open_captions(d, source, e));
+    const struct cache_config cache = {.folder = source->cache,
+                                       .limit = source->cache_bytes,
+                                       .look_only = source->look_only,
+                                       .path = list.path,
+                                       .n = list.n};
+    TRY(cache_open(&d->cache, &cache, e));
     TRY(open_shards(d, &list, source, e));
 done:
     shard_list_release(&list);
@@ -231,6 +252,7 @@ done:
 void dataset_close(struct dataset **out) {
     struct dataset *d = *out;
     if (!d) return;
+    cache_close(&d->cache);
     for (int i = 0; d->shard && i < d->n_shards; i++) {
         free(d->shard[i].path);
         index_release(&d->shard[i].index);
@@ -283,6 +305,14 @@ const struct index *dataset_index(const struct dataset *d, int shard) {
     return &d->shard[shard].index;
 }
 
+uint64_t dataset_cache_bytes(const struct dataset *d) {
+    return d->cache ? cache_limit(d->cache) : 0;
+}
+
+void dataset_want(const struct dataset *d, const int *shards, int n) {
+    if (d->cache) cache_want(d->cache, shards, n);
+}
+
 static int shard_of(const struct dataset *d, int64_t i) {
     CHECK(i >= 0 && i < d->counts.samples);
     int low = 0, high = d->n_shards - 1;
@@ -314,7 +344,10 @@ static enum status read_once(const struct dataset_shard *s, const struct index_m
                              struct error *e) {
     enum status rc = STATUS_OK;
     struct file *opened = NULL;
-    if (!s->file) TRY(file_open(&opened, s->path, e));
+    if (s->remote)
+        TRY(cache_file(s->remote, s->number, &opened, e));
+    else if (!s->file)
+        TRY(file_open(&opened, s->path, e));
     TRY(file_pread(s->file ? s->file : opened, to, m->size, m->offset, e));
 done:
     file_destroy(&opened);
@@ -331,14 +364,10 @@ static enum status text_room(struct text *t, size_t n, struct error *e) {
     return text_check(t, e);
 }
 
-static enum status read_member(const struct dataset_shard *s, const struct index_member *m,
-                               struct text *bytes, struct error *e) {
-    enum status rc;
-    if (m->size > MEMBER_BYTES_MAX)
-        return fail(e, STATUS_BAD_DATA, "too large: %llu bytes; the limit is %d",
-                    (unsigned long long)m->size, MEMBER_BYTES_MAX);
-    rc = text_room(bytes, m->size, e);
-    if (rc != STATUS_OK) return rc;
+/* The bytes that are there, and whether they are those of the index. */
+static enum status read_checked(const struct dataset_shard *s, const struct index_member *m,
+                                struct text *bytes, struct error *e) {
+    enum status rc = STATUS_OK;
     for (int i = 0; i < READ_TRIES; i++) {
         struct timespec rest = {.tv_nsec = 10000000L << i};
         rc = m->size ? read_once(s, m, bytes->bytes, e) : STATUS_OK;
@@ -353,6 +382,22 @@ static enum status read_member(const struct dataset_shard *s, const struct index
                     "check %s",
                     (unsigned)crc, (unsigned)m->crc, s->path);
     return STATUS_OK;
+}
+
+static enum status read_member(const struct dataset_shard *s, const struct index_member *m,
+                               struct text *bytes, struct error *e) {
+    enum status rc;
+    if (m->size > MEMBER_BYTES_MAX)
+        return fail(e, STATUS_BAD_DATA, "too large: %llu bytes; the limit is %d",
+                    (unsigned long long)m->size, MEMBER_BYTES_MAX);
+    rc = text_room(bytes, m->size, e);
+    if (rc != STATUS_OK) return rc;
+    rc = read_checked(s, m, bytes, e);
+    if (rc != STATUS_BAD_DATA || !s->remote) return rc;
+    /* The local copy is damaged, and there is a better one. */
+    log_warning("%s: the local copy is damaged; it is fetched again", s->path);
+    cache_distrust(s->remote, s->number);
+    return read_checked(s, m, bytes, e);
 }
 
 /* Where sample i is, for the functions below. */

@@ -6,7 +6,8 @@
  * share it; each brings its own dataset_memory.
  *
  * Errors of reads: BAD_DATA is about content (missing member, wrong CRC, no picture) and costs the
- * sample; STORAGE comes after five tries and must stop the run, never the sample. */
+ * sample; STORAGE comes after five tries and must stop the run, never the sample; so must REMOTE,
+ * NOT_FOUND and STOPPED of remote shards. */
 #ifndef DATA_DATASET_H
 #define DATA_DATASET_H
 
@@ -31,7 +32,9 @@ struct dataset_mix {
 struct dataset_source {
     const char *name;
     const char *shards;        /* as shard_list_expand reads it */
-    const char *cache;         /* folder for indices; NULL: beside the shards or not at all */
+    const char *cache;         /* folder for indices (NULL: beside the shards or not at all) and
+                                  for remote shards (NULL: as cache.h says) */
+    uint64_t cache_bytes;      /* limit of remote shards in it; 0: as cache.h says */
     bool look_only;            /* write no index */
     enum image_rgb to_rgb;     /* how pictures with more than RGB are read */
     enum caption_use captions; /* of the .txt member */
@@ -64,21 +67,26 @@ struct dataset_counts {
 };
 struct dataset_counts dataset_counts(const struct dataset *d);
 const char *dataset_name(const struct dataset *d);
-/* Hash of the content of all shards in order and of how they are read: equal digests, equal pictures
- * and captions. */
+/* Hash of base name and content of all shards in order and of how they are read: equal digests,
+ * equal samples, wherever the shards are. */
 uint64_t dataset_digest(const struct dataset *d);
 /* For messages: the extensions of the first samples, "png txt json". */
 void dataset_extensions(const struct dataset *d, struct text *out);
 
 struct dataset_sample {
     uint64_t id;
-    const char *key, *shard; /* valid while d is open; shard is its path */
+    const char *key, *shard; /* valid while d is open; shard is its path, or its address as it may
+                                be shown */
     int shard_index;
     enum index_damage damage;
 };
 struct dataset_sample dataset_sample(const struct dataset *d, int64_t i);
 int64_t dataset_shard_size(const struct dataset *d, int shard);
 const struct index *dataset_index(const struct dataset *d, int shard);
+/* Limit of the cache that keeps its remote shards; 0 when it has none. */
+uint64_t dataset_cache_bytes(const struct dataset *d);
+/* The shards that will be read next, soonest first. Without it the next one of the list is. */
+void dataset_want(const struct dataset *d, const int *shards, int n);
 
 /* Memory of one thread, reused from call to call. Zero-initialised is empty. */
 struct dataset_memory {

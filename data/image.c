@@ -160,8 +160,8 @@ static enum status decode_jpeg(struct image *out, const struct image_box *box, c
     const JDIMENSION end = one_scan ? (JDIMENSION)(box->y + box->height) : d.info.output_height;
     JSAMPARRAY inks = NULL; /* the library frees it with the rest */
     if (cmyk)
-        inks = d.info.mem->alloc_sarray((j_common_ptr)&d.info, JPOOL_IMAGE,
-                                        4 * d.info.output_width, 1);
+        inks = d.info.mem->alloc_sarray((j_common_ptr)&d.info, JPOOL_IMAGE, 4 * d.info.output_width,
+                                        1);
     while (d.info.output_scanline < d.info.output_height) {
         JSAMPROW rows[ROWS];
         /* Behind the box all but the last row, whose damage is damage to the picture too. */
@@ -267,9 +267,9 @@ static enum status decode_png(struct image *out, const uint8_t *data, size_t siz
     if (rc != STATUS_OK) return rc;
     const uint8_t *from = copy ? copy : data;
     const int from_size = (int)(copy ? copy_size : size);
-    void *pixels = clamp ? (void *)stbi_load_16_from_memory(from, from_size, &width, &height,
-                                                            &n_channels, 0)
-                         : stbi_load_from_memory(from, from_size, &width, &height, &n_channels, 0);
+    void *pixels =
+        clamp ? (void *)stbi_load_16_from_memory(from, from_size, &width, &height, &n_channels, 0)
+              : stbi_load_from_memory(from, from_size, &width, &height, &n_channels, 0);
     free(copy);
     if (!pixels) return fail(e, STATUS_BAD_DATA, "png: %s", stbi_failure_reason());
     CHECK(width == out->width && height == out->height);

@@ -26,12 +26,9 @@ static bool mask_is_known(const struct layout *l) {
         int bits;
         uint32_t mask[3];
     } known[] = {
-        {16, {0xF800, 0x7E0, 0x1F}},
-        {16, {0x7C00, 0x3E0, 0x1F}},
-        {24, {0xFF0000, 0xFF00, 0xFF}},
-        {32, {0xFF0000, 0xFF00, 0xFF}},
-        {32, {0xFF000000, 0xFF0000, 0xFF00}},
-        {32, {0xFF, 0xFF00, 0xFF0000}},
+        {16, {0xF800, 0x7E0, 0x1F}},          {16, {0x7C00, 0x3E0, 0x1F}},
+        {24, {0xFF0000, 0xFF00, 0xFF}},       {32, {0xFF0000, 0xFF00, 0xFF}},
+        {32, {0xFF000000, 0xFF0000, 0xFF00}}, {32, {0xFF, 0xFF00, 0xFF0000}},
     };
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (known[i].bits == l->bits && !memcmp(known[i].mask, l->mask, sizeof l->mask))
@@ -132,8 +129,7 @@ void image_bmp_decode(uint8_t *out, const uint8_t *data, size_t size) {
     struct error e;
     CHECK(read_layout(&l, data, size, &e) == STATUS_OK);
     for (int64_t y = 0; y < l.height; y++, out += 3 * l.width) {
-        const uint8_t *row =
-            data + l.pixels + (l.top_down ? y : l.height - 1 - y) * l.row_bytes;
+        const uint8_t *row = data + l.pixels + (l.top_down ? y : l.height - 1 - y) * l.row_bytes;
         if (l.n_colors)
             palette_row(out, row, &l, data + l.palette);
         else

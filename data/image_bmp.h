@@ -1,7 +1,7 @@
 /* image_bmp: the rows of a Windows bitmap as RGB bytes, as Pillow reads them.
  *
- * Headers of 40, 108 and 124 bytes; 1, 4 and 8 bits with a palette, 16 bits (5-5-5 or 5-6-5, value v
- * of n bits becomes 255 v / (2^n - 1), rounded down), 24 and 32 bits with the masks that programs
+ * Headers of 40, 108 and 124 bytes; 1, 4 and 8 bits with a palette, 16 bits (5-5-5 or 5-6-5, value
+ * v of n bits becomes 255 v / (2^n - 1), rounded down), 24 and 32 bits with the masks that programs
  * write. Not read: run lengths, the bitmaps of OS/2, other masks. Alpha is left out: it is padding
  * more often than not. */
 #ifndef DATA_IMAGE_BMP_H

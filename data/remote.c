@@ -325,7 +325,8 @@ static enum status judge_answer(struct transfer *t, long code, struct error *e) 
                     why);
     case 401:
     case 403:
-        return fail(e, STATUS_REMOTE, "%s: refused (HTTP %ld%s); %s", t->shown, code, why,
+        return fail(e, t->request->may_be_absent ? STATUS_NOT_FOUND : STATUS_REMOTE,
+                    "%s: refused (HTTP %ld%s); %s", t->shown, code, why,
                     !t->is_s3 ? "check the address; one that was signed may have expired"
                     : t->s3.is_signed
                         ? "check the credentials, AWS_REGION and what they may read"

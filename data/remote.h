@@ -46,6 +46,7 @@ struct remote_patience {
 struct remote_request {
     const char *url;
     uint64_t bytes;            /* that the file has; 0: not known */
+    bool may_be_absent;        /* 401 and 403 are NOT_FOUND too: S3 says so of what is not there */
     const atomic_bool *cancel; /* NULL, or given up when true (STOPPED) */
     struct remote_patience patience;
 };

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "data/remote.h"
 #include "pipeline/base/file.h"
 #include "pipeline/base/text.h"
 
@@ -71,6 +72,23 @@ done:
     return rc;
 }
 
+static enum status expand_url(struct shard_list *list, const char *url, struct error *e) {
+    char shown[FILE_PATH_MAX], base[FILE_PATH_MAX], command[FILE_PATH_MAX + 16];
+    remote_show(shown, sizeof shown, url);
+    remote_base_name(base, sizeof base, url);
+    if (shard_list_unpack_command(command, sizeof command, base))
+        return fail(e, STATUS_BAD_ARG,
+                    "%.300s: compressed shard; samples are read at offsets, which needs a plain "
+                    "tar; get it, run: %.300s, and put the plain tar on the server",
+                    shown, command);
+    if (!*base || text_ends_with(base, ".txt"))
+        return fail(e, STATUS_BAD_ARG,
+                    "%.300s: expected the address of a shard; folders and lists on a server are "
+                    "not read; name shards as %.300s",
+                    shown, "https://host/name-{000..012}.tar or in a local list.txt");
+    return list_add(list, url, e);
+}
+
 static enum status expand_file(struct shard_list *list, const char *file, struct error *e) {
     enum status rc = STATUS_OK;
     char *bytes = NULL;
@@ -86,8 +104,9 @@ static enum status expand_file(struct shard_list *list, const char *file, struct
         size_t length = strlen(line);
         while (length && isspace((unsigned char)line[length - 1])) line[--length] = '\0';
         if (!length || *line == '#') continue;
-        TRY(file_join(path, folder, line, e));
-        rc = expand_plain(list, path, true, e);
+        const bool is_url = remote_is_url(line);
+        if (!is_url) TRY(file_join(path, folder, line, e));
+        rc = is_url ? expand_url(list, line, e) : expand_plain(list, path, true, e);
         if (rc != STATUS_OK) {
             error_context(e, "%s:%d", file, number);
             goto done;
@@ -104,6 +123,7 @@ done:
 static enum status expand_plain(struct shard_list *list, const char *entry, bool in_list,
                                 struct error *e) {
     char command[FILE_PATH_MAX + 16];
+    if (remote_is_url(entry)) return expand_url(list, entry, e);
     if (shard_list_unpack_command(command, sizeof command, entry))
         return fail(e, STATUS_BAD_ARG,
                     "%.300s: compressed shard; samples are read at offsets, which needs a plain "
@@ -148,23 +168,25 @@ static bool brace_range(struct brace *b) {
 }
 
 static enum status brace_find(struct brace *b, const char *entry, bool *found, struct error *e) {
+    char shown[FILE_PATH_MAX];
+    remote_show(shown, sizeof shown, entry);
     *b = (struct brace){.open = strchr(entry, '{')};
     *found = b->open != NULL;
     if (!b->open) {
         if (strchr(entry, '}'))
-            return fail(e, STATUS_BAD_ARG, "%.300s: } without {; expected {000..012}", entry);
+            return fail(e, STATUS_BAD_ARG, "%.300s: } without {; expected {000..012}", shown);
         return STATUS_OK;
     }
     b->close = strpbrk(b->open + 1, "{}");
     if (!b->close || *b->close == '{')
-        return fail(e, STATUS_BAD_ARG, "%.300s: { without its own }; expected {000..012}", entry);
+        return fail(e, STATUS_BAD_ARG, "%.300s: { without its own }; expected {000..012}", shown);
     b->numeric = brace_range(b);
     if (b->numeric && b->last < b->first)
         return fail(e, STATUS_BAD_ARG, "%.300s: the range runs backwards; expected {low..high}",
-                    entry);
+                    shown);
     if (!b->numeric && !memchr(b->open, ',', (size_t)(b->close - b->open)))
         return fail(e, STATUS_BAD_ARG,
-                    "%.300s: braces not understood; expected {000..012} or {a,b}", entry);
+                    "%.300s: braces not understood; expected {000..012} or {a,b}", shown);
     return STATUS_OK;
 }
 
@@ -202,19 +224,19 @@ done:
 }
 
 static enum status expand_entry(struct shard_list *list, const char *entry, struct error *e) {
-    static const char *const remote[] = {"http:", "https:", "s3:", "gs:", "ftp:", "hdfs:"};
+    static const char *const others[] = {"gs:", "gcs:", "ftp:", "hdfs:", "az:", "file:", "hf:"};
     if (!*entry) return fail(e, STATUS_BAD_ARG, "shards: empty name; expected paths joined by ::");
     if (text_starts_with(entry, "pipe:"))
         return fail(e, STATUS_BAD_ARG,
                     "%.200s: a pipe cannot be read at an offset; keep what the command writes in a "
                     "plain tar; run: %.300s > shard.tar",
                     entry, entry + 5);
-    for (size_t i = 0; i < sizeof remote / sizeof *remote; i++)
-        if (text_starts_with(entry, remote[i]))
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (text_starts_with(entry, others[i]))
             return fail(e, STATUS_BAD_ARG,
-                        "%.300s: only local shards are read; copy it into a folder and give the "
-                        "folder",
-                        entry);
+                        "%.*s...: expected a path, http://, https:// or s3://bucket/key; most "
+                        "stores have an https:// address too",
+                        (int)strlen(others[i]), entry);
     return expand_braces(list, entry, e);
 }
 

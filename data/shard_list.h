@@ -6,9 +6,10 @@
  *   folder                  all *.tar in it, in byte order
  *   list.txt                one entry per line, relative to the folder of the list; # starts a
  *                           comment line
+ *   https://host/a.tar      addresses of shards, http:// and s3://bucket/key too (remote.h)
  *
- * Refused, with what to do instead: `pipe:` entries (a pipe cannot be read at an offset), addresses
- * (http:, s3:), and compressed names. Whether a path exists is not looked at here. */
+ * Refused, with what to do instead: `pipe:` entries (a pipe cannot be read at an offset), other
+ * addresses (gs:, ftp:), and compressed names. Whether a path exists is not looked at here. */
 #ifndef DATA_SHARD_LIST_H
 #define DATA_SHARD_LIST_H
 

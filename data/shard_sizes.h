@@ -16,8 +16,8 @@ struct shard_sizes {
 };
 
 /* Compares the samples found in the shard at path with the file beside it. Nothing is compared when
- * there is no such file or it does not name the shard. Errors: BAD_DATA (another number, a file that
- * is not understood), STORAGE, NO_MEMORY. */
+ * there is no such file or it does not name the shard. Errors: BAD_DATA (another number, a file
+ * that is not understood), STORAGE, NO_MEMORY. */
 enum status shard_sizes_check(struct shard_sizes *s, const char *path, int64_t n_samples,
                               struct error *e);
 void shard_sizes_release(struct shard_sizes *s);

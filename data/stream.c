@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "data/loader.h"
+#include "data/remote.h"
 #include "data/stream_budget.h"
 #include "data/stream_order.h"
 #include "pipeline/base/clock.h"
@@ -28,11 +29,14 @@ struct entry {
 struct stream {
     struct stream_config config;
     struct stream_order *order;
+    /* Of remote sources: one more than the block that was wanted last, and the shards wanted. */
+    uint64_t wanted_block[STREAM_PARTS_MAX][ORDER_SOURCES_MAX];
+    int *wanted;
     /* Of each dataset of each source. */
     struct stream_budget_state **budget[STREAM_PARTS_MAX][ORDER_SOURCES_MAX];
     int batch_part[STREAM_PARTS_MAX]; /* where the slots of each part of the config are */
     int n_batch_parts;
-    int n_items; /* of a step: the slots of all parts */
+    int n_items;        /* of a step: the slots of all parts */
     struct entry *ring; /* (depth); step s is in entry s % depth */
     struct loader_memory *memory;
     pthread_t *thread;
@@ -82,6 +86,43 @@ struct worker {
     struct loader_memory *memory;
 };
 
+/* The dataset of a source whose shards are remote, else NULL. What a selection draws from is
+ * fetched when it is read. */
+static const struct dataset *remote_dataset(const struct stream *s, int part, int source) {
+    const struct dataset *d = s->config.part[part].source[source].dataset;
+    return d && dataset_cache_bytes(d) ? d : NULL;
+}
+
+/* All that a dataset will need: of each source that draws from it the block it is in, then the next
+ * ones. */
+static void want_all(struct stream *s, const struct dataset *d) {
+    int n = 0;
+    for (uint64_t next = 0; next < 2; next++)
+        for (int p = 0; p < s->config.n_parts; p++)
+            for (int i = 0; i < s->config.part[p].n_sources; i++) {
+                const int *shard;
+                if (remote_dataset(s, p, i) != d || !s->wanted_block[p][i]) continue;
+                const int size =
+                    stream_order_shards(s->order, p, i, s->wanted_block[p][i] - 1 + next, &shard);
+                memcpy(s->wanted + n, shard, (size_t)size * sizeof *shard);
+                n += size;
+            }
+    dataset_want(d, s->wanted, n);
+}
+
+/* Tells remote sources what they will need, when a step begins a new block of shards. */
+static void want_shards(struct stream *s, int64_t step) {
+    for (int p = 0; p < s->config.n_parts; p++)
+        for (int i = 0; i < s->config.part[p].n_sources; i++) {
+            const struct dataset *d = remote_dataset(s, p, i);
+            if (!d) continue;
+            const uint64_t block = stream_order_block(s->order, p, i, step);
+            if (s->wanted_block[p][i] == block + 1) continue;
+            s->wanted_block[p][i] = block + 1;
+            want_all(s, d);
+        }
+}
+
 /* Takes the next item, waiting for room in the ring; false when the stream stops. */
 static bool take_item(struct stream *s, int64_t *step, int *item) {
     while (!s->stop && s->fill_step >= s->kept_step + s->config.depth)
@@ -92,6 +133,7 @@ static bool take_item(struct stream *s, int64_t *step, int *item) {
         entry->n_left = s->n_items;
         entry->done = false;
         entry->batch.step = s->fill_step;
+        want_shards(s, s->fill_step);
         stream_order_step(s->order, s->fill_step, entry->place);
     }
     *step = s->fill_step;
@@ -208,8 +250,8 @@ done:
 
 /* Whether part i continues the batch part of the one before. */
 static bool shares_batch_part(const struct stream_config *c, int i) {
-    return i > 0 && stream_order_batch_role(c->part[i].role) ==
-                        stream_order_batch_role(c->part[i - 1].role);
+    return i > 0 &&
+           stream_order_batch_role(c->part[i].role) == stream_order_batch_role(c->part[i - 1].role);
 }
 
 static enum status check_config(const struct stream_config *c, struct error *e) {
@@ -225,9 +267,8 @@ static enum status check_config(const struct stream_config *c, struct error *e) 
     for (int i = 0; i < c->n_parts; i++) {
         if (i && c->part[i].role <= c->part[i - 1].role)
             return fail(e, STATUS_BAD_ARG, "stream: parts are not in the order of their roles");
-        if (shares_batch_part(c, i) &&
-            (c->part[i].n_views != c->part[i - 1].n_views ||
-             c->part[i].with_text != c->part[i - 1].with_text))
+        if (shares_batch_part(c, i) && (c->part[i].n_views != c->part[i - 1].n_views ||
+                                        c->part[i].with_text != c->part[i - 1].with_text))
             return fail(e, STATUS_BAD_ARG, "stream: %s and %s differ in views or text",
                         batch_role_name(c->part[i - 1].role), batch_role_name(c->part[i].role));
         enum status rc = check_part(c, &c->part[i], e);
@@ -243,7 +284,8 @@ static enum status make_budgets(struct stream *s, int part, int source, struct e
     const struct selection *chosen = from->selection;
     const int n = chosen ? chosen->n_datasets : 1;
     enum status rc = STATUS_OK;
-    struct stream_budget_state **budget = calloc((size_t)n + 1, sizeof *budget); /* ends with NULL */
+    struct stream_budget_state **budget =
+        calloc((size_t)n + 1, sizeof *budget); /* ends with NULL */
     s->budget[part][source] = budget;
     if (!budget) return fail(e, STATUS_NO_MEMORY, "stream: no memory");
     for (int i = 0; i < n && rc == STATUS_OK; i++)
@@ -331,6 +373,50 @@ static enum status start_threads(struct stream *s, struct error *e) {
     return STATUS_OK;
 }
 
+static int compare_sizes(const void *a, const void *b) {
+    const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return x > y ? -1 : x < y;
+}
+
+/* Adds what a block of a source takes in its cache at most. */
+static enum status add_block_bytes(struct stream *s, int part, int source, uint64_t *bytes,
+                                   struct error *e) {
+    const struct dataset *d = remote_dataset(s, part, source);
+    const int n = dataset_counts(d).shards;
+    const int *shard, size = stream_order_shards(s->order, part, source, 0, &shard);
+    uint64_t *sizes = malloc((size_t)n * sizeof *sizes);
+    if (!sizes) return fail(e, STATUS_NO_MEMORY, "stream: no memory for %d shards", n);
+    for (int i = 0; i < n; i++) sizes[i] = dataset_index(d, i)->shard_size;
+    qsort(sizes, (size_t)n, sizeof *sizes, compare_sizes);
+    for (int i = 0; i < size; i++) *bytes += sizes[i];
+    free(sizes);
+    return STATUS_OK;
+}
+
+/* Shards that are read in turns must fit into the cache together, or each read would fetch one. */
+static enum status prepare_remote(struct stream *s, struct error *e) {
+    enum status rc = STATUS_OK;
+    uint64_t bytes = 0, limit = UINT64_MAX;
+    size_t n = 1;
+    for (int p = 0; p < s->config.n_parts; p++)
+        for (int i = 0; i < s->config.part[p].n_sources; i++) {
+            const struct dataset *d = remote_dataset(s, p, i);
+            if (!d) continue;
+            if (dataset_cache_bytes(d) < limit) limit = dataset_cache_bytes(d);
+            n += 2 * (size_t)dataset_counts(d).shards;
+            TRY(add_block_bytes(s, p, i, &bytes, e));
+        }
+    if (bytes > limit)
+        TRY(fail(e, STATUS_BAD_ARG,
+                 "remote shards: those that are read at a time have %llu bytes; expected at most "
+                 "data.cache_bytes, which is %llu; raise it, or make smaller shards",
+                 (unsigned long long)bytes, (unsigned long long)limit));
+    s->wanted = malloc(n * sizeof *s->wanted);
+    if (!s->wanted) rc = fail(e, STATUS_NO_MEMORY, "stream: no memory for %zu shards", n);
+done:
+    return rc;
+}
+
 enum status stream_open(struct stream **out, const struct stream_config *config, struct error *e) {
     enum status rc = STATUS_OK;
     struct stream *s = calloc(1, sizeof *s);
@@ -353,6 +439,7 @@ enum status stream_open(struct stream **out, const struct stream_config *config,
     deal_parts(s);
     for (int p = 0; p < config->n_parts; p++)
         for (int i = 0; i < config->part[p].n_sources; i++) TRY(make_budgets(s, p, i, e));
+    TRY(prepare_remote(s, e));
     TRY(make_entries(s, e));
     TRY(start_threads(s, e));
 done:
@@ -396,6 +483,7 @@ void stream_close(struct stream **stream) {
             free(budget);
         }
     stream_order_destroy(&s->order);
+    free(s->wanted);
     free(s->memory);
     free(s->thread);
     pthread_cond_destroy(&s->work);
@@ -409,6 +497,7 @@ void stream_close(struct stream **stream) {
 static enum status wait_for(struct stream *s, const struct entry *entry, struct error *e) {
     enum status rc = STATUS_OK;
     struct timespec deadline;
+    uint64_t received = remote_received();
     clock_gettime(CLOCK_MONOTONIC, &deadline);
     deadline.tv_sec += STREAM_STALL_S;
     pthread_mutex_lock(&s->mutex);
@@ -420,6 +509,11 @@ static enum status wait_for(struct stream *s, const struct entry *entry, struct 
             break;
         }
         if (pthread_cond_timedwait(&s->done, &s->mutex, &deadline) == ETIMEDOUT) {
+            if (remote_received() != received) { /* slow, but it comes */
+                received = remote_received();
+                deadline.tv_sec += STREAM_STALL_S;
+                continue;
+            }
             rc = fail(e, STATUS_STALLED,
                       "stream: no batch for step %lld within %d s; a disk that does not answer?",
                       (long long)s->next_step, STREAM_STALL_S);
@@ -454,8 +548,8 @@ static enum status account(struct stream *s, struct entry *entry, struct error *
         const char *reason = is_hole ? entry->reason[item] : NULL;
         b->n_holes += is_hole;
         if (is_hole) report_hole(s, place, reason);
-        TRY(stream_budget_count(s->budget[place->part][place->source][place->member],
-                                place->sample, reason, e));
+        TRY(stream_budget_count(s->budget[place->part][place->source][place->member], place->sample,
+                                reason, e));
     }
     for (int p = 0; p < b->n_parts; p++) {
         const struct batch_part *part = &b->part[p];

@@ -101,7 +101,8 @@ struct stream_place;
  * no caption although its part wants them, naming what it has; NO_MEMORY. */
 enum status stream_open(struct stream **out, const struct stream_config *config, struct error *e);
 /* The batch of the next step, valid until given back. Errors: BAD_DATA when a budget is spent
- * (counts by reason), STORAGE and others of reading, STALLED when no batch came for STREAM_STALL_S.
+ * (counts by reason), STORAGE and others of reading, STOPPED while shards are fetched, STALLED when
+ * for STREAM_STALL_S no batch and no byte of a remote shard came.
  * After a failure only stream_close is allowed. */
 enum status stream_next(struct stream *stream, const struct batch **batch, struct error *e);
 /* In the order of stream_next; up to depth - 1 batches may be kept while waiting for the next. */

@@ -62,7 +62,8 @@ static enum status make_sequence(struct stream_order *o, int part, int source, s
     const char *name = stream_order_name(o->config, part, source);
     int64_t *n_samples = NULL;
     const int n = count_shards(&n_samples, &p->source[source]);
-    if (!n_samples) return fail(e, STATUS_NO_MEMORY, "stream: no memory for the shards of %s", name);
+    if (!n_samples)
+        return fail(e, STATUS_NO_MEMORY, "stream: no memory for the shards of %s", name);
     const enum status rc =
         order_sequence_create(&o->sequence[part][source], o->config->seed,
                               hash_64(name, strlen(name), hash_text(role)), n_samples, n, e);
@@ -133,8 +134,7 @@ struct stream_place stream_order_draw(struct stream_order *o, int part, int sour
 static struct order_draw draw_of(const struct stream_order *o, int part, int64_t step, int slot) {
     const struct stream_part *p = &o->config->part[part];
     if (!p->same_source)
-        return order_mix_draw(&o->mix[part],
-                              (uint64_t)step * (uint64_t)p->n + (uint64_t)slot);
+        return order_mix_draw(&o->mix[part], (uint64_t)step * (uint64_t)p->n + (uint64_t)slot);
     struct order_draw d = order_mix_draw(&o->mix[part], (uint64_t)step);
     d.draw = d.draw * (uint64_t)p->n + (uint64_t)slot;
     return d;
@@ -155,4 +155,15 @@ uint64_t stream_order_draws(const struct stream_order *o, int part, int source, 
     const uint64_t n = (uint64_t)n_steps, slots = (uint64_t)p->n;
     if (p->same_source) return order_mix_count(&o->mix[part], source, n) * slots;
     return order_mix_count(&o->mix[part], source, n * slots);
+}
+
+uint64_t stream_order_block(struct stream_order *o, int part, int source, int64_t step) {
+    CHECK(o->config->part[part].source[source].dataset);
+    return order_sequence_block(o->sequence[part][source],
+                                stream_order_draws(o, part, source, step));
+}
+
+int stream_order_shards(struct stream_order *o, int part, int source, uint64_t block,
+                        const int **shards) {
+    return order_sequence_shards(o->sequence[part][source], block, shards);
 }

@@ -39,6 +39,11 @@ struct stream_place stream_order_draw(struct stream_order *o, int part, int sour
 /* Draws of a source in the first n_steps steps, and samples of its epoch. */
 uint64_t stream_order_draws(const struct stream_order *o, int part, int source, int64_t n_steps);
 int64_t stream_order_epoch(const struct stream_order *o, int part, int source);
+/* Of a source without a selection: the block of shards (order.h) that it is in before a step, and
+ * the shards of a block; *shards is valid until the next call. */
+uint64_t stream_order_block(struct stream_order *o, int part, int source, int64_t step);
+int stream_order_shards(struct stream_order *o, int part, int source, uint64_t block,
+                        const int **shards);
 /* The name of a part's source. */
 const char *stream_order_name(const struct stream_config *c, int part, int source);
 

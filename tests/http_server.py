@@ -4,7 +4,7 @@
     http_server.py FOLDER LOG [CERTIFICATE KEY]
 
 Prints its port, then serves FOLDER as /FAULT/NAME until its input closes, at most ten minutes. A
-fault named once-X shows at the first request of each path only. LOG gets a line per request:
+fault named once-X shows at the first request of each path only, then-X at all others. LOG gets a line per request:
 fault, name, range, what was answered.
 """
 import http.server
@@ -49,11 +49,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
         path, _, query = self.path.partition("?")
         _, self.fault, self.name = path.split("/", 2)
         fault = self.fault
-        if fault.startswith("once-"):
+        if fault.startswith(("once-", "then-")):
             with lock:
                 first = path not in seen
                 seen.add(path)
-            fault = fault[5:] if first else "plain"
+            fault = fault[5:] if first == fault.startswith("once-") else "plain"
+        if fault == "noindex" and self.name.endswith(".index"):
+            return self.answer(403)  # as S3 does for what is not there
         try:
             with open(os.path.join(FOLDER, self.name), "rb") as file:
                 body = file.read()

@@ -174,7 +174,7 @@ enum status cmd_bench_loader(int argc, char **argv, struct error *e) {
         {"augment", OPTION_FLAG, &augment,
          .help = "random crop, flip, colours, grey and blur; without it the centre crop"},
         {"cache", OPTION_TEXT, &source.cache, .argument = "DIR",
-         .help = "where indices go when a shard's folder cannot be written"},
+         .help = "folder of remote shards, and of indices where a shard's own cannot be written"},
         {"json", OPTION_FLAG, &json, .help = "print one JSON object"},
     };
     TRY(options_parse(&(struct options){.command = "bench loader",

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "data/cache.h"
 #include "data/index.h"
 #include "data/shard_list.h"
 #include "data/shard_make.h"
@@ -48,17 +49,45 @@ done:
     return rc;
 }
 
+/* A list of shards, local and remote, and their indices one after another. */
+struct walk {
+    struct shard_list list;
+    struct cache *remote;
+};
+
+static enum status walk_begin(struct walk *w, const char *shards, const char *folder, bool renew,
+                              struct error *e) {
+    enum status rc = shard_list_expand(&w->list, shards, e);
+    if (rc != STATUS_OK) return rc;
+    const struct cache_config config = {
+        .folder = folder, .renew = renew, .path = w->list.path, .n = w->list.n};
+    return cache_open(&w->remote, &config, e);
+}
+
+static enum status walk_index(const struct walk *w, int i, const char *folder, bool renew,
+                              struct index *index, struct error *e) {
+    const char *path = w->list.path[i];
+    if (remote_is_url(path)) return cache_index(w->remote, i, index, e);
+    return renew ? index_rebuild(index, path, folder, e) : index_open(index, path, folder, e);
+}
+
+static void walk_end(struct walk *w) {
+    cache_close(&w->remote);
+    shard_list_release(&w->list);
+}
+
 static enum status make_index(int argc, char **argv, struct error *e) {
     enum status rc = STATUS_OK;
     const char *spec = NULL, *cache = NULL;
     bool force = false;
-    struct shard_list list = {0};
+    struct walk walk = {0};
+    const struct shard_list *list = &walk.list;
     uint64_t samples = 0;
     int built = 0, bad = 0;
     const struct option table[] = {
         {"SHARDS", OPTION_PLACE, &spec, .required = true, .help = SHARDS_HELP},
         {"cache", OPTION_TEXT, &cache, .argument = "DIR",
-         .help = "where indices go when a shard's folder cannot be written"},
+         .help = "folder of remote shards, and of indices where a shard's own cannot be written"},
         {"force", OPTION_FLAG, &force, .help = "build all of them anew"},
     };
     TRY(options_parse(&(struct options){.command = "shards index",
@@ -67,12 +96,13 @@ static enum status make_index(int argc, char **argv, struct error *e) {
                                                    "beforehand.",
                                         OPTIONS(table)},
                       argc, argv, e));
-    TRY(shard_list_expand(&list, spec, e));
-    for (int i = 0; i < list.n; i++) {
+    TRY(walk_begin(&walk, spec, cache, force, e));
+    for (int i = 0; i < list->n; i++) {
         struct index index = {0};
         struct error why;
-        rc = force ? index_rebuild(&index, list.path[i], cache, &why)
-                   : index_open(&index, list.path[i], cache, &why);
+        rc = walk_index(&walk, i, cache, force, &index, &why);
+        if (rc == STATUS_STOPPED && e) *e = why;
+        if (rc == STATUS_STOPPED) goto done;
         if (rc != STATUS_OK) {
             bad++;
             printf("%s\n", why.text);
@@ -82,12 +112,12 @@ static enum status make_index(int argc, char **argv, struct error *e) {
         built += index.built;
         index_release(&index);
     }
-    printf("%d shards: %d indexed, %d up to date, %d unusable; %" PRIu64 " samples\n", list.n,
-           built, list.n - built - bad, bad, samples);
+    printf("%d shards: %d indexed, %d up to date, %d unusable; %" PRIu64 " samples\n", list->n,
+           built, list->n - built - bad, bad, samples);
     rc = STATUS_OK;
-    if (bad) rc = fail(e, STATUS_BAD_DATA, "%d of %d shards cannot be used", bad, list.n);
+    if (bad) rc = fail(e, STATUS_BAD_DATA, "%d of %d shards cannot be used", bad, list->n);
 done:
-    shard_list_release(&list);
+    walk_end(&walk);
     return rc;
 }
 
@@ -108,11 +138,13 @@ static void list_extensions(const struct index *index, struct text *out) {
 
 static void print_shard(const char *path, const struct index *index, int64_t n_keys) {
     struct text extensions = {0};
+    char name[FILE_PATH_MAX];
     uint64_t damaged = 0;
+    remote_base_name(name, sizeof name, path);
     for (uint64_t i = 0; i < index->n_samples; i++)
         damaged += index->sample[i].damage != INDEX_DAMAGE_NONE;
     list_extensions(index, &extensions);
-    printf("%-40s %9" PRIu64 " %10.1f  %s", file_base_name(path), index->n_samples,
+    printf("%-40s %9" PRIu64 " %10.1f  %s", name, index->n_samples,
            (double)index->shard_size / 1048576.0, text_string(&extensions));
     if (damaged) printf("  (%" PRIu64 " unusable)", damaged);
     printf("\n");
@@ -133,7 +165,8 @@ static enum status list_shards(int argc, char **argv, struct error *e) {
     enum status rc = STATUS_OK;
     const char *spec = NULL, *cache = NULL, *steps = NULL;
     int64_t n_keys = 0;
-    struct shard_list list = {0};
+    struct walk walk = {0};
+    const struct shard_list *list = &walk.list;
     uint64_t samples = 0, bytes = 0;
     int bad = 0;
     const struct option table[] = {
@@ -144,7 +177,7 @@ static enum status list_shards(int argc, char **argv, struct error *e) {
         {"keys", OPTION_INT, &n_keys, .min = 0, .max = 1e9,
          .help = "show this many first samples of each shard, members with their bytes"},
         {"cache", OPTION_TEXT, &cache, .argument = "DIR",
-         .help = "where indices go when a shard's folder cannot be written"},
+         .help = "folder of remote shards, and of indices where a shard's own cannot be written"},
     };
     TRY(options_parse(&(struct options){.command = "shards ls",
                                         .summary = "Shows samples, size and members of each shard; "
@@ -156,26 +189,26 @@ static enum status list_shards(int argc, char **argv, struct error *e) {
         TRY(cmd_shards_steps(spec, steps, cache, e));
         goto done;
     }
-    TRY(shard_list_expand(&list, spec, e));
+    TRY(walk_begin(&walk, spec, cache, false, e));
     printf("%-40s %9s %10s  %s\n", "shard", "samples", "MiB", "members");
-    for (int i = 0; i < list.n; i++) {
+    for (int i = 0; i < list->n; i++) {
         struct index index = {0};
         struct error why;
-        if (index_open(&index, list.path[i], cache, &why) != STATUS_OK) {
+        if (walk_index(&walk, i, cache, false, &index, &why) != STATUS_OK) {
             bad++;
             printf("%s\n", why.text);
             continue;
         }
-        print_shard(list.path[i], &index, n_keys);
+        print_shard(list->path[i], &index, n_keys);
         samples += index.n_samples;
         bytes += index.shard_size;
         index_release(&index);
     }
-    if (list.n > 1)
+    if (list->n > 1)
         printf("%-40s %9" PRIu64 " %10.1f\n", "all", samples, (double)bytes / 1048576.0);
-    if (bad) rc = fail(e, STATUS_BAD_DATA, "%d of %d shards cannot be used", bad, list.n);
+    if (bad) rc = fail(e, STATUS_BAD_DATA, "%d of %d shards cannot be used", bad, list->n);
 done:
-    shard_list_release(&list);
+    walk_end(&walk);
     return rc;
 }
 

@@ -6,6 +6,7 @@
 
 #include "data/dataset.h"
 #include "data/index.h"
+#include "data/remote.h"
 #include "data/shard.h"
 #include "data/shard_list.h"
 #include "pipeline/base/file.h"
@@ -127,7 +128,8 @@ static void count_whole(const char *path) {
     struct whole_part p = {0};
     struct error ignored;
     if (shard_scan(path, count_key, &p, &ignored) == STATUS_OK || !p.n_samples) return;
-    printf("%s: %" PRId64 " sample%s before the damage, the last is %s, perhaps not whole; how many "
+    printf("%s: %" PRId64
+           " sample%s before the damage, the last is %s, perhaps not whole; how many "
            "follow is not known without an index\n",
            file_base_name(path), p.n_samples, text_plural(p.n_samples), p.key);
 }
@@ -164,9 +166,12 @@ static void check_shard(const char *path, struct dataset_source *source, bool pi
                         struct totals *totals) {
     struct dataset *d = NULL;
     struct error e;
+    char shown[FILE_PATH_MAX];
     totals->shards++;
     source->shards = path;
-    if (!check_bytes(path, source->cache, totals)) {
+    remote_show(shown, sizeof shown, path);
+    /* A remote one is looked at when it is fetched. */
+    if (!remote_is_url(path) && !check_bytes(path, source->cache, totals)) {
         totals->bad_shards++;
         return;
     }
@@ -180,7 +185,7 @@ static void check_shard(const char *path, struct dataset_source *source, bool pi
     if (lacks_pictures || (captions && !counts.captions && !counts.labels)) {
         struct text found = {0};
         dataset_extensions(d, &found);
-        printf("%s: no sample has a %s; found members %s\n", path,
+        printf("%s: no sample has a %s; found members %s\n", shown,
                lacks_pictures ? "picture (jpg, jpeg, png, webp)" : "caption (txt)",
                text_string(&found));
         text_release(&found);
@@ -232,7 +237,7 @@ enum status cmd_shards_check(int argc, char **argv, struct error *e) {
          .help = "what must be a caption; none: shards of pictures"},
         {"threads", OPTION_INT, &n_threads, .min = 0, .max = 256, .help = "0: all processors"},
         {"cache", OPTION_TEXT, &source.cache, .argument = "DIR",
-         .help = "where indices go when a shard's folder cannot be written"},
+         .help = "folder of remote shards, and of indices where a shard's own cannot be written"},
     };
     if (!block) return fail(e, STATUS_NO_MEMORY, "shards check: no memory");
     TRY(options_parse(&(struct options){.command = "shards check",

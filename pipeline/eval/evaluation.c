@@ -31,6 +31,7 @@ enum status measure_open(const struct measure *m, const char *shards, struct dat
     const struct dataset_source source = {.name = set->name,
                                           .shards = shards,
                                           .cache = or_null(m->model->cache),
+                                          .cache_bytes = m->model->cache_bytes,
                                           .to_rgb = m->model->to_rgb,
                                           .captions = m->place.captions,
                                           .caption_field = or_null(set->caption_field),

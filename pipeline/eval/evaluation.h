@@ -45,7 +45,8 @@ struct evaluation_set {
     const char *train;         /* shards to learn from: linear_probe, nearest_mean */
     enum caption_use captions;
     const char *caption_field, *label_field;
-    struct schema_texts templates;  /* with {} or {c}, or names of template_list.h; none: see place */
+    struct schema_texts
+        templates; /* with {} or {c}, or names of template_list.h; none: see place */
     struct schema_texts classnames; /* none: lines of classnames.txt beside the first shard */
 };
 
@@ -54,7 +55,8 @@ struct evaluation_model {
     struct weights_view view;
     const struct tokenizer *tokenizer;
     int slice_samples;
-    const char *cache; /* folder for shard indices, or NULL */
+    const char *cache;    /* as of struct dataset_source; "" is NULL */
+    uint64_t cache_bytes; /* the same */
     enum image_rgb to_rgb;
 };
 
@@ -92,8 +94,8 @@ void evaluation_line(const struct evaluation_result *result, const char *after_s
 bool evaluation_is_share(const char *metric);
 
 /* Writes FOLDER/SET_PRETRAINED_MODEL_en_TASK.json as CLIP_benchmark writes its results: {"dataset",
- * "model", "pretrained", "task", "metrics", "language"} with its names of metrics; a slash in a name
- * becomes _. acc5 of less than five classes is null there. */
+ * "model", "pretrained", "task", "metrics", "language"} with its names of metrics; a slash in a
+ * name becomes _. acc5 of less than five classes is null there. */
 enum status evaluation_write_benchmark(const struct evaluation_result *result, const char *folder,
                                        const char *model, const char *pretrained, struct error *e);
 

@@ -202,7 +202,8 @@ enum status job_evaluate(const struct job *j, const struct evaluation_set *sets,
                                            .tokenizer = j->tokenizer,
                                            .slice_samples = (int)j->recipe->data.slice,
                                            .to_rgb = (enum image_rgb)j->recipe->data.to_rgb,
-                                           .cache = j->cache};
+                                           .cache = j->cache,
+                                           .cache_bytes = (uint64_t)j->recipe->data.cache_bytes};
     return evaluation_run(results, sets, n, &model, e);
 }
 

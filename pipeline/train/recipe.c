@@ -330,7 +330,9 @@ static const struct schema_field data_fields[] = {
      .help = "pictures with alpha or 16-bit grey: as Pillow's convert(\"RGB\"), which leaves alpha "
              "out; or as shown on white paper"},
     {"cache", SCHEMA_TEXT, AT(recipe, data.cache), .max = 4000, .preset = "\"\"",
-     .help = "folder of shard indices and teacher features; empty: cache in the run folder"},
+     .help = "folder of indices, remote shards and teacher features; empty: cache in the run folder"},
+    {"cache_bytes", SCHEMA_INT, AT(recipe, data.cache_bytes), .min = 65536, .max = 1e18,
+     .preset = "68719476736", .help = "limit of the remote shards that are kept there"},
     {"update", SCHEMA_OPTIONAL, AT(recipe, data.part[BATCH_ROLE_UPDATE]), .preset = "null",
      .object = &update_schema,
      .help = "image-text pairs to learn from; may be left out when all losses are over views"},
@@ -611,6 +613,20 @@ static enum status check(const struct recipe *r, struct error *e) {
     return recipe_data_check(r, e);
 }
 
+/* Where shards are is no number: the digest of the data says what they are. */
+static void forget_places(struct text *numbers) {
+    static const char name[] = "\"shards\": \"";
+    char *to = numbers->bytes, *from = to;
+    for (char *hit; from && (hit = strstr(from, name));) {
+        const size_t n = (size_t)(hit - from) + strlen(name);
+        memmove(to, from, n);
+        to += n;
+        for (from += n; *from && *from != '"';) from += from[0] == '\\' && from[1] ? 2 : 1;
+    }
+    if (from) memmove(to, from, strlen(from) + 1);
+    numbers->n = strlen(text_string(numbers));
+}
+
 /* Taken before paths are resolved: a recipe may move with its data. */
 static enum status write_numbers(struct recipe *r, struct error *e) {
     struct recipe copy = *r;
@@ -620,9 +636,11 @@ static enum status write_numbers(struct recipe *r, struct error *e) {
     copy.stall_seconds = 0;
     copy.data.loader_threads = 0;
     copy.data.cache = "";
+    copy.data.cache_bytes = 0;
     memset(&copy.checkpoint, 0, sizeof copy.checkpoint);
     memset(&copy.evaluation, 0, sizeof copy.evaluation);
     schema_write(&recipe_schema, &copy, &w);
+    forget_places(&w.text);
     r->numbers = w.text;
     r->digest = hash_64(text_string(&r->numbers), r->numbers.n, 0);
     return text_check(&r->numbers, e);

@@ -104,6 +104,7 @@ struct recipe {
         int64_t slice, loader_threads;
         int to_rgb;                                 /* enum image_rgb */
         const char *cache;                          /* "": RUN/cache */
+        int64_t cache_bytes;                        /* limit of remote shards in it */
         struct recipe_part *part[BATCH_ROLE_COUNT]; /* NULL: the role is not used */
     } data;
     struct schema_objects stages; /* struct recipe_stage */
@@ -136,8 +137,9 @@ struct recipe {
     int n_losses;
     struct loss_config loss[STEP_LOSSES_MAX];
     /* What decides the numbers of a run: the recipe with its defaults, paths as they were given,
-     * without name, device, threads, loader_threads, cache, checkpoint, evaluation, log_every,
-     * self_check, stall_seconds; as JSON with one value per line, and its digest. */
+     * without name, device, threads, loader_threads, cache, cache_bytes, checkpoint, evaluation,
+     * log_every, self_check, stall_seconds, and without where shards are (the digest of the data
+     * says what they are); as JSON with one value per line, and its digest. */
     struct text numbers;
     uint64_t digest;
 };

@@ -44,6 +44,7 @@ static enum status open_source(struct run_data *d, const struct recipe_source *s
     const struct dataset_source source = {.name = s->name,
                                           .shards = s->shards,
                                           .cache = cache,
+                                          .cache_bytes = (uint64_t)d->recipe->data.cache_bytes,
                                           .look_only = look_only,
                                           .to_rgb = (enum image_rgb)d->recipe->data.to_rgb,
                                           .captions = (enum caption_use)s->captions,

@@ -472,7 +472,9 @@ static enum status run_stage(struct trainer *t, struct error *e) {
     TRY(open_stage(t, stage, first, e));
     while (t->position.step < end) {
         if (stop_is_requested()) TRY(save_and_stop(t, "stopped at", e));
-        TRY(step(t, first, e));
+        rc = step(t, first, e);
+        if (rc == STATUS_STOPPED) rc = save_and_stop(t, "stopped while shards are fetched for", e);
+        TRY(rc);
         TRY(after_step(t, first, end, e));
     }
     TRY(end_stage(t, stage, e));

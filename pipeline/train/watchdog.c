@@ -1,5 +1,7 @@
 #include "pipeline/train/watchdog.h"
 
+#include "data/remote.h"
+
 #include <inttypes.h>
 #include <pthread.h>
 #include <signal.h>
@@ -18,7 +20,7 @@ struct watchdog {
     const char *what; /* NULL: nothing is watched */
     const struct backend *backend;
     int64_t number;
-    long long seen; /* runs of the backend at the last look */
+    uint64_t seen; /* at the last look */
     struct timespec deadline;
 };
 
@@ -40,6 +42,11 @@ static bool is_over(const struct timespec *deadline) {
            (now.tv_sec == deadline->tv_sec && now.tv_nsec >= deadline->tv_nsec);
 }
 
+/* A number that grows while something moves: runs of the backend and bytes from servers. */
+static uint64_t look(const struct backend *backend) {
+    return remote_received() + (backend ? (uint64_t)backend->n_runs : 0);
+}
+
 static void *watch(void *argument) {
     struct watchdog *w = argument;
     char text[256];
@@ -51,9 +58,9 @@ static void *watch(void *argument) {
         }
         pthread_cond_timedwait(&w->changed, &w->mutex, &w->deadline);
         if (w->stop || !w->what || !is_over(&w->deadline)) continue;
-        const long long runs = w->backend ? (long long)w->backend->n_runs : 0;
-        if (runs != w->seen) {
-            w->seen = runs;
+        const uint64_t seen = look(w->backend);
+        if (seen != w->seen) {
+            w->seen = seen;
             extend(w);
             continue;
         }
@@ -118,7 +125,7 @@ void watchdog_begin(struct watchdog *w, const char *what, const struct backend *
     pthread_mutex_lock(&w->mutex);
     w->what = what;
     w->backend = backend;
-    w->seen = backend ? (long long)backend->n_runs : 0;
+    w->seen = look(backend);
     extend(w);
     pthread_cond_broadcast(&w->changed);
     pthread_mutex_unlock(&w->mutex);

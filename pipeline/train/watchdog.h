@@ -1,9 +1,9 @@
 /* watchdog: a thread that ends the program when nothing moves any more.
  *
  * Between watchdog_begin and watchdog_end something must happen within the deadline: a run of the
- * backend or a watchdog_step. When nothing does, `bark` is called from the watchdog's thread with a
- * text for the user; it is to end the process, since a thread that hangs cannot be closed. It must
- * not wait for anything, the log's lock included. */
+ * backend, a watchdog_step, or bytes of a remote shard that arrive. When nothing does, `bark` is
+ * called from the watchdog's thread with a text for the user; it is to end the process, since a
+ * thread that hangs cannot be closed. It must not wait for anything, the log's lock included. */
 #ifndef PIPELINE_TRAIN_WATCHDOG_H
 #define PIPELINE_TRAIN_WATCHDOG_H
 

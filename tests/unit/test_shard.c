@@ -209,7 +209,15 @@ static void test_lists(void) {
     expand_is("{a,b}-{0..1}::c", 5, (const char *[]){"a-0", "a-1", "b-0", "b-1", "c"});
     expand_is("x{,y}", 2, (const char *[]){"x", "xy"});
     refuse_is("pipe:zcat a.tar.gz", "zcat a.tar.gz > shard.tar");
-    refuse_is("s3://b/a.tar", "local");
+    expand_is("https://h/a-{0..1}.tar?x=1::s3://b/c.tar::d.tar", 4,
+              (const char *[]){"https://h/a-0.tar?x=1", "https://h/a-1.tar?x=1", "s3://b/c.tar",
+                               "d.tar"});
+    refuse_is("gs://b/a.tar", "s3://bucket/key");
+    refuse_is("http://h/a.tar.zst?x=1", "http://h/a.tar.zst?...: compressed shard");
+    refuse_is("http://h/a.tar.zst?x=1", "zstd -dk a.tar.zst");
+    refuse_is("https://h/folder/", "folders and lists on a server are not read");
+    refuse_is("https://h/list.txt", "folders and lists on a server are not read");
+    refuse_is("https://h/{a.tar?x=1", "https://h/{a.tar?...: {");
     refuse_is("a-{0..2}.tar.zst", "zstd -dk a-0.tar.zst");
     refuse_is("a::", "empty");
     refuse_is("a{", "{");
