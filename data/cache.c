@@ -128,15 +128,25 @@ static enum status make_room(const struct fetch *f, struct error *e) {
                                     .n_spared = n,
                                     .claim = f->part,
                                     .is_urgent = !f->is_ahead};
-    enum status rc = cache_room_make(&room, &has_room, e);
+    enum status rc;
+    for (;;) {
+        rc = cache_room_make(&room, &has_room, e);
+        if (rc != STATUS_OK || has_room || !room.bytes) break;
+        if (f->is_ahead)
+            rc = fail(e, STATUS_END, "%s: no room", f->shown);
+        else if (room.bytes > c->limit)
+            rc = fail(e, STATUS_BAD_ARG,
+                      "%s: has %llu bytes, and the cache %s may have %llu in all; raise "
+                      "data.cache_bytes",
+                      f->shown, (unsigned long long)room.bytes, c->folder,
+                      (unsigned long long)c->limit);
+        else if (c->is_closing || stop_is_requested())
+            rc = fail(e, STATUS_STOPPED, "%s: stopped before its end", f->shown);
+        if (rc != STATUS_OK) break;
+        nanosleep(&(struct timespec){.tv_nsec = POLL_NS}, NULL); /* other downloads have the room */
+    }
     free(spared);
-    if (rc != STATUS_OK || has_room) return rc;
-    if (f->is_ahead) return fail(e, STATUS_END, "%s: no room", f->shown);
-    return fail(e, STATUS_BAD_ARG,
-                "%s: has %llu bytes, and the cache %s may have %llu in all; raise "
-                "data.cache_bytes",
-                f->shown, (unsigned long long)f->entry->size, c->folder,
-                (unsigned long long)c->limit);
+    return rc;
 }
 
 /* Downloads into the part file and looks at every byte of it. BAD_DATA: the content is not right.

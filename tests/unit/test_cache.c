@@ -198,6 +198,14 @@ static void test_limit(void) {
     cache_close(&c);
     for (int i = 0; i < SHARDS; i++) CHECK_EQUAL(requests(shard_name(i)), 0);
     CHECK_EQUAL(requests("s-0.tar.index"), 0);
+    /* Four at a time, and room for one. */
+    cache_folder(folder, "tight");
+    CHECK_EQUAL(open_cache(&c, folder, "plain", SHARDS, shard_bytes + shard_bytes / 2, &e),
+                STATUS_OK);
+    for (int i = 0; i < SHARDS; i++) CHECK_EQUAL(get_index(c, i, &e), STATUS_OK);
+    for (int i = 0; i < SHARDS; i++) CHECK_EQUAL(get_file(c, i, &e), STATUS_OK);
+    cache_close(&c);
+    CHECK_TRUE(kept_bytes(folder, &has, 0) <= shard_bytes);
     /* What does not fit at all. */
     CHECK_EQUAL(open_cache(&c, fixture_path(served, "narrow"), "nolength", 1, shard_bytes - 1, &e),
                 STATUS_OK);
