@@ -91,6 +91,8 @@ write("caption", "plain", b"a photo of two cats, sitting on a sofa; it's 12 o'cl
 write("caption", "tags", "shoe: red, leather, size 42, d\u00e9j\u00e0 vu\n\nsecond line\r\n".encode())
 write("caption", "html", b"&amp;amp; &lt;b&gt; &#x1F431; &#99999999999; &notit; &#; &")
 write("caption", "unicode", "\u201cquoted\u201d \ufb03 e\u0301 \u1100\u1161 \u3000\u01c5 \u0130 \U0001f431 \u03a3".encode())
+# UTF-8 that was read in another encoding: plainly, twice, with lost bytes, surrogates, a zero.
+write("caption", "mojibake", "cafÃ© donâ€™t mÃƒÂ©tal Ã  la â€\ufffd í\xa0½í¸\x8d À\x80 РїСЂРё 日Ã© ¤¦¬ &EACUTE;".encode())
 write("caption", "not_utf8", b"\xc3 \xf0\x9f \xed\xa0\x80 \xf4\x90\x80\x80 \xc0\xaf \xff \x1b[31m\x07")
 write("caption", "special", b"<|startoftext|> <end_of_text> don't 1234 &amp;amp;")
 write("caption", "zero", b"a\0b")

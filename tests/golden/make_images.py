@@ -137,7 +137,7 @@ def make_pictures():
     save("palette_short.png", png(W, H, 8, 3, lines(index), chunk(b"PLTE", colors[:5, :3].tobytes())))
     save("palette_2_interlaced.png", png(W, H, 2, 3, interlaced(index % 4, lambda a: packed(a, 2)),
                                          chunk(b"PLTE", colors[:4, :3].tobytes()), interlace=1))
-    color.convert("CMYK").save(f"{OUT}/cmyk.jpg")
+    Image.fromarray(rgba, "CMYK").save(f"{OUT}/cmyk.jpg", quality=90)
     with open(f"{OUT}/cmyk.jpg", "rb") as f:
         cmyk = f.read()
     save("cmyk.jpg", cmyk)

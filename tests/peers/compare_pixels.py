@@ -95,11 +95,12 @@ def encode(image, kind):
         rgb.save(out, **jpeg)
     elif kind == "jpeg grey":
         rgb.convert("L").save(out, **jpeg)
-    elif kind == "jpeg cmyk":
-        rgb.convert("CMYK").save(out, format="JPEG", quality=quality)
-    elif kind == "jpeg ycck":
-        rgb.convert("CMYK").save(out, format="JPEG", quality=quality)
+    elif kind in ("jpeg cmyk", "jpeg ycck"):
+        inks = rgb.convert("CMYK").split()[:3] + (rgb.convert("L").point(lambda v: (255 - v) // 2),)
+        Image.merge("CMYK", inks).save(out, format="JPEG", quality=quality)
         data = out.getvalue()
+        if kind == "jpeg cmyk":
+            return data
         at = data.index(b"Adobe") + 11
         return data[:at] + b"\2" + data[at + 1:]
     elif kind == "jpeg turned":
