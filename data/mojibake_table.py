@@ -16,8 +16,6 @@ import ftfy.bad_codecs
 from unicode_tables import begin, number, table
 
 
-
-
 def set_of(op, value, size):
     """The characters below size that a node of the syntax tree stands for."""
     every = range(size)
