@@ -31,12 +31,22 @@ static void put_error(const struct error *e) {
     fputs(e->text, stdout);
 }
 
-static enum status read_picture(struct image *out, const char *path, enum image_rgb rule,
+/* The whole picture, or with center > 0 what its evaluation transform at that size reads. */
+static enum status read_picture(struct image *out, const char *path, enum image_rgb rule, int center,
                                 struct error *e) {
+    enum status rc;
     char *bytes = NULL;
     size_t n;
-    enum status rc = file_read_all(&bytes, &n, path, IMAGE_BYTES_MAX + 1, e);
-    if (rc == STATUS_OK) rc = image_decode(out, bytes, n, rule, e);
+    struct image_info info;
+    TRY(file_read_all(&bytes, &n, path, IMAGE_BYTES_MAX + 1, e));
+    if (center) {
+        TRY(image_check(&info, bytes, n, e));
+        const struct image_box box = resize_center_box(center, info.width, info.height);
+        TRY(image_decode_box(out, &info, &box, bytes, n, rule, e));
+    } else {
+        TRY(image_decode(out, bytes, n, rule, e));
+    }
+done:
     free(bytes);
     return rc;
 }
@@ -72,7 +82,7 @@ static int print_pixels(void) {
     char line[8192], before[8192] = "";
     struct image picture = {0};
     struct resize_memory memory = {0};
-    int rule_before = -1;
+    int rule_before = -1, center_before = 0;
     while (fgets(line, sizeof line, stdin)) {
         char what[16], *at = line;
         int rule, used = 0, number[5] = {0};
@@ -86,8 +96,10 @@ static int print_pixels(void) {
             if (sscanf(at, "%d %n", &number[i], &used) != 1) return 2;
             at += used;
         }
-        if (rule != rule_before || strcmp(at, before)) /* the last picture is kept */
-            rc = read_picture(&picture, at, (enum image_rgb)rule, &e);
+        const int center = n_numbers == 1 ? number[0] : 0;
+        if (rule != rule_before || center != center_before || strcmp(at, before))
+            rc = read_picture(&picture, at, (enum image_rgb)rule, center, &e);
+        center_before = center;
         rule_before = rc == STATUS_OK ? rule : -1;
         snprintf(before, sizeof before, "%s", at);
         if (rc == STATUS_OK) rc = answer_pixels(what, number, &picture, &memory, &e);
