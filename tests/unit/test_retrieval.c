@@ -75,6 +75,15 @@ static void test_ties(void) {
     CHECK_CLOSE(r.text.mean_rank, 1.5, 0);
     CHECK_CLOSE(r.text.median_rank, 1, 0);
 
+    /* a copy behind the right text is not in its way, one before it is */
+    const int32_t behind[] = {0, -1}, before[] = {-1, 0};
+    const struct retrieval_set first = {images, texts, behind, 1, 2, 2};
+    CHECK_EQUAL(retrieval_measure(&r, &first, NULL), STATUS_OK);
+    CHECK_CLOSE(r.text.at_1, 1, 0);
+    const struct retrieval_set second = {images, texts, before, 1, 2, 2};
+    CHECK_EQUAL(retrieval_measure(&r, &second, NULL), STATUS_OK);
+    CHECK_CLOSE(r.text.at_1, 0, 0);
+
     /* a model that says the same about everything earns what chance gives */
     static float same[12 * 2];
     static int32_t pairs[12];
