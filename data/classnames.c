@@ -48,8 +48,7 @@ static enum status read_file(struct classnames *names, const char *shards, struc
     const char *from = bytes, *name;
     while (caption_next(&from, bytes + size, CAPTION_LINES, &name, &length))
         add(names, name, length);
-    if (!names->n)
-        rc = fail(e, STATUS_BAD_DATA, "%s: empty; expected a class name per line", path);
+    if (!names->n) rc = fail(e, STATUS_BAD_DATA, "%s: empty; expected a class name per line", path);
 done:
     shard_list_release(&list);
     free(bytes);

@@ -195,7 +195,7 @@ static enum status open_captions(struct dataset *d, const struct dataset_source 
     if (!d->template) return fail(e, STATUS_NO_MEMORY, "no memory for %s", source->name);
     if (d->captions) text_printf(&kinds, "%d ", (int)d->captions);
     for (int i = 0; i < source->n_templates; i++) {
-        TRY(copy_text(&d->template[d->n_templates++], source->templates[i], e));
+        TRY(copy_text(&d->template[d->n_templates++], source -> templates[i], e));
         text_printf(&kinds, "%s\n", source->templates[i]);
     }
     if (d->n_templates || source->n_classnames) {

@@ -71,8 +71,8 @@ static uint64_t sum_of_all(const struct stream_source *s) {
     return sum;
 }
 
-static enum status end_epoch(struct ledger_line *line, const struct stream_source *s,
-                             uint64_t draw, struct error *e) {
+static enum status end_epoch(struct ledger_line *line, const struct stream_source *s, uint64_t draw,
+                             struct error *e) {
     const uint64_t expected = sum_of_all(s), found = line->epoch_sum;
     line->epoch_sum = 0;
     if (found == expected) return STATUS_OK;

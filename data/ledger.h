@@ -9,9 +9,9 @@
  *   skipped      usable, in a step whose update was left out or undone (a number was not finite)
  *   tail         of the epoch that was begun last, not drawn yet
  *
- * The first three are counted from the batches that were handed out; ledger_check compares their sum
- * with what the order says. The sample ids of each epoch are summed up, and when it ends the sum must
- * be that of all samples: none missing, none twice. The lines go into every checkpoint. */
+ * The first three are counted from the batches that were handed out; ledger_check compares their
+ * sum with what the order says. The sample ids of each epoch are summed up, and when it ends the
+ * sum must be that of all samples: none missing, none twice. The lines go into every checkpoint. */
 #ifndef DATA_LEDGER_H
 #define DATA_LEDGER_H
 
@@ -28,7 +28,7 @@ struct ledger_line {
     int64_t samples; /* of an epoch */
     int64_t trained, quarantined, skipped;
     uint64_t epoch_sum; /* of the ids of the epoch so far */
-    bool is_changed;    /* the recipe or the data of the stage changed: it is counted, not compared */
+    bool is_changed; /* the recipe or the data of the stage changed: it is counted, not compared */
 };
 
 /* Zero-initialised is empty. */
@@ -52,7 +52,8 @@ enum status ledger_check(const struct ledger *l, const struct stream_order *o, i
                          struct error *e);
 /* The stage goes on with another recipe or other data than it began with. */
 void ledger_mark_changed(struct ledger *l, int number);
-/* The weights went back to those of the time of `then`: what was trained since counts as skipped. */
+/* The weights went back to those of the time of `then`: what was trained since counts as skipped.
+ */
 void ledger_undo(struct ledger *l, const struct ledger *then);
 
 /* Samples of begun epochs that were not drawn. */

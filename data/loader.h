@@ -20,8 +20,8 @@ struct loader_memory {
 };
 void loader_memory_release(struct loader_memory *memory);
 
-/* Writes pixels, tokens, length, sample_id and usable of the place's slot in out. BAD_DATA: the sample
- * cannot be used and the slot is a hole; anything else ends the stream. */
+/* Writes pixels, tokens, length, sample_id and usable of the place's slot in out. BAD_DATA: the
+ * sample cannot be used and the slot is a hole; anything else ends the stream. */
 enum status loader_fill(struct batch_part *out, const struct stream_config *config,
                         const struct stream_part *part, const struct stream_place *place,
                         struct loader_memory *memory, struct error *e);

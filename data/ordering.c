@@ -27,8 +27,7 @@ static int compare_entries(const void *a, const void *b) {
     return strcmp(((const struct entry *)a)->text, ((const struct entry *)b)->text);
 }
 
-static enum status check_entry(const struct ordering *o, const struct json *item,
-                               struct error *e) {
+static enum status check_entry(const struct ordering *o, const struct json *item, struct error *e) {
     const char *separator = strstr(item->text, "+++");
     if (!separator)
         return json_fail(item, e, STATUS_BAD_ARG, "expected \"source+++class\", found \"%s\"",
@@ -114,10 +113,11 @@ enum status ordering_open(struct ordering **out, const char *path,
     for (int d = 0; d < n_datasets; d++) TRY(place_samples(o, d, e));
     for (int i = 0; i < o->n; i++)
         if (!o->entry[i].samples)
-            TRY(fail(e, STATUS_BAD_ARG,
-                     "%s: \"%s\": its source has no sample of this class; expected a number in cls, "
-                     "named by classnames, or a text in label_field",
-                     path, o->entry[i].text));
+            TRY(fail(
+                e, STATUS_BAD_ARG,
+                "%s: \"%s\": its source has no sample of this class; expected a number in cls, "
+                "named by classnames, or a text in label_field",
+                path, o->entry[i].text));
 done:
     if (rc != STATUS_OK) ordering_close(&o);
     *out = o;

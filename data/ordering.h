@@ -1,7 +1,7 @@
 /* ordering: a stream of concepts as FoMo-in-Flux writes it: a JSON list of texts
- * "source+++class", each once, which is cut into contiguous chunks, one per stage. Entry i of N is in
- * chunk k of T (from 1) when (k - 1) N / T <= i < k N / T, rounded down: sizes differ by one at most.
- * A stage draws the samples of its chunk's classes, all of them in every epoch.
+ * "source+++class", each once, which is cut into contiguous chunks, one per stage. Entry i of N is
+ * in chunk k of T (from 1) when (k - 1) N / T <= i < k N / T, rounded down: sizes differ by one at
+ * most. A stage draws the samples of its chunk's classes, all of them in every epoch.
  *
  * Source: the stream files of FoMo-in-Flux. */
 #ifndef DATA_ORDERING_H
@@ -22,8 +22,8 @@ enum status ordering_open(struct ordering **out, const char *path,
                           const struct dataset *const *datasets, int n_datasets, struct error *e);
 void ordering_close(struct ordering **o);
 
-/* The samples of chunk 1..n_chunks, counted from the end of the list when reversed; a sealed set that
- * is not empty. BAD_ARG when there are more chunks than entries. */
+/* The samples of chunk 1..n_chunks, counted from the end of the list when reversed; a sealed set
+ * that is not empty. BAD_ARG when there are more chunks than entries. */
 enum status ordering_chunk(struct selection **out, const struct ordering *o, int chunk,
                            int n_chunks, bool reversed, struct error *e);
 

@@ -97,8 +97,7 @@ enum status replay_choose(struct selection **out, const struct selection *past,
     struct candidate *list = malloc(((size_t)past->n + 1) * sizeof *list);
     const int64_t n = past->n;
     *out = NULL;
-    if (!list)
-        TRY(fail(e, STATUS_NO_MEMORY, "buffer: no memory for %lld samples", (long long)n));
+    if (!list) TRY(fail(e, STATUS_NO_MEMORY, "buffer: no memory for %lld samples", (long long)n));
     TRY(selection_create(&s, "buffer", past->dataset, past->n_datasets, e));
     if (keep == REPLAY_ALL) capacity = n;
     TRY(rank_candidates(list, past, keep == REPLAY_CLASS_BALANCED, seed, e));

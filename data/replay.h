@@ -7,8 +7,8 @@
  *
  * Instead of Vitter's draw per arrival each sample has a fixed random rank, a hash of seed and
  * sample id, and those with the lowest ranks stay: of all of them, or of their class. So at every
- * moment the buffer is what a reservoir would be in distribution, and from stage to stage it changes
- * as a reservoir does: a sample that has left never comes back.
+ * moment the buffer is what a reservoir would be in distribution, and from stage to stage it
+ * changes as a reservoir does: a sample that has left never comes back.
  *
  * Sources: Vitter 1985, "Random sampling with a reservoir"; Koh et al. 2022 (i-Blurry), memory of
  * CLIB: the largest class gives way. */

@@ -47,7 +47,7 @@ struct stream_part {
     enum batch_role role;
     int n;            /* slots per step */
     bool same_source; /* all slots of a step from one source; ratios then deal steps */
-    int n_views; /* 0: no pictures */
+    int n_views;      /* 0: no pictures */
     struct stream_view view[BATCH_VIEWS_MAX];
     struct augment_params augment;
     bool with_text;

@@ -21,8 +21,8 @@ static enum status parse_steps(const char *text, int64_t n, int64_t *first, int6
     }
     if (end > from && !*end && *first >= 1 && *first <= *last && *last <= n) return STATUS_OK;
     return fail(e, STATUS_BAD_ARG,
-                "--steps: expected A..B within 1..%" PRId64 ", the steps of the recipe, found %s", n,
-                text ? text : "nothing");
+                "--steps: expected A..B within 1..%" PRId64 ", the steps of the recipe, found %s",
+                n, text ? text : "nothing");
 }
 
 /* On one line: white space and control characters as single spaces. */
@@ -66,7 +66,8 @@ static enum status print_stage(struct run_data *d, int stage, int64_t stage_firs
     TRY(run_data_stage(d, stage, &c, e));
     TRY(stream_order_create(&order, &c, e));
     places = calloc((size_t)stream_order_slots(order), sizeof *places);
-    if (!places) TRY(fail(e, STATUS_NO_MEMORY, "no memory for %d slots", stream_order_slots(order)));
+    if (!places)
+        TRY(fail(e, STATUS_NO_MEMORY, "no memory for %d slots", stream_order_slots(order)));
     for (int64_t step = first; step <= last; step++) {
         stream_order_step(order, step - stage_first, places);
         for (int i = 0; i < stream_order_slots(order); i++)

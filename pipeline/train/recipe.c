@@ -115,12 +115,14 @@ static const struct schema augment_schema =
     }
 static const struct schema_field update_fields[] = {
     SLOTS("batch_size", "image-text pairs per step, all in one contrastive loss"),
-    SOURCES(0, "where the pairs come from, unless a stage says otherwise"), AUGMENT,
+    SOURCES(0, "where the pairs come from, unless a stage says otherwise"),
+    AUGMENT,
     {"same_source", SCHEMA_BOOL, AT(recipe_part, same_source), .preset = "false",
      .help = "each step takes its pairs from one source; ratios then deal steps, so samples too"}};
 #define SHARE_OF_PAIRS                                                                             \
     {                                                                                              \
-        "share", SCHEMA_DOUBLE, AT(recipe_part, share), .min = 1e-6, .max = 0.999999,              \
+        "share", SCHEMA_DOUBLE, AT(recipe_part, share),                                            \
+            .min = 1e-6, .max = 0.999999,                                                          \
             .help = "share of update.batch_size that these pairs are"                              \
     }
 static const struct schema_field pretrain_fields[] = {
@@ -128,9 +130,10 @@ static const struct schema_field pretrain_fields[] = {
 static const struct schema_field buffer_fields[] = {
     SHARE_OF_PAIRS,
     {"keep", SCHEMA_CHOICE, AT(recipe_part, keep), .choices = keep_words, .preset = "\"all\"",
-     .help = "which samples of the stages before: all that were drawn; reservoir: capacity of them, "
-             "drawn evenly; class_balanced: capacity, as nearly the same number of each class (cls "
-             "or label_field) as there are"},
+     .help =
+         "which samples of the stages before: all that were drawn; reservoir: capacity of them, "
+         "drawn evenly; class_balanced: capacity, as nearly the same number of each class (cls "
+         "or label_field) as there are"},
     {"capacity", SCHEMA_INT, AT(recipe_part, capacity), .max = 1e12, .preset = "0",
      .help = "samples that the buffer holds; for reservoir and class_balanced"}};
 #undef SHARE_OF_PAIRS
@@ -190,16 +193,16 @@ static const struct schema_field set_fields[] = {
              "and nearest_mean by what \"train\" teaches; auto: what a CLIP_benchmark folder says, "
              "else retrieval"},
     {"train", SCHEMA_TEXT, AT(evaluation_set, train), .max = 65536, .preset = "\"\"",
-     .help = "of linear_probe and nearest_mean: shards with labels to learn from; empty: train/ of a "
-             "CLIP_benchmark folder"},
+     .help =
+         "of linear_probe and nearest_mean: shards with labels to learn from; empty: train/ of a "
+         "CLIP_benchmark folder"},
     {"captions", SCHEMA_CHOICE, AT(evaluation_set, captions), .choices = caption_words,
      .preset = "\"whole\"", .help = "how the .txt member becomes captions"},
     {"caption_field", SCHEMA_TEXT, AT(evaluation_set, caption_field), .preset = "\"\"",
      .help = "field of the .json member with the caption; empty: the .txt member"},
     {"label_field", SCHEMA_TEXT, AT(evaluation_set, label_field), .preset = "\"\"",
      .help = "field of the .json member with the class number; empty: the .cls member"},
-    {"templates", SCHEMA_TEXTS, AT(evaluation_set, templates), .max = 1024,
-     .preset = "[]",
+    {"templates", SCHEMA_TEXTS, AT(evaluation_set, templates), .max = 1024, .preset = "[]",
      .help = "prompts, {} or {c} stands for the class name; \"imagenet\" and \"imagenet_7\" are "
              "CLIP's 80 and 7; none: zeroshot_classification_templates.txt beside the shards, else "
              "\"a photo of a {}.\""},
@@ -406,8 +409,8 @@ static const struct schema_field recipe_fields[] = {
      .help = "CPU threads that compute; 0: all cores; changes no number"},
     {"model", SCHEMA_OBJECT, 0, .object = &model_schema, .help = "what is trained"},
     {"data", SCHEMA_OBJECT, 0, .object = &data_schema, .help = "what it is trained on"},
-    {"stages", SCHEMA_OBJECTS, AT(recipe, stages), .min = 1, .max = RECIPE_STAGES_MAX, .object = &stage_schema,
-     .help = "one after the other, each with its own schedule"},
+    {"stages", SCHEMA_OBJECTS, AT(recipe, stages), .min = 1, .max = RECIPE_STAGES_MAX,
+     .object = &stage_schema, .help = "one after the other, each with its own schedule"},
     {"losses", SCHEMA_VARIANTS, AT(recipe, losses), .min = 1, .max = 8, .variants = losses,
      .preset = "[{\"type\": \"clip\"}]", .help = "terms of the loss"},
     GROUP(optimizer, "AdamW and its schedule"),

@@ -61,8 +61,8 @@ enum { RECIPE_STAGES_MAX = 10000 };
 struct recipe_stage {
     const char *name;
     int64_t steps;
-    double lr;                     /* peak; 0: optimizer.lr */
-    struct schema_objects sources; /* none: those of data.update */
+    double lr;                        /* peak; 0: optimizer.lr */
+    struct schema_objects sources;    /* none: those of data.update */
     struct recipe_ordering *ordering; /* NULL: all samples of the sources */
 };
 
@@ -131,7 +131,7 @@ struct recipe {
     /* Not in the file: made by recipe_read. */
     struct schema_source *source;
     struct adapter_config adapters;
-    struct recipe_path *paths; /* texts of resolved paths */
+    struct recipe_path *paths;        /* texts of resolved paths */
     struct recipe_expanded *expanded; /* NULL: no stage stood for several */
     struct recipe_stage *expanded_stages;
     int n_losses;

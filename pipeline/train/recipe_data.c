@@ -30,9 +30,10 @@ static enum status check_templates(const struct recipe_source *s, struct error *
     enum status rc = STATUS_OK;
     struct text filled = {0};
     if (s->templates.n && (s->caption_field[0] || s->caption_mix.n))
-        TRY(fail(e, STATUS_BAD_ARG,
-                 "templates and caption_field or caption_mix are both given; expected one: captions "
-                 "made of class names, or captions that are there"));
+        TRY(fail(
+            e, STATUS_BAD_ARG,
+            "templates and caption_field or caption_mix are both given; expected one: captions "
+            "made of class names, or captions that are there"));
     for (int i = 0; i < s->templates.n; i++)
         TRY(classnames_fill(&filled, s->templates.item[i], "", e));
 done:
@@ -70,8 +71,9 @@ enum status recipe_data_expand(struct recipe *r, struct error *e) {
     struct recipe_stage *to;
     if (n == r->stages.n) return STATUS_OK;
     if (n > RECIPE_STAGES_MAX)
-        return fail(e, STATUS_BAD_ARG, "stages: %d with the chunks of orderings; expected at most %d",
-                    n, RECIPE_STAGES_MAX);
+        return fail(e, STATUS_BAD_ARG,
+                    "stages: %d with the chunks of orderings; expected at most %d", n,
+                    RECIPE_STAGES_MAX);
     x = calloc((size_t)n, sizeof *x);
     to = calloc((size_t)n, sizeof *to);
     r->expanded = x;
@@ -101,8 +103,8 @@ static enum status check_orderings(const struct recipe *r, struct error *e) {
         if (!stage->ordering) continue;
         if (stage->ordering->chunk > stage->ordering->chunks)
             return fail(e, STATUS_BAD_ARG,
-                        "stages[%d].ordering.chunk is %lld; expected at most chunks, which is %lld", i,
-                        (long long)stage->ordering->chunk, (long long)stage->ordering->chunks);
+                        "stages[%d].ordering.chunk is %lld; expected at most chunks, which is %lld",
+                        i, (long long)stage->ordering->chunk, (long long)stage->ordering->chunks);
         if (r->data.part[BATCH_ROLE_UPDATE] && r->data.part[BATCH_ROLE_UPDATE]->same_source)
             return fail(e, STATUS_BAD_ARG,
                         "data.update.same_source: a stage with an ordering mixes its sources; take "
@@ -167,8 +169,7 @@ static enum status check_mixture(const struct recipe *r, struct error *e) {
                         batch_role_name(mixed[i]), recipe_slots(r, BATCH_ROLE_UPDATE));
     if (!buffer) return STATUS_OK;
     if ((buffer->keep == REPLAY_ALL) != (buffer->capacity == 0))
-        return fail(e, STATUS_BAD_ARG,
-                    "data.buffer.capacity is %lld; expected %s",
+        return fail(e, STATUS_BAD_ARG, "data.buffer.capacity is %lld; expected %s",
                     (long long)buffer->capacity,
                     buffer->keep == REPLAY_ALL ? "none with keep \"all\", or keep \"reservoir\""
                                                : "how many samples to keep");
@@ -185,7 +186,8 @@ enum status recipe_data_check(const struct recipe *r, struct error *e) {
     TRY(check_orderings(r, e));
     for (int role = 0; role < BATCH_ROLE_COUNT; role++)
         if (r->data.part[role]) TRY(check_sources(&r->data.part[role]->sources, e));
-    for (int i = 0; i < recipe_n_stages(r); i++) TRY(check_sources(&recipe_stage(r, i)->sources, e));
+    for (int i = 0; i < recipe_n_stages(r); i++)
+        TRY(check_sources(&recipe_stage(r, i)->sources, e));
 done:
     return rc;
 }

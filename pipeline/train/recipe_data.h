@@ -4,8 +4,8 @@
 
 #include "pipeline/train/recipe.h"
 
-/* Puts in place of a stage with an ordering a stage for each of its chunks, named NAME-001 and so on.
- * Errors: BAD_ARG (too many stages), NO_MEMORY. */
+/* Puts in place of a stage with an ordering a stage for each of its chunks, named NAME-001 and so
+ * on. Errors: BAD_ARG (too many stages), NO_MEMORY. */
 enum status recipe_data_expand(struct recipe *r, struct error *e);
 /* BAD_ARG names the source and what to change. */
 enum status recipe_data_check(const struct recipe *r, struct error *e);

@@ -291,10 +291,8 @@ done:
 static void add_buffer(struct run_data *d, struct stream_config *c, int n) {
     const int at = find_part(c, BATCH_ROLE_UPDATE) + 1;
     memmove(&c->part[at + 1], &c->part[at], (size_t)(c->n_parts++ - at) * sizeof c->part[0]);
-    c->part[at] = (struct stream_part){.role = BATCH_ROLE_BUFFER,
-                                       .n = n,
-                                       .n_sources = 1,
-                                       .source = {{.selection = d->buffer}}};
+    c->part[at] = (struct stream_part){
+        .role = BATCH_ROLE_BUFFER, .n = n, .n_sources = 1, .source = {{.selection = d->buffer}}};
     describe_part(d->recipe, &c->part[at]);
 }
 

@@ -14,10 +14,11 @@ struct run_data {
         const struct recipe_source *source;
         struct dataset *dataset;
         bool is_shared; /* an earlier source says the same */
-    } *opened;
+    } * opened;
     struct ordering **ordering; /* (stages) where it was opened; else NULL */
-    struct selection **chosen;  /* (stages) the samples of a stage with an ordering, once asked for */
-    struct selection *buffer;   /* past samples for the stage last asked for; NULL: none */
+    struct selection *
+        *chosen;              /* (stages) the samples of a stage with an ordering, once asked for */
+    struct selection *buffer; /* past samples for the stage last asked for; NULL: none */
 };
 
 /* Opens every source, indexing what is not indexed. cache: folder for what cannot be kept beside
@@ -33,7 +34,6 @@ uint64_t run_data_digest(const struct run_data *d);
 
 /* Parts, sources and seed of a stage; the rest of the config is zero. Valid until the next call.
  * Errors: those of ordering_open and replay_choose. */
-enum status run_data_stage(struct run_data *d, int stage, struct stream_config *c,
-                           struct error *e);
+enum status run_data_stage(struct run_data *d, int stage, struct stream_config *c, struct error *e);
 
 #endif

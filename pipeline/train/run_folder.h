@@ -61,7 +61,8 @@ enum status run_folder_load(struct run_folder *f, struct job *j, const char *res
 
 /* Loads weights and states of an older checkpoint, that of save_plan_back or, when it is missing or
  * damaged, the nearest before it, else the oldest valid one; p says then which step they are of and
- * its updates, and the job's ledger counts what was trained since as skipped. Logs stay as they are. NO_CHECKPOINT when none is valid. */
+ * its updates, and the job's ledger counts what was trained since as skipped. Logs stay as they
+ * are. NO_CHECKPOINT when none is valid. */
 enum status run_folder_go_back(struct run_folder *f, struct job *j, int64_t step,
                                struct run_position *p, struct error *e);
 

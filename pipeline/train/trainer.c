@@ -1,7 +1,7 @@
 #include "pipeline/train/trainer.h"
 
-#include "pipeline/base/clock.h"
 #include "data/stream_order.h"
+#include "pipeline/base/clock.h"
 #include "pipeline/base/file.h"
 #include "pipeline/base/hash.h"
 #include "pipeline/base/json_write.h"

@@ -27,6 +27,8 @@ train "skip" 'step 2: .*the update is left out; samples in skipped.jsonl' "$fold
 [ "$(newest "$folder/skip")" = step_00000003 ] && good || bad "skip: $(ls "$folder/skip/checkpoints")"
 [ "$(grep -c '"skipped": true' "$folder/skip/metrics.jsonl")" = 3 ] && good ||
     bad "expected 3 skipped steps: $(cat "$folder/skip/metrics.jsonl")"
+check "skip: ledger" 0 '^emoji  *update  *emoji  *32  *1.50  *0  *0  *48  *16$' \
+    "$sapwood" run show "$folder/skip"
 for file in model state; do
     cmp "$folder/stop/checkpoints/step_00000000/$file.safetensors" \
         "$folder/skip/checkpoints/step_00000003/$file.safetensors" && good ||

@@ -144,8 +144,8 @@ static bool differs_from_index(const struct dataset *d) {
     static const struct timespec long_ago[2]; /* an index waits for a shard that is young */
     struct index fresh = {0};
     if (futimens(fd, long_ago)) abort();
-    const bool differs = index_build(&fresh, path, NULL) != STATUS_OK ||
-                         fresh.digest != dataset_index(d, 0)->digest;
+    const bool differs =
+        index_build(&fresh, path, NULL) != STATUS_OK || fresh.digest != dataset_index(d, 0)->digest;
     index_release(&fresh);
     return differs;
 }

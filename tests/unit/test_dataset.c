@@ -91,9 +91,9 @@ static void weights_are(const struct dataset *d, int64_t i, int n, const char *c
         fprintf(stderr, "    %s\n", e.text);
     CHECK_EQUAL(captions.n, n);
     for (int k = 0; k < n && k < captions.n; k++) {
-        CHECK_TRUE(captions.caption[k].n == strlen(texts[k]) &&
-                   !memcmp(captions.bytes.bytes + captions.caption[k].start, texts[k],
-                           strlen(texts[k])));
+        CHECK_TRUE(
+            captions.caption[k].n == strlen(texts[k]) &&
+            !memcmp(captions.bytes.bytes + captions.caption[k].start, texts[k], strlen(texts[k])));
         CHECK_CLOSE(captions.caption[k].weight, weights[k], 1e-12);
     }
     dataset_captions_release(&captions);
@@ -140,16 +140,14 @@ static void test_class_captions(void) {
     struct error e;
     CHECK_EQUAL(dataset_open(&d, &source, &e), STATUS_OK);
     CHECK_EQUAL(dataset_counts(d).captions, 2);
-    weights_are(d, 0, 2, (const char *[]){"a photo of a cat.", "cat, cat"},
-                (const double[]){1, 1});
+    weights_are(d, 0, 2, (const char *[]){"a photo of a cat.", "cat, cat"}, (const double[]){1, 1});
     CHECK_EQUAL(dataset_captions(&captions, d, 1, &memory, &e), STATUS_BAD_DATA);
     CHECK_TRUE(strstr(e.text, "s-0.tar: 1: cls: not a class number"));
     dataset_close(&d);
     source.n_classnames = 7;
     source.label_field = "y";
     CHECK_EQUAL(dataset_open(&d, &source, &e), STATUS_OK);
-    weights_are(d, 0, 2, (const char *[]){"a photo of a dog.", "dog, dog"},
-                (const double[]){1, 1});
+    weights_are(d, 0, 2, (const char *[]){"a photo of a dog.", "dog, dog"}, (const double[]){1, 1});
     dataset_close(&d);
     source.label_field = NULL;
     CHECK_EQUAL(dataset_open(&d, &source, &e), STATUS_OK);
@@ -169,8 +167,7 @@ static void test_class_captions(void) {
 
 static void fill_is(const char *template, const char *name, const char *expected) {
     struct text t = {0};
-    CHECK_EQUAL(classnames_fill(&t, template, name, NULL),
-                expected ? STATUS_OK : STATUS_BAD_ARG);
+    CHECK_EQUAL(classnames_fill(&t, template, name, NULL), expected ? STATUS_OK : STATUS_BAD_ARG);
     if (expected) CHECK_TEXT(text_string(&t), expected);
     text_release(&t);
 }
@@ -303,8 +300,8 @@ static void write_tar(const char *path, struct fixture_tar *tar) {
     fixture_tar_release(tar);
 }
 
-/* A folder as img2dataset leaves it: shards in the order of their names, keys with gaps, other files
- * beside them. The last key of a shard is the first of the next: they are two samples. */
+/* A folder as img2dataset leaves it: shards in the order of their names, keys with gaps, other
+ * files beside them. The last key of a shard is the first of the next: they are two samples. */
 static void test_img2dataset_folder(void) {
     const char *place = fixture_folder();
     static const char *const keys[] = {"000000000", "000000003", "000010001", "000010001", "x"};
@@ -402,8 +399,8 @@ static void test_tag_dropout(void) {
     drop_is("no tags, only commas", 1, "no tags, only commas");
     drop_is("10:30, late", 1, "10:30, late");
     drop_is(": odd", 1, ": odd");
-    /* Shares: the label and each tag stay in about half of 2000 draws, so each of the eight outcomes
-     * has 1/8; nothing left counts to the label. Four deviations are 0.03. */
+    /* Shares: the label and each tag stay in about half of 2000 draws, so each of the eight
+     * outcomes has 1/8; nothing left counts to the label. Four deviations are 0.03. */
     int first = 0, both = 0, no_label = 0, alone = 0;
     for (uint64_t i = 0; i < 2000; i++) {
         struct text out = {0};

@@ -67,7 +67,8 @@ static void test_chunks(void) {
     struct ordering *o;
     struct selection *s;
     struct error e = {0};
-    const char *list = write_list("[\"a+++fish\", \"b+++x y\", \"a+++dog\", \"b+++z\", \"a+++bird\"]");
+    const char *list =
+        write_list("[\"a+++fish\", \"b+++x y\", \"a+++dog\", \"b+++z\", \"a+++bird\"]");
     if (!CHECK_EQUAL(ordering_open(&o, list, sets, 2, &e), STATUS_OK)) {
         fprintf(stderr, "    %s\n", e.text);
         return;

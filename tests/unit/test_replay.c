@@ -61,7 +61,8 @@ static void add_stage(struct selection *past, const struct stream_config *c, int
 /* Every sample that the steps drew and no other; one drawn in two stages once. */
 static void test_past(void) {
     struct selection *past = empty_past();
-    const struct stream_config first = update_config(1, set_a, 8), second = update_config(2, set_a, 8);
+    const struct stream_config first = update_config(1, set_a, 8),
+                               second = update_config(2, set_a, 8);
     bool drawn[A] = {false};
     struct stream_place place[8];
     struct stream_order *o;
@@ -140,8 +141,7 @@ static void test_reservoir(void) {
 /* Six groups: classes 0 to 3 with 10 samples each, class 4 with 22, 2 without a label. */
 static void count_groups(const bool *held, int groups[6]) {
     memset(groups, 0, 6 * sizeof *groups);
-    for (int i = 0; i < N; i++)
-        groups[i < A ? i % 4 : i < N - 2 ? 4 : 5] += held[i];
+    for (int i = 0; i < N; i++) groups[i < A ? i % 4 : i < N - 2 ? 4 : 5] += held[i];
 }
 
 static void test_class_balanced(void) {

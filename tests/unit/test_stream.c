@@ -148,8 +148,8 @@ static void test_threads_and_resume(void) {
     CHECK_TRUE(again[0] != reference[0]);
 }
 
-/* Stands between the stream and its loader, see tests/CMakeLists.txt: delays that make threads finish
- * their slots in another order each time. */
+/* Stands between the stream and its loader, see tests/CMakeLists.txt: delays that make threads
+ * finish their slots in another order each time. */
 static _Atomic uint32_t delay_seed; /* 0: none */
 enum status __real_loader_fill(struct batch_part *out, const struct stream_config *config,
                                const struct stream_part *part, const struct stream_place *place,
@@ -343,7 +343,8 @@ static void test_caption_mix(void) {
     struct dataset *texts;
     struct error e;
     fixture_tar_text(&tar, "0.txt", captions[0]);
-    fixture_tar_text(&tar, "0.json", "{\"short\": \"short\", \"tags\": [\"tag one\", \"tag two\"]}");
+    fixture_tar_text(&tar, "0.json",
+                     "{\"short\": \"short\", \"tags\": [\"tag one\", \"tag two\"]}");
     fixture_tar_text(&tar, "1.txt", captions[0]);
     fixture_tar_text(&tar, "1.json", "{\"short\": null, \"tags\": [\"tag one\", \"tag two\"]}");
     fixture_tar_end(&tar);
@@ -363,8 +364,8 @@ static void test_caption_mix(void) {
     int32_t ids[4][CONTEXT];
     for (int k = 0; k < 4; k++) {
         int length;
-        tokenizer_encode(tokenizer, captions[k], strlen(captions[k]), ids[k], CONTEXT, &length, NULL,
-                         &e);
+        tokenizer_encode(tokenizer, captions[k], strlen(captions[k]), ids[k], CONTEXT, &length,
+                         NULL, &e);
     }
     struct stream *s = open_stream(&c);
     for (int step = 0; step < 2000; step++) {

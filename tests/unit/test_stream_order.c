@@ -158,7 +158,8 @@ static enum status count_epoch(int slot_that_repeats, struct ledger *ledger, str
     const struct stream_config c = {
         .seed = 5,
         .n_parts = 1,
-        .part = {{.role = BATCH_ROLE_UPDATE, .n = 8, .n_sources = 1, .source = {{.dataset = set[7]}}}}};
+        .part = {
+            {.role = BATCH_ROLE_UPDATE, .n = 8, .n_sources = 1, .source = {{.dataset = set[7]}}}}};
     struct stream_place place[8];
     uint64_t id[8];
     uint8_t usable[8] = {1, 1, 0, 1, 1, 1, 1, 1};
