@@ -8,6 +8,32 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* --- Questions --- */
+
+int recipe_slots(const struct recipe *r, enum batch_role role) {
+    const struct recipe_part *part = r->data.part[role];
+    if (!part || role == BATCH_ROLE_PRETRAIN || role == BATCH_ROLE_BUFFER) return 0;
+    return (int)(part->n * (role == BATCH_ROLE_UPDATE ? r->optimizer.accum_freq : 1));
+}
+
+enum batch_role recipe_main_role(const struct recipe *r) {
+    return r->data.part[BATCH_ROLE_UPDATE] ? BATCH_ROLE_UPDATE : BATCH_ROLE_VIEW;
+}
+
+const struct recipe_source *recipe_sources(const struct recipe *r, enum batch_role role, int stage,
+                                           int *n) {
+    const struct schema_objects *sources = r->data.part[role] ? &r->data.part[role]->sources : NULL;
+    const bool follows_update =
+        role == BATCH_ROLE_UPDATE || (role == BATCH_ROLE_VIEW && sources && sources->n == 0);
+    if (follows_update) {
+        const struct recipe_part *update = r->data.part[BATCH_ROLE_UPDATE];
+        sources = &recipe_stage(r, stage)->sources;
+        if (sources->n == 0 && update) sources = &update->sources;
+    }
+    *n = sources ? sources->n : 0;
+    return sources ? sources->item : NULL;
+}
+
 /* --- Sources --- */
 
 static enum status check_mix(const struct recipe_source *s, struct error *e) {

@@ -1,4 +1,4 @@
-/* recipe_data: what must fit together in the data of a recipe. */
+/* recipe_data: the data of a recipe: what must fit together, and questions that recipe.h names. */
 #ifndef PIPELINE_TRAIN_RECIPE_DATA_H
 #define PIPELINE_TRAIN_RECIPE_DATA_H
 
