@@ -9,6 +9,7 @@
 
 #include "data/cache_room.h"
 #include "data/s3.h"
+#include "pipeline/base/clock.h"
 #include "pipeline/base/hash.h"
 #include "pipeline/base/log.h"
 #include "pipeline/base/stop.h"
@@ -61,12 +62,6 @@ struct cache {
     bool is_led;  /* cache_want was called */
     bool is_full; /* nothing more can be fetched ahead for now */
 };
-
-static double seconds(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 /* --- One shard, without the mutex: only one thread of this process has it --- */
 
@@ -524,10 +519,10 @@ static enum status wait_a_moment(struct cache *c, const struct entry *entry, dou
     until.tv_nsec += POLL_NS;
     if (until.tv_nsec >= 1000000000) until.tv_sec++, until.tv_nsec -= 1000000000;
     pthread_cond_timedwait(&c->done, &c->mutex, &until);
-    if (stop_is_requested() || seconds() - *said > SAID_S) {
+    if (stop_is_requested() || clock_seconds() - *said > SAID_S) {
         remote_show(shown, sizeof shown, entry->url);
         if (stop_is_requested()) return stop_check(shown, e);
-        *said = seconds();
+        *said = clock_seconds();
         log_info("%s: waiting for %.0f s; %.1f MiB received in all", shown, *said - begin,
                  (double)remote_received() / (1 << 20));
     }
@@ -537,7 +532,7 @@ static enum status wait_a_moment(struct cache *c, const struct entry *entry, dou
 enum status cache_index(struct cache *c, int i, struct index *index, struct error *e) {
     enum status rc = STATUS_OK;
     struct entry *entry = &c->entry[i];
-    const double begin = seconds();
+    const double begin = clock_seconds();
     double said = begin;
     CHECK(i >= 0 && i < c->n && entry->url && !entry->is_handed_over);
     pthread_mutex_lock(&c->mutex);
@@ -557,7 +552,7 @@ enum status cache_index(struct cache *c, int i, struct index *index, struct erro
 /* Waits for the shard; with the mutex. */
 static enum status wait_for(struct cache *c, struct entry *entry, struct error *e) {
     enum status rc = STATUS_OK;
-    const double begin = seconds();
+    const double begin = clock_seconds();
     double said = begin;
     entry->n_waiting++;
     entry->status = STATUS_OK; /* a failure ahead of time does not count */
@@ -602,9 +597,9 @@ enum status cache_file(struct cache *c, int i, struct file **file, struct error 
         pthread_mutex_lock(&c->mutex);
         if (!c->is_led && (!c->n_want || c->want[0] != i)) read_ahead(c, i);
         if (entry->state != PRESENT) rc = wait_for(c, entry, e);
-        must_mark = seconds() - entry->marked > MARK_S;
+        must_mark = clock_seconds() - entry->marked > MARK_S;
         if (must_mark) {
-            entry->marked = seconds();
+            entry->marked = clock_seconds();
             c->is_full = false; /* time to look again */
             pthread_cond_broadcast(&c->work);
         }

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "data/s3.h"
+#include "pipeline/base/clock.h"
 #include "pipeline/base/log.h"
 #include "pipeline/base/stop.h"
 
@@ -101,12 +102,6 @@ void remote_base_name(char *out, size_t n, const char *url) {
         }
     }
     out[used] = '\0';
-}
-
-static double seconds(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
 /* --- The handle --- */
@@ -251,7 +246,7 @@ static int look_up(void *context, curl_off_t a, curl_off_t b, curl_off_t c, curl
 static CURLcode set_options(struct transfer *t, struct curl_slist **headers) {
     CURL *c = t->remote->curl;
     const struct remote_patience *p = &t->request->patience;
-    const double left = t->deadline - seconds();
+    const double left = t->deadline - clock_seconds();
     const char *trusted = getenv("SSL_CERT_FILE");
     const char *url = t->is_s3 ? t->s3.url : t->request->url;
     CURLcode code = CURLE_OK;
@@ -437,8 +432,8 @@ static enum status try_once(struct transfer *t, struct error *e) {
 /* --- All tries --- */
 
 static enum status wait_before(struct transfer *t, double s, struct error *e) {
-    const double end = seconds() + s;
-    while (seconds() < end) {
+    const double end = clock_seconds() + s;
+    while (clock_seconds() < end) {
         if (is_cancelled(t))
             return fail(e, STATUS_STOPPED, "%s: stopped before its end; run the same command again",
                         t->shown);
@@ -467,7 +462,7 @@ static enum status transfer_run(struct transfer *t, struct error *e) {
     const int tries = p->tries ? p->tries : TRIES;
     uint64_t reached = 0;
     int failures = 0;
-    t->begin = seconds();
+    t->begin = clock_seconds();
     t->deadline = t->begin + (p->total_s > 0 ? p->total_s : TOTAL_S);
     remote_show(t->shown, sizeof t->shown, t->request->url);
     t->is_s3 = text_starts_with(t->request->url, "s3://");
@@ -486,11 +481,11 @@ static enum status transfer_run(struct transfer *t, struct error *e) {
         failures = t->received >= reached + PROGRESS_BYTES ? 1 : failures + 1;
         if (t->received > reached) reached = t->received;
         const double pause = pause_of(t, failures);
-        if (failures >= tries || seconds() + pause >= t->deadline)
+        if (failures >= tries || clock_seconds() + pause >= t->deadline)
             return fail(e, STATUS_REMOTE,
                         "%s: %.300s; tried %d times in a row, %.0f s; check the "
                         "server and the network, then run the same command again",
-                        t->shown, why.text, failures, seconds() - t->begin);
+                        t->shown, why.text, failures, clock_seconds() - t->begin);
         log_warning("%s: %s; try %d of %d in %.1f s", t->shown, why.text, failures + 1, tries,
                     pause);
         rc = wait_before(t, pause, e);

@@ -1,4 +1,3 @@
-#!/bin/sh
 # SIGTERM while a run does other things than steps: indexing, features of the teacher, evaluation.
 # Each time it ends soon with code 75, and the run that is stopped again and again ends with the bytes
 # of one that never was. Also: a plan writes nothing, and a start that fails leaves nothing.
@@ -44,6 +43,10 @@ wait_ms=10
 while [ $n_stops -lt 200 ]; do
     train stopped &
     job=$!
+    # a busy machine may take a while until the program is there
+    until pgrep -f "^$sapwood train .*$folder/stopped" >/dev/null || ! kill -0 $job 2>/dev/null; do
+        sleep 0.01
+    done
     sleep "$(awk "BEGIN { print $wait_ms / 1000 }")"
     pkill -TERM -f "^$sapwood train .*$folder/stopped" && n_stops=$((n_stops + 1))
     begin=$(date +%s%N)
