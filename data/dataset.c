@@ -454,8 +454,9 @@ static enum status decode_for(struct dataset_memory *memory, int center, const v
     return image_decode_box(&memory->picture, &info, &box, bytes, n, to_rgb, e);
 }
 
-enum status dataset_picture(const struct dataset *d, int64_t i, int center,
-                            struct dataset_memory *memory, struct error *e) {
+/* center < 0: the bytes only. */
+static enum status read_picture(const struct dataset *d, int64_t i, int center,
+                                struct dataset_memory *memory, struct error *e) {
     enum status rc = STATUS_OK;
     struct place p;
     const char *extension = NULL;
@@ -466,9 +467,21 @@ enum status dataset_picture(const struct dataset *d, int64_t i, int center,
         goto done;
     }
     TRY(read_member(p.shard, m, &memory->bytes, e));
-    TRY(decode_for(memory, center, memory->bytes.bytes, memory->bytes.n, d->to_rgb, e));
+    if (center >= 0)
+        TRY(decode_for(memory, center, memory->bytes.bytes, memory->bytes.n, d->to_rgb, e));
 done:
     return place_failed(&p, extension, rc, e);
+}
+
+enum status dataset_picture_bytes(const struct dataset *d, int64_t i,
+                                  struct dataset_memory *memory, struct error *e) {
+    return read_picture(d, i, -1, memory, e);
+}
+
+enum status dataset_picture(const struct dataset *d, int64_t i, int center,
+                            struct dataset_memory *memory, struct error *e) {
+    CHECK(center >= 0);
+    return read_picture(d, i, center, memory, e);
 }
 
 enum status dataset_pixels(uint8_t *out, int size, const struct dataset *d, int64_t i,

@@ -99,6 +99,9 @@ void dataset_memory_release(struct dataset_memory *memory);
 /* The bytes of a member into memory->bytes, checked against the index. */
 enum status dataset_member(const struct dataset *d, int64_t i, const char *extension,
                            struct dataset_memory *memory, struct error *e);
+/* The bytes of the member that is the picture, as dataset_member. */
+enum status dataset_picture_bytes(const struct dataset *d, int64_t i,
+                                  struct dataset_memory *memory, struct error *e);
 /* The decoded picture into memory->picture: with center 0 all of it, else no more than what
  * resize_center_crop to that side reads. */
 enum status dataset_picture(const struct dataset *d, int64_t i, int center,
