@@ -1,6 +1,7 @@
 #!/bin/sh
 # Builds and runs every test: sh tests/run.sh [--sanitize] [--peers], or
-#   sh tests/run.sh --fuzz [SECONDS]    the fuzz targets instead (tests/fuzz/run_targets.sh)
+#   sh tests/run.sh --fuzz [SECONDS]      the fuzz targets instead (tests/fuzz/run_targets.sh)
+#   sh tests/run.sh --planted [NAME...]   that planted bugs are caught (tests/faults/plant.sh)
 #   --sanitize  with address and undefined-behaviour sanitizers
 #   --peers     also the comparisons with PyTorch (tests/peers)
 # Closes with "N passed, N failed" and how many were skipped; ends with 1 if any failed.
@@ -10,6 +11,9 @@ cd "$(dirname "$0")/.."
 if [ "${1:-}" = --fuzz ]; then
     shift
     exec sh tests/fuzz/run_targets.sh "$@"
+elif [ "${1:-}" = --planted ]; then
+    shift
+    exec sh tests/faults/plant.sh "$@"
 fi
 preset=release
 peers=
@@ -19,7 +23,7 @@ for option in "$@"; do
     --sanitize) preset=debug ;;
     --peers) peers=peers without='^$' ;;
     *)
-        echo "run.sh: option '$option'; expected --sanitize, --peers or, alone, --fuzz" >&2
+        echo "run.sh: option '$option'; expected --sanitize, --peers or, alone, --fuzz or --planted" >&2
         exit 2
         ;;
     esac

@@ -153,7 +153,8 @@ static bool differs_from_index(const struct dataset *d) {
 static void test_zero_runs(const struct dataset *d) {
     static const uint8_t zeros[RUN_MAX];
     uint32_t seed = 2;
-    int silent = 0, n_harmful = 0, n_seen = 0, n_to_the_end = 0;
+    const size_t end = offset_of[MEMBERS - 1] + size_of[MEMBERS - 1];
+    int silent = 0, n_harmful = 0, n_seen = 0, n_to_the_end = 0, n_lost_inside = 0;
     for (int i = 0; i < RUNS; i++) {
         size_t at = next_random(&seed) % (tar.n - 1024), n = 1 + next_random(&seed) % RUN_MAX;
         int refused = 0;
@@ -165,12 +166,15 @@ static void test_zero_runs(const struct dataset *d) {
         put(at, zeros, n);
         n_harmful += is_harmful;
         n_seen += is_harmful && differs_from_index(d);
-        n_to_the_end += scan() < 0;
+        const bool is_lost = scan() < 0;
+        n_to_the_end += is_lost && at + n >= end;
+        n_lost_inside += is_lost && at + n < end; /* what lies behind must be seen not to be zero */
         silent += read_through_index(d, &refused);
         put(at, tar.bytes + at, n);
     }
     CHECK_EQUAL(silent, 0);
     CHECK_EQUAL(n_seen, n_harmful);
+    CHECK_EQUAL(n_lost_inside, 0);
     CHECK_TRUE(n_harmful > RUNS / 2 && n_to_the_end > 0);
 }
 
