@@ -85,6 +85,10 @@ write("recipe", "deep", b"[" * 40 + b"]" * 40)
 merges = b"#version: 0.2\ni n\nt h\na n\nth e</w>\nc a\nca t</w>\n"
 write("tokenizer", "merges", merges)
 write("tokenizer", "zipped", gzip.compress(merges, mtime=0))
+with open(os.path.join(ROOT, "tests", "fixtures", "spiece.model"), "rb") as f:
+    write("tokenizer", "model", f.read())
+write("tokenizer", "json", json.dumps({"model": {"type": "BPE", "merges": ["i n", ["a", "n</w>"], "in an</w>"],
+                                                 "vocab": {"<|startoftext|>": 515, "<|endoftext|>": 516}}}).encode())
 write("tokenizer", "not_utf8", b"#version\na \xff\n\xc3 \xa9\n")
 
 write("caption", "plain", b"a photo of two cats, sitting on a sofa; it's 12 o'clock...\n")
