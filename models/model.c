@@ -147,13 +147,13 @@ enum status model_content(const struct model *m, enum model_part part,
         if (!is_in(w, part)) continue;
         struct safetensors_tensor *t = &content->tensor[content->n++];
         float *values = malloc((size_t)tensor_bytes(&w->tensor));
-        *t = (struct safetensors_tensor){.name = w->name,
+        *t = (struct safetensors_tensor){.name = strdup(w->name),
                                          .type = SAFETENSORS_F32,
                                          .rank = w->tensor.rank,
                                          .bytes = values,
                                          .n_bytes = tensor_bytes(&w->tensor)};
         for (int k = 0; k < w->tensor.rank; k++) t->shape[k] = w->tensor.shape[k];
-        if (!values) {
+        if (!values || !t->name) {
             rc = fail(e, STATUS_NO_MEMORY, "model: no memory to save %s", w->name);
             goto done;
         }
@@ -165,7 +165,10 @@ done:
 }
 
 void model_content_release(struct safetensors_content *content) {
-    for (int i = 0; i < content->n; i++) free((void *)content->tensor[i].bytes);
+    for (int i = 0; i < content->n; i++) {
+        free((void *)content->tensor[i].name);
+        free((void *)content->tensor[i].bytes);
+    }
     free(content->tensor);
     *content = (struct safetensors_content){0};
 }

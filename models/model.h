@@ -63,7 +63,8 @@ enum status model_merge(struct model *m, const struct adapter_set *s, struct err
 enum model_part { MODEL_BASE, MODEL_TRAINABLE, MODEL_EVERYTHING };
 enum status model_save(const struct model *m, enum model_part part, const char *base_digest,
                        const char *path, struct error *e);
-/* The same tensors in memory, for checkpoints; released with model_content_release. */
+/* The same tensors in memory, for checkpoints: copies, names too, that outlive the model; released
+ * with model_content_release. */
 struct safetensors_content;
 enum status model_content(const struct model *m, enum model_part part,
                           struct safetensors_content *content, struct error *e);

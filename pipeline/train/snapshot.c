@@ -58,14 +58,14 @@ static enum status copy_states(struct snapshot *s, const struct job *j, struct e
     s->states.tensor = s->state;
     for (int i = 0; i < l->n_states; i++) {
         void *bytes = malloc((size_t)l->state[i].bytes);
-        s->state[i] = (struct safetensors_tensor){.name = l->state[i].name,
+        s->state[i] = (struct safetensors_tensor){.name = strdup(l->state[i].name),
                                                   .type = SAFETENSORS_F32,
                                                   .rank = 1,
                                                   .shape = {l->state[i].bytes / 4},
                                                   .bytes = bytes};
         s->states.n = i + 1;
-        if (!bytes)
-            TRY(fail(e, STATUS_NO_MEMORY, "checkpoint: no memory for %s", s->state[i].name));
+        if (!bytes || !s->state[i].name)
+            TRY(fail(e, STATUS_NO_MEMORY, "checkpoint: no memory for %s", l->state[i].name));
         TRY(j->backend->table->download(bytes, l->state[i].buffer, 0, l->state[i].bytes, e));
     }
 done:
@@ -130,7 +130,10 @@ void snapshot_destroy(struct snapshot **snapshot) {
     if (!s) return;
     model_content_release(&s->weights);
     text_release(&s->ledger);
-    for (int i = 0; i < s->states.n; i++) free((void *)s->state[i].bytes);
+    for (int i = 0; i < s->states.n; i++) {
+        free((void *)s->state[i].name);
+        free((void *)s->state[i].bytes);
+    }
     free(s);
     *snapshot = NULL;
 }
