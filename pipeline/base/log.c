@@ -100,6 +100,19 @@ done:
     text_release(&line);
 }
 
+void log_to_file(enum log_level level, const char *format, ...) {
+    struct text line = {0};
+    struct error ignored;
+    va_list args;
+    va_start(args, format);
+    line_write(&line, level, format, args);
+    va_end(args);
+    pthread_mutex_lock(&logger.mutex);
+    if (logger.file) file_write(logger.file, line.bytes, line.n, &ignored);
+    pthread_mutex_unlock(&logger.mutex);
+    text_release(&line);
+}
+
 void log_progress(const char *format, ...) {
     struct text line = {0};
     va_list args;

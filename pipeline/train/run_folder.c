@@ -289,6 +289,20 @@ static enum status find_checkpoint(struct run_folder *f, const char *resume, str
     return rc;
 }
 
+/* A fresh start would write over what a finished run left. */
+static enum status refuse_results(const struct run_folder *f, struct error *e) {
+    enum status rc = STATUS_OK;
+    char weights[FILE_PATH_MAX];
+    TRY(file_join(weights, f->path, "weights", e));
+    if (file_exists(weights))
+        TRY(fail(e, STATUS_NO_CHECKPOINT,
+                 "%s: has the weights of a run but no checkpoint to go on from; choose another "
+                 "folder with --run, or remove this one",
+                 f->path));
+done:
+    return rc;
+}
+
 enum status run_folder_load(struct run_folder *f, struct job *j, const char *resume,
                             struct run_position *p, struct error *e) {
     enum status rc = STATUS_OK;
@@ -299,7 +313,7 @@ enum status run_folder_load(struct run_folder *f, struct job *j, const char *res
     const bool is_path = strcmp(resume, "auto") && strcmp(resume, "never");
     rc = is_path ? checkpoint_open(&c, resume, e) : find_checkpoint(f, resume, &c, e);
     if (rc == STATUS_OK) TRY(resume_from(f, j, c, p, e));
-    if (rc == STATUS_NOT_FOUND && !is_path) rc = STATUS_OK;
+    if (rc == STATUS_NOT_FOUND && !is_path) rc = refuse_results(f, e);
     TRY(rc);
     if (is_path) TRY(checkpoint_set_aside(f->path, p->step, e));
     TRY(open_logs(f, !p->is_resumed, e));

@@ -448,15 +448,18 @@ static enum status save_and_stop(struct trainer *t, const char *where, struct er
                 t->position.step);
 }
 
-/* The evaluation after the last step of a stage, and the checkpoint. When a stop comes between them
- * the checkpoint says that the evaluation is owed; the run that goes on makes it and has that
- * checkpoint already. */
+/* The evaluation after the last step of a stage, and the checkpoint. When a stop or a failure comes
+ * between them the checkpoint says that the evaluation is owed; the run that goes on makes it and has
+ * that checkpoint already. */
 static enum status end_stage(struct trainer *t, int stage, struct error *e) {
     const bool was_owed = t->position.owes_evaluation;
+    struct error trouble = {0};
     t->position.owes_evaluation = true;
     enum status rc = evaluate(t, recipe_stage(t->recipe, stage)->name, e);
     if (rc == STATUS_STOPPED && !was_owed)
         return save_and_stop(t, "stopped in the evaluation after", e);
+    if (rc != STATUS_OK && rc != STATUS_GPU && !was_owed && save(t, true, &trouble) != STATUS_OK)
+        log_warning("%s", trouble.text);
     if (rc != STATUS_OK) return rc;
     t->position.owes_evaluation = false;
     return was_owed ? STATUS_OK : save(t, t->position.step == recipe_steps(t->recipe), e);
@@ -557,6 +560,7 @@ enum status trainer_run(const struct trainer_options *o, struct error *e) {
         TRY(train(&t, t.folder.n_saved > 0 ? "auto" : o->resume, e));
     }
 done:
+    if (rc != STATUS_OK) log_to_file(rc == STATUS_STOPPED ? LOG_INFO : LOG_ERROR, "%s", e->text);
     close_job(&t, rc, e);
     watchdog_begin(t.watchdog, "closing after step", NULL);
     if (!t.has_begun) run_folder_discard(&t.folder);

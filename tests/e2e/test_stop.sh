@@ -76,5 +76,30 @@ for file in metrics.jsonl evaluation.jsonl quarantine.jsonl weights/adapters.saf
 done
 train whole && grep -q 'complete: step 6 of 6' "$folder/whole.said" && good ||
     bad "a complete run: $(tail -n 3 "$folder/whole.said")"
+
+# --- A failure in the evaluation, or after it ---
+
+# The set is gone when the last stage ends: its steps are saved, and the run says why it ended.
+cp "$folder/tests/fixtures/fashion-test.tar" "$folder/moved.tar"
+options="--set stages.0.steps=3 --set stages.1.steps=3 --set checkpoint.every=0
+    --set evaluation.at_start=false --set evaluation.sets.1.shards=$folder/gone.tar"
+check "no set" 3 'gone.tar' "$sapwood" train "$recipe" --run "$folder/owed" $options
+[ "$(newest "$folder/owed")" = step_00000003 ] && good || bad "steps before a failed evaluation are lost"
+tail -n 1 "$folder/owed/log.txt" | grep -q 'ERROR | .*gone.tar' && good ||
+    bad "the log ends without the reason: $(tail -n 1 "$folder/owed/log.txt")"
+cp "$folder/moved.tar" "$folder/gone.tar"
+check "the set is back" 0 'resumed at step 3' "$sapwood" train "$recipe" --run "$folder/owed" $options
+[ "$(grep -c '"after": "emoji"' "$folder/owed/evaluation.jsonl")" = \
+    "$(grep -c '"after": "fashion"' "$folder/owed/evaluation.jsonl")" ] && good ||
+    bad "the owed evaluation is missing: $(cat "$folder/owed/evaluation.jsonl")"
+
+# Results without checkpoints are not written over.
+rm -r "$folder/owed/checkpoints"
+cp -r "$folder/owed" "$folder/results"
+check "results only" 10 'has the weights of a run but no checkpoint' \
+    "$sapwood" train "$recipe" --run "$folder/owed" $options
+rm -r "$folder/owed/checkpoints" 2>/dev/null
+diff -r --exclude log.txt --exclude run.lock "$folder/results" "$folder/owed" && good ||
+    bad "results were changed"
 echo "$n_stops stops"
 report
