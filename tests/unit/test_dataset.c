@@ -318,7 +318,7 @@ static void test_img2dataset_folder(void) {
     add_sample(&tar, keys[2], "second");
     write_tar(fixture_path(place, "00000.tar"), &tar);
     fixture_write(fixture_path(place, "00000.parquet"), "PAR1", 4);
-    fixture_write(fixture_path(place, "00000_stats.json"), "{\"count\": 9, \"successes\": 3}", 30);
+    fixture_write(fixture_path(place, "00000_stats.json"), "{\"count\": 9, \"successes\": 3}", 29);
     const struct dataset_source source = {.name = "laion", .shards = place};
     if (!CHECK_EQUAL(dataset_open(&d, &source, &e), STATUS_OK)) {
         fprintf(stderr, "%s\n", e.text);
