@@ -60,6 +60,10 @@ static enum status load_run(struct conversion *c, struct error *e) {
     char path[FILE_PATH_MAX];
     if (r->model.train == MODEL_TRAIN_ALL) {
         TRY(file_join(path, c->options->in, "weights/model.safetensors", e));
+        if (!file_exists(path))
+            TRY(fail(e, STATUS_NOT_FOUND,
+                     "%s: not there; expected it at the end of a run; let the run go on to its end",
+                     path));
         TRY(model_load(&c->model, path, e));
         goto done;
     }
@@ -209,7 +213,9 @@ static enum status open_input(struct conversion *c, struct error *e) {
     enum status rc = STATUS_OK;
     const struct convert_options *o = c->options;
     char path[FILE_PATH_MAX];
-    c->kind = model_choice_kind(&(struct model_choice){.place = o->in});
+    const struct model_choice in = {.place = o->in};
+    TRY(model_choice_find(&in, e));
+    c->kind = model_choice_kind(&in);
     c->weights = o->in;
     if (c->kind == MODEL_OF_RECIPE)
         TRY(fail(e, STATUS_BAD_ARG,

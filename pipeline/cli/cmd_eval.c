@@ -117,6 +117,7 @@ static enum status measure(const struct eval_options *o, struct error *e) {
     struct evaluation_set *sets = NULL;
     char weights[FILE_PATH_MAX];
     int n = o->folders.n;
+    TRY(model_choice_find(&o->model, e));
     if (n > 0) {
         sets = calloc((size_t)n, sizeof *sets);
         if (!sets) TRY(fail(e, STATUS_NO_MEMORY, "eval: no memory"));

@@ -118,6 +118,7 @@ static enum status search(const struct search_options *o, struct error *e) {
     float *queries = NULL;
     struct search_hit *hits = NULL;
     char weights[FILE_PATH_MAX];
+    TRY(model_choice_find(&o->model, e));
     TRY(feature_file_open(&f, o->features, e));
     TRY(model_choice_open(&o->model, &r, &j, weights, e));
     const struct weights_view view = model_view(&j.model);

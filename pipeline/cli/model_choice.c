@@ -19,6 +19,12 @@ enum model_kind model_choice_kind(const struct model_choice *c) {
                : MODEL_OF_WEIGHTS;
 }
 
+enum status model_choice_find(const struct model_choice *c, struct error *e) {
+    if (file_exists(c->place)) return STATUS_OK;
+    return fail(e, STATUS_NOT_FOUND, "%s: not there; expected a recipe, a run folder, or weights",
+                c->place);
+}
+
 static bool has_weights(const char *folder) {
     struct file_list names = {0};
     bool found = false;
@@ -61,6 +67,7 @@ enum status model_choice_open(const struct model_choice *c, struct recipe **r, s
     const enum model_kind kind = model_choice_kind(c);
     char path[FILE_PATH_MAX];
     weights[0] = 0;
+    TRY(model_choice_find(c, e));
     if (c->weights && kind != MODEL_OF_RECIPE) TRY(refuse("weights", "a recipe", c, e));
     if (c->architecture && kind != MODEL_OF_WEIGHTS) TRY(refuse("architecture", "weights", c, e));
     if (c->vocabulary && kind != MODEL_OF_WEIGHTS) TRY(refuse("vocabulary", "weights", c, e));

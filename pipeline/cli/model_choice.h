@@ -36,6 +36,8 @@ struct model_choice {
 
 enum model_kind { MODEL_OF_RECIPE, MODEL_OF_RUN, MODEL_OF_WEIGHTS };
 enum model_kind model_choice_kind(const struct model_choice *c);
+/* NOT_FOUND when nothing is at the place: to be said before anything else is asked. */
+enum status model_choice_find(const struct model_choice *c, struct error *e);
 
 /* Opens backend, tokenizer and model; *r must outlive the job. weights: path of what was read over
  * the base weights, empty if nothing was. Errors: those of recipe_read, job_open_model and

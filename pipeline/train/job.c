@@ -1,5 +1,7 @@
 #include "pipeline/train/job.h"
 
+#include "models/peft.h"
+#include "models/weight_files.h"
 #include "pipeline/base/file.h"
 #include "pipeline/base/hash.h"
 #include "pipeline/base/log.h"
@@ -69,11 +71,43 @@ static enum status open_tokenizer(struct job *j, const struct architecture *a, s
     TRY(tokenizer_open(&j->tokenizer, path, e));
     if (tokenizer_size(j->tokenizer) != a->vocabulary)
         TRY(fail(e, STATUS_BAD_ARG,
-                 "model.vocabulary: %s has %d entries; expected %d as architecture %s says; train "
-                 "one of that size with `sapwood tokenizer train`",
-                 path, tokenizer_size(j->tokenizer), a->vocabulary, a->name));
+                 "model.vocabulary: %s has %d entries; expected %d as architecture %s says; %s",
+                 path, tokenizer_size(j->tokenizer), a->vocabulary, a->name,
+                 r->model.weights[0] ? "name the one that the weights were trained with"
+                                     : "train one of that size with `sapwood tokenizer train`"));
 done:
     return rc;
+}
+
+/* Adapters where weights are wanted, of a run or PEFT's: whole models have embeddings. What cannot
+ * be opened is none, and loading says why. */
+static bool is_adapters(const char *path) {
+    struct weight_files *f = NULL;
+    struct error ignored;
+    bool has_adapters = false, has_embeddings = false;
+    if (weight_files_open(&f, path, &ignored) != STATUS_OK) return peft_is_folder(path);
+    for (int i = 0; i < weight_files_count(f); i++) {
+        const char *name = weight_files_at(f, i)->name;
+        has_adapters = has_adapters || strstr(name, ".lora_") || strstr(name, ".adapter.");
+        has_embeddings = has_embeddings || strstr(name, "embed");
+    }
+    weight_files_destroy(&f);
+    return has_adapters && !has_embeddings;
+}
+
+/* Said before anything else is asked about weights. */
+static enum status check_weights(const char *path, struct error *e) {
+    if (!path[0]) return STATUS_OK;
+    if (!file_exists(path))
+        return fail(e, STATUS_NOT_FOUND,
+                    "model.weights: %s: not there; expected weights: a file, an index or a folder",
+                    path);
+    if (is_adapters(path))
+        return fail(e, STATUS_BAD_ARG,
+                    "model.weights: %s: these are adapters; name them in model.adapters, and here "
+                    "the weights that they were trained on",
+                    path);
+    return STATUS_OK;
 }
 
 static enum status open_model(struct job *j, struct error *e) {
@@ -82,6 +116,7 @@ static enum status open_model(struct job *j, struct error *e) {
     struct model_config c = {.adapters = r->adapters,
                              .training = r->model.train ? MODEL_TRAIN_ALL : MODEL_TRAIN_ADAPTERS,
                              .train_logit_scale = r->model.train_logit_scale};
+    TRY(check_weights(r->model.weights, e));
     TRY(architecture_choose(&c.architecture, r->model.architecture, r->model.weights, e));
     TRY(open_tokenizer(j, &c.architecture, e));
     TRY(model_declare(&j->model, &c, e));

@@ -100,7 +100,7 @@ check "no adapters" 3 'no adapters in it' convert "$weights" "$folder/new" --to 
 check "peft of peft" 2 'is a PEFT folder already' convert "$folder/peft" "$folder/new" --to peft
 check "adapters of peft" 2 'does not go with --to peft' convert "$run" "$folder/new" --to peft \
     --adapters "$run"
-check "nothing" 3 'nothing' convert "$folder/nothing" "$folder/new" --to open_clip \
+check "nothing" 3 'nothing: not there; expected a recipe' convert "$folder/nothing" "$folder/new" --to open_clip \
     --architecture "$architecture"
 head -c 20000 "$weights" >"$folder/cut.safetensors"
 check "damaged" 3 'cut.safetensors' convert "$folder/cut.safetensors" "$folder/new" --to open_clip \
@@ -113,5 +113,7 @@ for to in open_clip peft; do
 done
 check "not complete" 0 '' mv "$run/weights" "$run/hidden"
 check "not complete" 3 'let the run go on to its end' convert "$run" "$folder/new" --to open_clip
+check "not complete" 0 '' mv "$base/weights" "$base/hidden"
+check "all, not complete" 3 'let the run go on to its end' convert "$base" "$folder/new" --to open_clip
 check "nothing was made" 2 '' ls -d "$folder/new" "$folder/.tmp_new"
 report

@@ -35,7 +35,10 @@ check "nothing usable" 3 'none of 2 samples is usable' embed $recipe --texts "$f
 printf '%s\n' "$PWD/tests/fixtures/images/alpha.png" missing.png >"$folder/list.txt"
 check "a picture that is not there" 3 'missing.png' embed $recipe --images "$folder/list.txt" \
     --out "$folder/f.npy"
-check "option of a recipe" 2 '--weights goes with a recipe' embed "$folder/x" --weights x \
+check "option of a recipe" 2 '--weights goes with a recipe' embed "$folder/pictures" --weights x \
+    --texts "$folder/empty.txt" --out "$folder/e.npy"
+
+check "no model" 3 'nothing: not there; expected a recipe' embed "$folder/nothing" --weights x \
     --texts "$folder/empty.txt" --out "$folder/e.npy"
 
 # What was embedded is found again.
@@ -49,6 +52,8 @@ check "a caption finds itself" 0 "^   1.0000  $key\$" search $recipe "$folder/b.
 check "hits" 0 '^8$' sh -c '"$@" | grep -c "^  "' sh "$sapwood" search $recipe "$folder/a.npy" dog
 check "hits as JSON" 0 '^{"query": "dog", "hits": \[{"key": ".*, "row": [0-7], "score": ' \
     search $recipe "$folder/a.npy" dog --top 2 --json
+check "no model to search with" 3 'nothing: not there; expected a recipe' search "$folder/nothing" \
+    "$folder/nothing.npy" dog
 check "no such picture" 3 'nothing.png: cannot open' search $recipe "$folder/a.npy" nothing.png
 check "a damaged picture" 2 'cut.png' search $recipe "$folder/a.npy" "$folder/pictures/cut.png"
 check "no feature file" 3 'neither .npy nor .safetensors' search $recipe README.md dog

@@ -11,7 +11,10 @@ check "metric" 0 '^acc5, percent  *fashion  *mean$' "$sapwood" eval "$run" --met
 check "unknown metric" 2 'expected one of: image_to_text_R@1, ' "$sapwood" eval "$run" --metric acc6
 check "option of a recipe" 2 'go with a recipe' "$sapwood" eval "$run" --json
 check "no run" 3 'expected a run folder' "$sapwood" eval "$folder"
-check "no recipe" 2 'nothing' "$sapwood" eval "$folder/nothing"
+for model in nothing nothing.json; do
+    check "no model" 3 "$model: not there; expected a recipe, a run folder, or weights" "$sapwood" eval \
+        "$folder/$model" "$folder/neither"
+done
 check "no sets" 2 'evaluation.sets is empty' "$sapwood" eval $recipe --set 'evaluation.sets=[]'
 
 # What the last weights score is what the log says of the end.

@@ -67,8 +67,22 @@ wrong "weights of another model" 3 'model.safetensors.*visual.*shape' \
     --set model.weights="\"$folder/wide/weights/model.safetensors\""
 head -c 5000 "$folder/wide/weights/model.safetensors" >"$folder/cut.safetensors"
 wrong "cut weights" 3 'cut.safetensors' --set model.weights="\"$folder/cut.safetensors\""
-wrong "no weights" 3 'none.safetensors: cannot open' --set model.weights='"none.safetensors"'
-wrong "vocabulary of another size" 2 'has 49408 entries; expected 700' \
+wrong "no weights" 3 'model.weights: .*none.safetensors: not there; expected weights' \
+    --set model.weights='"none.safetensors"'
+wrong "no weights and no architecture" 3 'none.safetensors: not there; expected weights' \
+    --set model.weights='"none.safetensors"' --set model.architecture='""'
+"$sapwood" train "$recipe" --run "$folder/trained" --quiet --set model.uniadapter=null \
+    --set stages.0.steps=1 --set stages.1.steps=1
+"$sapwood" convert "$folder/trained" "$folder/peft" --to peft >/dev/null
+for adapters in trained/weights/adapters.safetensors peft peft/adapter_model.safetensors; do
+    wrong "adapters as weights" 2 'these are adapters; name them in model.adapters' \
+        --set model.weights="\"$folder/$adapters\""
+done
+wrong "vocabulary of another size" 2 "expected 700 .*train one of that size" \
+    --set model.vocabulary="\"$PWD/tests/fixtures/bpe_simple_vocab_16e6.txt.gz\""
+wrong "vocabulary of other weights" 2 'expected 700 .*name the one that the weights were trained with' \
+    --set model.weights="\"$folder/wide/weights/model.safetensors\"" \
+    --set model.architecture='"wide.json"' \
     --set model.vocabulary="\"$PWD/tests/fixtures/bpe_simple_vocab_16e6.txt.gz\""
 wrong "no vocabulary" 3 'none.txt' --set model.vocabulary='"none.txt"'
 
