@@ -351,7 +351,7 @@ static enum status index_path(char out[FILE_PATH_MAX], const char *path, const c
     return file_join(out, cache, name, e);
 }
 
-static enum status index_write(const struct index *index, const char *path, const char *cache,
+static enum status index_write(struct index *index, const char *path, const char *cache,
                                struct error *e) {
     char at[FILE_PATH_MAX];
     struct error why;
@@ -364,6 +364,7 @@ static enum status index_write(const struct index *index, const char *path, cons
         if (file_make_folders(cache, &why) == STATUS_OK && index_save(index, at, &why) == STATUS_OK)
             return STATUS_OK;
     }
+    index->is_unkept = true;
     log_warning("%s: the index cannot be kept (%s); it will be built again next time", path,
                 why.text);
     return STATUS_OK;

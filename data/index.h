@@ -52,8 +52,9 @@ struct index {
     const struct index_sample *sample;
     const struct index_member *member;
     const char *strings;
-    void *block; /* owns the three above */
-    bool built;  /* by this call, as opposed to read */
+    void *block;    /* owns the three above */
+    bool built;     /* by this call, as opposed to read */
+    bool is_unkept; /* built, but it could be written nowhere; a warning has said why */
 };
 
 /* Index of the shard at path. cache is a folder for the index when the shard's folder cannot be

@@ -9,7 +9,8 @@
  *   https://host/a.tar      addresses of shards, http:// and s3://bucket/key too (remote.h)
  *
  * Refused, with what to do instead: `pipe:` entries (a pipe cannot be read at an offset), other
- * addresses (gs:, ftp:), and compressed names. Whether a path exists is not looked at here. */
+ * addresses (gs:, ftp:), compressed names, and globs (* ? [) that are not the name of a file. Apart
+ * from that, whether a path exists is not looked at here. */
 #ifndef DATA_SHARD_LIST_H
 #define DATA_SHARD_LIST_H
 

@@ -89,8 +89,7 @@ enum status file_replace_begin(struct file **out, const char *path, struct error
     int n = snprintf(temporary, sizeof temporary, "%s.tmp_%ld", path, (long)getpid());
     if (n >= FILE_PATH_MAX) return fail(e, STATUS_BAD_ARG, "%s: path too long", path);
     /* Left behind by a process of the same number that died: no one else can own it. */
-    enum status rc = file_remove(temporary, e);
-    if (rc != STATUS_OK) return rc;
+    unlink(temporary); /* a refusal comes again from open */
     return open_file(out, path, temporary, O_WRONLY | O_CREAT | O_EXCL, "cannot create", e);
 }
 

@@ -2,6 +2,7 @@
 #include "pipeline/base/hash.h"
 #include "pipeline/base/log.h"
 #include "pipeline/base/stop.h"
+#include "pipeline/base/text.h"
 #include "pipeline/cli/command_list.h"
 #include "pipeline/cli/model_choice.h"
 #include "pipeline/cli/options.h"
@@ -163,8 +164,8 @@ static enum status embed(struct embedding *m, struct error *e) {
     if (o->raw) embedder_set_raw(m->embedder);
     rc = open_writer(m, e);
     if (rc == STATUS_END) {
-        printf("%s: complete already, %" PRId64 " rows; remove it to make it anew\n", o->out,
-               p->rows);
+        printf("%s: complete already, %" PRId64 " row%s; remove it to make it anew\n", o->out,
+               p->rows, text_plural(p->rows));
         return STATUS_OK;
     }
     if (rc != STATUS_OK) goto done;
@@ -177,8 +178,8 @@ static enum status embed(struct embedding *m, struct error *e) {
         TRY(fail(e, STATUS_BAD_DATA, "%s: none of %" PRId64 " samples is usable",
                  o->images ? o->images : o->texts, p->rows));
     TRY(feature_writer_finish(m->writer, p, e));
-    printf("%s: %" PRId64 " rows of %d numbers, %s\n", o->out, p->rows,
-           embedder_width(m->embedder), o->raw ? "raw" : "length 1");
+    printf("%s: %" PRId64 " row%s of %d numbers, %s\n", o->out, p->rows,
+           text_plural(p->rows), embedder_width(m->embedder), o->raw ? "raw" : "length 1");
     if (p->unusable)
         printf("%" PRId64 " of them could not be used and are NaN\n", p->unusable);
 done:

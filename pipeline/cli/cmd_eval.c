@@ -1,5 +1,6 @@
 /* sapwood eval: the table of a run, or the scores of a model on sets. */
 #include "pipeline/base/file.h"
+#include "pipeline/base/text.h"
 #include "pipeline/cli/command_list.h"
 #include "pipeline/cli/model_choice.h"
 #include "pipeline/cli/options.h"
@@ -47,7 +48,7 @@ done:
 }
 
 static void print_result(const struct evaluation_result *r) {
-    printf("%s: %lld samples", r->set, (long long)r->n_samples);
+    printf("%s: %lld sample%s", r->set, (long long)r->n_samples, text_plural(r->n_samples));
     if (r->n_unusable) printf(", %lld unusable", (long long)r->n_unusable);
     printf("\n");
     for (int i = 0; i < r->n_metrics; i++) {

@@ -83,7 +83,7 @@ static enum status make_index(int argc, char **argv, struct error *e) {
     struct walk walk = {0};
     const struct shard_list *list = &walk.list;
     uint64_t samples = 0;
-    int built = 0, bad = 0;
+    int built = 0, unkept = 0, bad = 0;
     const struct option table[] = {
         {"SHARDS", OPTION_PLACE, &spec, .required = true, .help = SHARDS_HELP},
         {"cache", OPTION_TEXT, &cache, .argument = "DIR",
@@ -109,13 +109,21 @@ static enum status make_index(int argc, char **argv, struct error *e) {
             continue;
         }
         samples += index.n_samples;
-        built += index.built;
+        built += index.built && !index.is_unkept;
+        unkept += index.is_unkept;
         index_release(&index);
     }
-    printf("%d shards: %d indexed, %d up to date, %d unusable; %" PRIu64 " samples\n", list->n,
-           built, list->n - built - bad, bad, samples);
+    printf("%d shard%s: %d indexed, %d up to date, %d unusable; %" PRIu64 " sample%s\n", list->n,
+           text_plural(list->n), built, list->n - built - unkept - bad, bad, samples,
+           text_plural((int64_t)samples));
     rc = STATUS_OK;
-    if (bad) rc = fail(e, STATUS_BAD_DATA, "%d of %d shards cannot be used", bad, list->n);
+    if (unkept)
+        rc = fail(e, STATUS_STORAGE, "%d of %d indices could be written nowhere; give %s", unkept,
+                  list->n,
+                  cache ? "a folder that can be written as --cache DIR"
+                        : "--cache DIR, here and to train, to keep them in another folder");
+    if (bad) rc = fail(e, STATUS_BAD_DATA, "%d of %d shard%s cannot be used", bad, list->n,
+                       text_plural(list->n));
 done:
     walk_end(&walk);
     return rc;
@@ -206,7 +214,8 @@ static enum status list_shards(int argc, char **argv, struct error *e) {
     }
     if (list->n > 1)
         printf("%-40s %9" PRIu64 " %10.1f\n", "all", samples, (double)bytes / 1048576.0);
-    if (bad) rc = fail(e, STATUS_BAD_DATA, "%d of %d shards cannot be used", bad, list->n);
+    if (bad) rc = fail(e, STATUS_BAD_DATA, "%d of %d shard%s cannot be used", bad, list->n,
+                       text_plural(list->n));
 done:
     walk_end(&walk);
     return rc;

@@ -99,8 +99,9 @@ static void list_lost(const char *path, const struct index *kept, struct totals 
         n_lost++;
     }
     if (file)
-        printf("%s: %" PRId64 " of %" PRIu64 " samples lost or changed since it was indexed\n",
-               file_base_name(path), n_lost, kept->n_samples);
+        printf("%s: %" PRId64 " of %" PRIu64 " sample%s lost or changed since it was indexed\n",
+               file_base_name(path), n_lost, kept->n_samples,
+               text_plural((int64_t)kept->n_samples));
     totals->samples += (int64_t)kept->n_samples;
     totals->bad_samples += n_lost;
     file_destroy(&file);
@@ -204,15 +205,16 @@ static void check_shard(const char *path, struct dataset_source *source, bool pi
 }
 
 static enum status print_totals(const struct totals *t, struct error *e) {
-    printf("%d shards, %" PRId64 " samples: %" PRId64 " usable, %" PRId64 " not (%" PRId64
-           " without a good picture, %" PRId64 " without a good caption); %d shards unusable\n",
-           t->shards, t->samples, t->samples - t->bad_samples, t->bad_samples, t->pictures,
-           t->captions, t->bad_shards);
+    printf("%d shard%s, %" PRId64 " sample%s: %" PRId64 " usable, %" PRId64 " not (%" PRId64
+           " without a good picture, %" PRId64 " without a good caption); %d shard%s unusable\n",
+           t->shards, text_plural(t->shards), t->samples, text_plural(t->samples), t->samples - t->bad_samples, t->bad_samples, t->pictures,
+           t->captions, t->bad_shards, text_plural(t->bad_shards));
     if (!t->bad_samples && !t->bad_shards) return STATUS_OK;
     return fail(e, STATUS_BAD_DATA,
-                "%" PRId64 " of %" PRId64 " samples and %d of %d shards cannot "
+                "%" PRId64 " of %" PRId64 " sample%s and %d of %d shard%s cannot "
                 "be used",
-                t->bad_samples, t->samples, t->bad_shards, t->shards);
+                t->bad_samples, t->samples, text_plural(t->samples), t->bad_shards, t->shards,
+                text_plural(t->shards));
 }
 
 enum status cmd_shards_check(int argc, char **argv, struct error *e) {

@@ -106,6 +106,8 @@ static enum status train_command(int argc, char **argv, struct error *e) {
                                                    "in the format of CLIP's.",
                                         OPTIONS(table)},
                       argc, argv, e));
+    if (file_exists(out))
+        TRY(fail(e, STATUS_BAD_ARG, "%.300s: exists already; remove it or choose another name", out));
     TRY(tokenizer_train_create(&train, e));
     for (int i = 0; i < inputs.n; i++) {
         struct dataset_source source = {

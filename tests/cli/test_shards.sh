@@ -59,8 +59,16 @@ gzip -k "$folder/out/s-000.tar"
 check "compressed" 2 'gzip -dk .*s-000.tar.gz' "$sapwood" shards ls "$folder/out/s-000.tar.gz"
 check "pipe" 2 'zcat x > shard.tar' "$sapwood" shards ls "pipe:zcat x"
 
+check "glob" 2 'globs are not taken.* name the folder' "$sapwood" shards ls "$folder/out/*.tar"
+# An index that cannot be written: a folder stands in its place.
+mkdir -p "$folder/locked/s.tar.index/full"
+cp "$folder/out/s-001.tar" "$folder/locked/s.tar"
+check "index nowhere" 5 '1 of 1 indices could be written nowhere; give --cache DIR' "$sapwood" shards index "$folder/locked"
+check "index elsewhere" 0 '^1 shard: 1 indexed, 0 up to date, 0 unusable; 2 samples' \
+    "$sapwood" shards index "$folder/locked" --cache "$folder/kept"
+
 # check
-check "good shard" 0 '4 usable, 0 not' "$sapwood" shards check "$folder/out/s-000.tar"
+check "good shard" 0 '^1 shard, 4 samples: 4 usable, 0 not' "$sapwood" shards check "$folder/out/s-000.tar"
 check "caption missing" 3 '^s-001.tar: deep/6: txt: missing' "$sapwood" shards check "$folder/out"
 check "pictures only" 0 '6 usable' "$sapwood" shards check --captions none "$folder/out"
 mkdir "$folder/uncaptioned"
@@ -75,7 +83,7 @@ check "corrupt picture" 3 '^000000.tar: 9: png: ' "$sapwood" shards check "$fold
 (cd "$folder/in" && tar cf "$folder/texts.tar" --format=ustar 7.txt)
 head -c 3000 "$folder/out/s-000.tar" >"$folder/short.tar"
 check "cut shard" 3 'short.tar: .*cut short' "$sapwood" shards check "$folder/short.tar"
-check "counts" 3 '1 of 1 shards cannot be used' "$sapwood" shards check "$folder/short.tar"
+check "counts" 3 '1 of 1 shard cannot be used' "$sapwood" shards check "$folder/short.tar"
 check "without an index" 3 'short.tar: 1 sample before the damage, the last is 1' "$sapwood" shards check "$folder/short.tar"
 cp "$folder/out/s-000.tar" "$folder/lost.tar"
 "$sapwood" shards index "$folder/lost.tar" >"$folder/said"

@@ -18,6 +18,9 @@ yes "a red dog and a red cat" | head -n 20 >"$folder/captions.txt"
 expect report "$folder/small.txt: 520 entries from 20 captions, 140 words, 5 different" "$(cat "$folder/report")"
 expect merges 7 "$(grep -c '' "$folder/small.txt")"
 expect "small ids" "518 513 519" "$("$sapwood" tokenize --vocab "$folder/small.txt" red)"
+check "no overwriting" 2 'small.txt: exists already' \
+    "$sapwood" tokenizer train --size 516 --out "$folder/small.txt" "$folder/captions.txt"
+expect "what was there" 7 "$(grep -c '' "$folder/small.txt")"
 check "too few captions" 3 '' \
     "$sapwood" tokenizer train --size 4000 --out "$folder/large.txt" "$folder/captions.txt"
 [ ! -e "$folder/large.txt" ] && good || bad "a file is left after failure"
