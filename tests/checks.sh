@@ -1,6 +1,7 @@
 # checks: what the test scripts share; `. tests/checks.sh` in a script that got the binary as $1.
 #   $folder              a temporary folder, removed at the end
 #   good, bad, check     count; bad and check print what went wrong
+#   flip                 changes a byte of a file
 #   report               the last line; a script ends with it
 sapwood=$(realpath "$1")
 passed=0
@@ -28,6 +29,12 @@ check() {
         bad "$what: expected code $code and \"$pattern\", found code $found and:
 $output"
     fi
+}
+
+# flip FILE OFFSET: changes one byte
+flip() {
+    byte=$(od -An -tu1 -j "$2" -N 1 "$1")
+    printf "\\$(printf %o $((byte ^ 85)))" | dd of="$1" bs=1 seek="$2" conv=notrunc 2>/dev/null
 }
 
 report() {

@@ -2,6 +2,13 @@
 # those programs load it is for tests/peers; here all numbers are compared with our own.
 . tests/e2e/tiny.sh
 
+# gone WHAT PATH...: none of them is there
+gone() {
+    what=$1
+    shift
+    for path in "$@"; do [ ! -e "$path" ] && good || bad "$what: $path is there"; done
+}
+
 plain="--quiet --set optimizer.lr=1e-2 --set model.uniadapter=null --set stages.0.steps=6 --set stages.1.steps=4"
 architecture=$folder/recipes/tiny-architecture.json
 base=$folder/base run=$folder/run
@@ -80,12 +87,12 @@ check "there already" 2 'peft/: exists' convert "$run" "$folder/peft/" --to open
 check "untouched" 0 '' diff -r "$folder/peft" "$folder/kept"
 mkdir "$folder/.tmp_late" && echo old >"$folder/.tmp_late/README.md"
 check "after a kill" 0 '' convert "$run" "$folder/late" --to open_clip
-check "its rest" 2 '' ls "$folder/late/README.md" "$folder/.tmp_late"
+gone "its rest" "$folder/late/README.md" "$folder/.tmp_late"
 check "full disk" 5 'full/*.*File too large' sh -c 'ulimit -f 40; "$0" convert "$1" "$2" --to open_clip' \
     "$sapwood" "$run" "$folder/full"
 check "full disk, adapters" 5 'File too large' \
     sh -c 'ulimit -f 8; "$0" convert "$1" "$2" --to peft' "$sapwood" "$run" "$folder/full"
-check "nothing is left" 2 '' ls -d "$folder/full" "$folder/.tmp_full"
+gone "nothing is left" "$folder/full" "$folder/.tmp_full"
 
 # --- What cannot be done ---
 check "no format" 2 '--to' convert "$run" "$folder/new"
@@ -115,5 +122,5 @@ check "not complete" 0 '' mv "$run/weights" "$run/hidden"
 check "not complete" 3 'let the run go on to its end' convert "$run" "$folder/new" --to open_clip
 check "not complete" 0 '' mv "$base/weights" "$base/hidden"
 check "all, not complete" 3 'let the run go on to its end' convert "$base" "$folder/new" --to open_clip
-check "nothing was made" 2 '' ls -d "$folder/new" "$folder/.tmp_new"
+gone "nothing was made" "$folder/new" "$folder/.tmp_new"
 report

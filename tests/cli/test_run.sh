@@ -14,7 +14,7 @@ check "verify" 0 ' 0 damaged$' "$sapwood" run verify "$run"
 printf '%s\n' "$output" | grep -q '^step_00000060  good: 4 files, [0-9]* bytes' && good || bad "verify: $output"
 
 # A flip that no size shows; a file that is cut; a log that is shorter than recorded.
-printf 'X' | dd of="$run/checkpoints/step_00000060/state.safetensors" bs=1 seek=100001 conv=notrunc 2>/dev/null
+flip "$run/checkpoints/step_00000060/state.safetensors" 100001
 check "flip: ls looks at sizes only" 0 '^step_00000060  *60' "$sapwood" run ls "$run"
 check "flip: verify" 3 '^step_00000060  damaged: state.safetensors: crc' "$sapwood" run verify "$run"
 truncate -s 1000 "$run/checkpoints/step_00000060/model.safetensors"

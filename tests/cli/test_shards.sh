@@ -95,7 +95,7 @@ check "texts" 0 '1 usable, 0 not' "$sapwood" shards check --pictures none "$fold
 check "bench loader" 0 '"samples":6,"holes":0,"size":8' \
     sh -c '"$0" bench loader "$1" --size 8 --batch 2 --json | tr -d " "' "$sapwood" "$folder/out"
 touch -r "$folder/out/s-000.tar" "$folder/stamp"
-printf 'X' | dd of="$folder/out/s-000.tar" bs=1 seek=520 conv=notrunc 2>"$folder/said"
+flip "$folder/out/s-000.tar" 520
 touch -r "$folder/stamp" "$folder/out/s-000.tar"
 check "changed bytes" 3 'changed since it was indexed; get it' "$sapwood" shards check "$folder/out/s-000.tar"
 check "which sample" 3 '^s-000.tar: 1: changed$' "$sapwood" shards check "$folder/out/s-000.tar"

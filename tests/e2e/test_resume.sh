@@ -162,7 +162,7 @@ newest=$damaged/checkpoints/step_00000060
 # damage HOW FOLDER
 damage() {
     case $1 in
-    flip) printf 'X' | dd of="$2/state.safetensors" bs=1 seek=100001 conv=notrunc 2>/dev/null ;;
+    flip) flip "$2/state.safetensors" 100001 ;;
     cut) truncate -s 1000 "$2/model.safetensors" ;;
     gone) rm "$2/model.safetensors" ;;
     unsigned) rm "$2/MANIFEST.json" ;;

@@ -99,6 +99,12 @@ holds "decay" '{ factor *= 1 - 0.5 * value("lr") }
         exit !(factor < 0.95 && size(found - factor) <= 1e-5)
     }' decay0.5
 
+# --- The logit scale stays in [1, 100], however large the step ---
+
+train clamped --set model.train_logit_scale=true --set optimizer.lr=10 --set optimizer.warmup=0
+holds "logit scale" '{ scale = value("logit_scale"); if (scale < 1 || scale > 100) outside = scale }
+    END { print "expected 1 at the end, found " scale " " outside; exit !(scale == 1 && !outside) }' clamped
+
 # --- Accumulation: 2 times 8 samples are 16 samples, to the last bit ---
 
 train sixteen --set data.update.batch_size=16

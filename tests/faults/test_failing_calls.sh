@@ -79,6 +79,7 @@ while read -r call at error sticky; do
     done
     good
 done <"$folder/cases"
+[ "$n" -ge $((wanted / 2)) ] && good || bad "only $n cases, expected about $wanted"
 [ $unfired -le $((n / 10)) ] && good || bad "$unfired of $n faults did not fire"
 [ $ended -ge $((n / 20)) ] && [ $went_on -ge $((n / 20)) ] && good ||
     bad "too much alike: $went_on went on, $ended ended"
