@@ -246,9 +246,19 @@ done:
 
 /* --- Values --- */
 
-static void read_number(struct json *value) {
+const char *json_number_written(const struct json *value, size_t *n) {
     const char *p = value->document->bytes + value->offset;
-    size_t n = strspn(p, "+-.eE0123456789");
+    *n = strspn(p, "+-.eE0123456789");
+    return p;
+}
+
+bool json_is_setting(const struct json *value) {
+    return value->document->is_override;
+}
+
+static void read_number(struct json *value) {
+    size_t n;
+    const char *p = json_number_written(value, &n);
     value->number = strtod(p, NULL);
     if (memchr(p, '.', n) || memchr(p, 'e', n) || memchr(p, 'E', n)) {
         value->is_integer = value->number == floor(value->number) && fabs(value->number) < 0x1p53;

@@ -86,6 +86,11 @@ enum status json_as_double(const struct json *value, double min, double max, dou
 enum status json_as_bool(const struct json *value, bool *out, struct error *e);
 enum status json_as_text(const struct json *value, const char **out, struct error *e);
 
+/* A number as it is written; *n: its bytes, without a zero at their end. */
+const char *json_number_written(const struct json *value, size_t *n);
+/* Whether the value came through json_set. */
+bool json_is_setting(const struct json *value);
+
 /* The same for a member that must be there. */
 enum status json_int(const struct json *object, const char *name, int64_t min, int64_t max,
                      int64_t *out, struct error *e);

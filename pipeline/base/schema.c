@@ -123,14 +123,25 @@ static enum status no_memory(const struct json *value, struct error *e) {
     return json_fail(value, e, STATUS_NO_MEMORY, "no memory");
 }
 
+/* A number is a text in a setting, where nobody writes quotes: device=0, name=2024. */
 static enum status read_text(struct schema_source *s, const struct json *value, const char **out,
                              struct error *e) {
     const char *text = NULL;
-    enum status rc = json_as_text(value, &text, e);
-    if (rc != STATUS_OK) return rc;
-    char *copy = keep(s, strlen(text) + 1);
+    size_t n;
+    if (value->kind == JSON_NUMBER) {
+        text = json_number_written(value, &n);
+        if (!json_is_setting(value))
+            return json_fail(value, e, STATUS_BAD_DATA,
+                             "expected a text, found a number; write \"%.*s\"", (int)n, text);
+    } else {
+        enum status rc = json_as_text(value, &text, e);
+        if (rc != STATUS_OK) return rc;
+        n = strlen(text);
+    }
+    char *copy = keep(s, n + 1);
     if (!copy) return no_memory(value, e);
-    memcpy(copy, text, strlen(text) + 1);
+    memcpy(copy, text, n);
+    copy[n] = 0;
     *out = copy;
     return STATUS_OK;
 }
@@ -286,7 +297,7 @@ static enum status read_field(struct schema_source *s, const struct schema_field
         return json_as_bool(value, at, e);
     case SCHEMA_TEXT:
         rc = read_text(s, value, at, e);
-        if (rc == STATUS_OK) rc = check_count(f, value, strlen(value->text), "bytes", e);
+        if (rc == STATUS_OK) rc = check_count(f, value, strlen(*(const char **)at), "bytes", e);
         return rc;
     case SCHEMA_CHOICE:
         return read_choice(f, value, at, e);

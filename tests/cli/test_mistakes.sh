@@ -40,6 +40,13 @@ wrong "template without a place" 2 'source emoji: template "a photo": no place f
     --set 'stages.0.sources.0.templates=["a photo"]'
 wrong "nothing to train" 2 'model.train is "adapters" but neither' --set model.lora=null \
     --set model.uniadapter=null
+wrong "number for a text" '[23]' 'no Vulkan device for .99.' --set device=99
+check "number as a name" 0 '"name": "2024"' sh -c '"$0" train "$1" --run "$2" --quiet --set name=2024 \
+    --set stages.0.steps=1 --set stages.1.steps=1 && cat "$2/recipe.resolved.json"' \
+    "$sapwood" "$recipe" "$folder/2024"
+sed 's/"device": "cpu"/"device": 0/' "$recipe" >"$folder/recipes/number.json"
+check "number for a text in the file" 2 'device: expected a text, found a number; write "0"' \
+    "$sapwood" recipe check "$folder/recipes/number.json"
 sed 's/"lr"/"lt"/' "$recipe" >"$folder/recipes/typo.json"
 check "key in the file" 2 "typo.json:.*optimizer.lt: unknown key; did you mean 'lr'?" \
     "$sapwood" train "$folder/recipes/typo.json" --run "$run"
