@@ -53,6 +53,22 @@ done:
     return rc;
 }
 
+/* The weights of IN, or what a run started from. */
+static enum status open_base(struct conversion *c, const struct architecture *a, struct error *e) {
+    enum status rc = STATUS_OK;
+    const struct backend_options device = {.device = "cpu", .threads = 1};
+    const struct model_config m = {.architecture = *a, .training = MODEL_TRAIN_ALL};
+    const struct recipe *r = c->recipe;
+    TRY(model_declare(&c->model, &m, e));
+    TRY(backend_create(&c->backend, &device, e));
+    TRY(model_allocate(&c->model, c->backend, r ? (uint64_t)r->seed : 0, c->weights, e));
+    if (!r || r->model.train == MODEL_TRAIN_ALL) goto done;
+    for (int i = 0; i < r->model.adapters.n; i++) TRY(merge(c, r->model.adapters.item[i], e));
+    TRY(model_choice_check_run(c->options->in, r, &c->model, NULL, e));
+done:
+    return rc;
+}
+
 /* What a run ended with: all weights, or its adapters over what it started from. */
 static enum status load_run(struct conversion *c, struct error *e) {
     enum status rc = STATUS_OK;
@@ -67,7 +83,6 @@ static enum status load_run(struct conversion *c, struct error *e) {
         TRY(model_load(&c->model, path, e));
         goto done;
     }
-    for (int i = 0; i < r->model.adapters.n; i++) TRY(merge(c, r->model.adapters.item[i], e));
     TRY(merge(c, c->options->in, e));
 done:
     return rc;
@@ -76,15 +91,11 @@ done:
 static enum status open_model(struct conversion *c, struct error *e) {
     enum status rc = STATUS_OK;
     const struct convert_options *o = c->options;
-    const struct backend_options device = {.device = "cpu", .threads = 1};
-    struct model_config m = {.training = MODEL_TRAIN_ALL};
+    struct architecture a;
     const char *asked = c->recipe ? c->recipe->model.architecture : o->architecture;
-    TRY(architecture_choose(&m.architecture, asked ? asked : "", c->weights ? c->weights : "", e));
-    TRY(model_export_check(&m.architecture, e));
-    TRY(model_declare(&c->model, &m, e));
-    TRY(backend_create(&c->backend, &device, e));
-    TRY(model_allocate(&c->model, c->backend, c->recipe ? (uint64_t)c->recipe->seed : 0, c->weights,
-                       e));
+    TRY(architecture_choose(&a, asked ? asked : "", c->weights ? c->weights : "", e));
+    TRY(model_export_check(&a, e));
+    TRY(open_base(c, &a, e));
     if (c->recipe) TRY(load_run(c, e));
     for (int i = 0; i < o->adapters.n; i++) TRY(merge(c, o->adapters.item[i], e));
 done:
@@ -174,13 +185,13 @@ static enum status convert_adapters(struct conversion *c, struct error *e) {
     struct adapter_set adapters = {0};
     struct parameters none = {0};
     struct text note = {0};
+    struct architecture a;
     if (o->adapters.n > 0 || o->architecture)
         TRY(fail(
             e, STATUS_BAD_ARG,
             "--%s does not go with --to peft, which writes the adapters of IN and nothing else",
             o->architecture ? "architecture" : "adapters"));
     if (c->recipe) {
-        struct architecture a;
         TRY(architecture_choose(&a, c->recipe->model.architecture, c->weights ? c->weights : "",
                                 e));
         if (!architecture_has_text(&a))
@@ -191,6 +202,8 @@ static enum status convert_adapters(struct conversion *c, struct error *e) {
     }
     if (peft_is_folder(o->in)) TRY(fail(e, STATUS_BAD_ARG, "%s: is a PEFT folder already", o->in));
     TRY(adapter_source_read(&adapters, o->in, &none, e));
+    /* The folder names its base: it must be the one that the adapters were trained on. */
+    if (c->recipe && (!c->weights || file_exists(c->weights))) TRY(open_base(c, &a, e));
     write_note(c, &adapters, &note);
     TRY(text_check(&note, e));
     const struct peft_about about = {.base = c->recipe ? c->weights : NULL,

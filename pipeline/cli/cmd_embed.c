@@ -220,6 +220,7 @@ enum status command_embed(int argc, char **argv, struct error *e) {
     if (!o.images == !o.texts)
         TRY(fail(e, STATUS_BAD_ARG, "embed: expected one of --images and --texts, found %s",
                  o.images ? "both" : "none"));
+    o.model.pictures_only = o.images != NULL;
     signals_catch();
     TRY(embed(&m, e));
 done:

@@ -167,6 +167,9 @@ enum status command_search(int argc, char **argv, struct error *e) {
                                      "query by cosine, and prints their scores and keys.",
                           OPTIONS(table)},
         argc, argv, e));
+    o.model.pictures_only = true;
+    for (int i = 0; i < o.queries.n; i++)
+        o.model.pictures_only = o.model.pictures_only && embed_source_is_picture(o.queries.item[i]);
     TRY(search(&o, e));
 done:
     return rc;

@@ -1,7 +1,9 @@
 #include "pipeline/cli/model_choice.h"
 
 #include "pipeline/base/file.h"
+#include "pipeline/base/hash.h"
 #include "pipeline/base/text.h"
+#include "pipeline/train/checkpoint.h"
 #include "pipeline/train/checkpoint_list.h"
 
 #include <string.h>
@@ -61,6 +63,54 @@ done:
     return rc;
 }
 
+/* Its newest checkpoint that can be looked at; NULL: there is none. */
+static enum status look_newest(struct checkpoint **out, const char *run, struct error *e) {
+    enum status rc = STATUS_OK;
+    struct checkpoint_list list = {0};
+    struct error ignored;
+    char folder[FILE_PATH_MAX];
+    *out = NULL;
+    TRY(checkpoint_list_read(&list, run, e));
+    for (int i = 0; i < list.n && !*out; i++) {
+        TRY(checkpoint_list_path(folder, run, "", list.step[i], e));
+        if (checkpoint_look(out, folder, &ignored) != STATUS_OK) *out = NULL;
+    }
+done:
+    checkpoint_list_release(&list);
+    return rc;
+}
+
+static enum status compare(const char *run, const struct checkpoint *c, const char *fact,
+                           const char *field, const char *path, const char *found,
+                           struct error *e) {
+    const char *expected = checkpoint_fact(c, fact);
+    if (!expected || !strcmp(expected, found)) return STATUS_OK;
+    return fail(e, STATUS_MISMATCH,
+                "%s: %s changed since it was trained: %s %s; expected %s, found %s; put back what "
+                "it was trained with",
+                run, fact, field, path[0] ? path : "(none)", expected, found);
+}
+
+enum status model_choice_check_run(const char *run, const struct recipe *r, const struct model *m,
+                                   const struct tokenizer *t, struct error *e) {
+    enum status rc = STATUS_OK;
+    struct checkpoint *c = NULL;
+    char base[33], tokenizer[HASH_HEX_64];
+    TRY(look_newest(&c, run, e));
+    if (!c) goto done;
+    if (m && r->model.train == MODEL_TRAIN_ADAPTERS) {
+        TRY(model_digest(m, MODEL_BASE, base, e));
+        TRY(compare(run, c, "base_weights", "model.weights", r->model.weights, base, e));
+    }
+    if (t) {
+        hash_hex_64(tokenizer, tokenizer_hash(t));
+        TRY(compare(run, c, "tokenizer", "model.vocabulary", r->model.vocabulary, tokenizer, e));
+    }
+done:
+    checkpoint_destroy(&c);
+    return rc;
+}
+
 enum status model_choice_open(const struct model_choice *c, struct recipe **r, struct job *j,
                               char weights[FILE_PATH_MAX], struct error *e) {
     enum status rc = STATUS_OK;
@@ -86,7 +136,9 @@ enum status model_choice_open(const struct model_choice *c, struct recipe **r, s
     }
     if (kind == MODEL_OF_RUN) TRY(find_trained(weights, c->place, e));
     if (c->weights) TRY(file_join(weights, "", c->weights, e));
-    TRY(job_open_model(j, *r, e));
+    TRY(job_open_model(j, *r, !c->pictures_only, e));
+    if (kind == MODEL_OF_RUN)
+        TRY(model_choice_check_run(c->place, *r, &j->model, j->tokenizer, e));
     if (weights[0]) TRY(model_load_trained(&j->model, weights, e));
 done:
     return rc;

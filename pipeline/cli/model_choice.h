@@ -14,6 +14,7 @@
 struct model_choice {
     const char *place, *weights, *architecture, *vocabulary;
     struct option_list settings;
+    bool pictures_only; /* the command needs no vocabulary */
 };
 
 #define MODEL_CHOICE_PLACE(c)                                                                      \
@@ -39,9 +40,15 @@ enum model_kind model_choice_kind(const struct model_choice *c);
 /* NOT_FOUND when nothing is at the place: to be said before anything else is asked. */
 enum status model_choice_find(const struct model_choice *c, struct error *e);
 
+/* What a run trained is of use only with what it was trained with: MISMATCH when the base weights m
+ * (its adapters not yet in them) or the vocabulary are other ones than the newest checkpoint says.
+ * NULL: the command does not use that. A run that trained all weights needs no base weights. */
+enum status model_choice_check_run(const char *run, const struct recipe *r, const struct model *m,
+                                   const struct tokenizer *t, struct error *e);
+
 /* Opens backend, tokenizer and model; *r must outlive the job. weights: path of what was read over
  * the base weights, empty if nothing was. Errors: those of recipe_read, job_open_model and
- * model_load_trained; BAD_ARG for an option that does not go with the kind. */
+ * model_load_trained; BAD_ARG for an option that does not go with the kind; of a run, those of model_choice_check_run. */
 enum status model_choice_open(const struct model_choice *c, struct recipe **r, struct job *j,
                               char weights[FILE_PATH_MAX], struct error *e);
 

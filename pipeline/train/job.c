@@ -65,7 +65,8 @@ static enum status open_tokenizer(struct job *j, const struct architecture *a, s
                     path[0] ? "model.vocabulary: architecture %s has no text tower; expected no "
                               "vocabulary, found one; remove it"
                             : "model.vocabulary is missing; expected the vocabulary that goes with "
-                              "the text tower of architecture %s",
+                              "the text tower of architecture %s; name it in model.vocabulary of a "
+                              "recipe, or with --vocabulary beside weights",
                     a->name);
     if (!path[0]) return rc;
     TRY(tokenizer_open(&j->tokenizer, path, e));
@@ -110,7 +111,7 @@ static enum status check_weights(const char *path, struct error *e) {
     return STATUS_OK;
 }
 
-static enum status open_model(struct job *j, struct error *e) {
+static enum status open_model(struct job *j, bool with_texts, struct error *e) {
     enum status rc = STATUS_OK;
     const struct recipe *r = j->recipe;
     struct model_config c = {.adapters = r->adapters,
@@ -118,7 +119,7 @@ static enum status open_model(struct job *j, struct error *e) {
                              .train_logit_scale = r->model.train_logit_scale};
     TRY(check_weights(r->model.weights, e));
     TRY(architecture_choose(&c.architecture, r->model.architecture, r->model.weights, e));
-    TRY(open_tokenizer(j, &c.architecture, e));
+    if (with_texts) TRY(open_tokenizer(j, &c.architecture, e));
     TRY(model_declare(&j->model, &c, e));
 done:
     return rc;
@@ -190,7 +191,7 @@ static enum status open_job(struct job *j, const struct recipe *r, const char *r
         snprintf(j->cache, sizeof j->cache, "%s", r->data.cache);
     else
         TRY(file_join(j->cache, run, "cache", e));
-    TRY(open_model(j, e));
+    TRY(open_model(j, true, e));
     TRY(run_data_open(&j->data, r, j->cache, look_only, e));
     TRY(backend_create(&j->backend, &options, e));
     TRY(open_references(j, e));
@@ -216,13 +217,14 @@ enum status job_look(struct job *j, const struct recipe *r, const char *run, str
     return open_job(j, r, run, true, e);
 }
 
-enum status job_open_model(struct job *j, const struct recipe *r, struct error *e) {
+enum status job_open_model(struct job *j, const struct recipe *r, bool with_texts,
+                           struct error *e) {
     enum status rc = STATUS_OK;
     const struct backend_options options = {.device = r->device, .threads = (int)r->threads};
     memset(j, 0, sizeof *j);
     j->recipe = r;
     snprintf(j->cache, sizeof j->cache, "%s", r->data.cache);
-    TRY(open_model(j, e));
+    TRY(open_model(j, with_texts, e));
     TRY(backend_create(&j->backend, &options, e));
     TRY(load_model(j, e));
 done:

@@ -35,8 +35,10 @@ struct job {
 enum status job_open(struct job *j, const struct recipe *r, const char *run, struct error *e);
 /* run: the folder that a run would have, which need not exist. No step can be computed. */
 enum status job_look(struct job *j, const struct recipe *r, const char *run, struct error *e);
-/* Only backend, tokenizer and model with its weights, which is what job_evaluate needs. */
-enum status job_open_model(struct job *j, const struct recipe *r, struct error *e);
+/* Only backend, model with its weights and, with_texts, tokenizer, which is what job_evaluate needs;
+ * without texts a model of pictures and texts needs no vocabulary. */
+enum status job_open_model(struct job *j, const struct recipe *r, bool with_texts,
+                           struct error *e);
 void job_close(struct job *j);
 
 /* What the loader is to read in a stage, from its step `first_step` on; valid until the next call.

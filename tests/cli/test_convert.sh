@@ -94,6 +94,21 @@ check "full disk, adapters" 5 'File too large' \
     sh -c 'ulimit -f 8; "$0" convert "$1" "$2" --to peft' "$sapwood" "$run" "$folder/full"
 gone "nothing is left" "$folder/full" "$folder/.tmp_full"
 
+# --- The base of a run is no longer the one that it was trained over ---
+cp "$weights" "$folder/kept.safetensors"
+check "other weights" 0 '' "$sapwood" train "$recipe" --run "$folder/other" --quiet --set seed=5 \
+    --set model.uniadapter=null --set model.lora=null --set model.train=all --set stages.0.steps=1 \
+    --set stages.1.steps=1
+cp "$folder/other/weights/model.safetensors" "$weights"
+for to in open_clip peft; do
+    check "changed base to $to" 4 'run: base_weights changed since it was trained: model.weights .*put back' \
+        convert "$run" "$folder/new" --to $to
+done
+check "changed base, features" 4 'base_weights changed' "$sapwood" embed "$run" --images \
+    tests/fixtures/emoji-test.tar --out "$folder/changed.npy"
+cp "$folder/kept.safetensors" "$weights"
+check "the base again" 0 '' convert "$run" "$folder/again" --to open_clip
+
 # --- What cannot be done ---
 check "no format" 2 '--to' convert "$run" "$folder/new"
 check "unknown format" 2 'open_clip, hugging_face' convert "$run" "$folder/new" --to onnx

@@ -67,6 +67,21 @@ check "a run" 0 '8 rows' embed "$folder/run" --images "$folder/emoji-test.tar" \
 check "weights of a run" 0 '8 rows' embed $recipe --images "$folder/emoji-test.tar" \
     --weights "$folder/run/weights/adapters.safetensors" --out "$folder/trained.npy"
 check "a run: bytes" 0 '' cmp "$folder/run.npy" "$folder/trained.npy"
+cp tests/fixtures/vocabulary.txt "$folder/vocabulary.txt"
+check "run with a vocabulary of its own" 0 '' "$sapwood" train $recipe --run "$folder/words" --quiet \
+    --set "data.cache=$folder/cache" --set stages.0.steps=1 --set stages.1.steps=1 \
+    --set "model.vocabulary=$folder/vocabulary.txt"
+awk 'NR == 3 { held = $0; next } { print } NR == 4 { print held }' tests/fixtures/vocabulary.txt \
+    >"$folder/vocabulary.txt"
+mkdir "$folder/wds" "$folder/wds/test" && cp tests/fixtures/emoji-test.tar "$folder/wds/test/0.tar"
+echo 1 >"$folder/wds/test/nshards.txt" && echo retrieval >"$folder/wds/dataset_type.txt"
+changed='words: tokenizer changed since it was trained: model.vocabulary .*vocabulary.txt; expected .*put back'
+check "changed vocabulary: embed" 4 "$changed" embed "$folder/words" --texts \
+    "$folder/emoji-test.tar" --out "$folder/e.npy"
+check "changed vocabulary: search" 4 "$changed" search "$folder/words" "$folder/a.npy" dog
+check "changed vocabulary: eval" 4 "$changed" "$sapwood" eval "$folder/words" "$folder/wds"
+check "pictures need none" 0 '8 rows' embed "$folder/words" --images "$folder/emoji-test.tar" \
+    --out "$folder/words.npy"
 rm -r "$folder/run/weights"
 check "a checkpoint" 0 '8 rows' embed "$folder/run" --images "$folder/emoji-test.tar" \
     --out "$folder/checkpoint.npy"
@@ -81,6 +96,14 @@ check "run of all weights" 0 '' "$sapwood" train $recipe --run "$folder/all" --q
 check "weights" 0 '8 rows' embed "$folder/all/weights/model.safetensors" \
     --architecture recipes/tiny-architecture.json --vocabulary tests/fixtures/vocabulary.txt \
     --images "$folder/emoji-test.tar" --out "$folder/weights.npy" --set data.slice=8 --set device=cpu
+all="$folder/all/weights/model.safetensors --architecture recipes/tiny-architecture.json"
+check "pictures without a vocabulary" 0 '8 rows' embed $all --images "$folder/emoji-test.tar" \
+    --out "$folder/no-words.npy" --set data.slice=8 --set device=cpu
+check "the same bytes" 0 '' cmp "$folder/weights.npy" "$folder/no-words.npy"
+check "texts without a vocabulary" 2 'model.vocabulary is missing; .*with --vocabulary' embed $all \
+    --texts "$folder/emoji-test.tar" --out "$folder/e.npy"
+check "pictures by a picture" 0 '1.0000' "$sapwood" search $all "$folder/weights.npy" \
+    "$(ls "$folder/$key".*g)"
 check "weights of its run" 0 '8 rows' embed "$folder/all" --images "$folder/emoji-test.tar" \
     --out "$folder/all.npy"
 check "weights: bytes" 0 '' cmp "$folder/weights.npy" "$folder/all.npy"
