@@ -188,6 +188,34 @@ static void swap_file(const char *run, const char *name, const char *path) {
     free(bytes);
 }
 
+/* Only what can be read counts towards those that are kept; what was decided to stay stays. */
+static void test_retention(void) {
+    const char *run = new_run("retention");
+    struct file *lock = NULL;
+    struct checkpoint *c = NULL;
+    struct error e = {0};
+    char path[FILE_PATH_MAX];
+    const int64_t kept[] = {2};
+    CHECK_EQUAL(checkpoint_lock(&lock, run, &e), STATUS_OK);
+    for (int64_t step = 1; step <= 6; step++) CHECK_EQUAL(save(run, step, &e), STATUS_OK);
+    file_join(path, run, "checkpoints/step_00000006/state.bin", NULL);
+    CHECK_EQUAL(file_remove(path, &e), STATUS_OK);
+    file_join(path, run, "checkpoints/step_00000005/MANIFEST.json", NULL);
+    CHECK_EQUAL(file_remove(path, &e), STATUS_OK);
+    CHECK_EQUAL(checkpoint_retain(run, 2, kept, 1, &e), STATUS_OK);
+    CHECK_EQUAL(count_entries(run), 5); /* 6 and 5, which are damaged, 4 and 3, and 2 */
+    file_join(path, run, "checkpoints/step_00000001", NULL);
+    CHECK_TRUE(!file_exists(path));
+    file_join(path, run, "checkpoints/step_00000002", NULL);
+    CHECK_TRUE(file_exists(path));
+    struct text warnings = {0};
+    CHECK_EQUAL(checkpoint_find(&c, run, &warnings, &e), STATUS_OK);
+    CHECK_EQUAL(checkpoint_step(c), 4);
+    text_release(&warnings);
+    checkpoint_destroy(&c);
+    file_destroy(&lock);
+}
+
 static void test_damage(uint64_t seed) {
     static const char *const names[] = {CHECKPOINT_LIST_MANIFEST, "state.bin", "model.safetensors"};
     struct random random = random_begin(seed, RANDOM_TEST, 1, 0);
@@ -330,6 +358,7 @@ int main(int argc, char **argv) {
     uint64_t seed = argc > 1 ? strtoull(argv[1], NULL, 10) : 1;
     fixture_folder();
     test_protocol();
+    test_retention();
     test_damage(seed);
     test_full_disk();
     test_kills(seed);
