@@ -8,8 +8,10 @@
 #include "data/index.h"
 #include "data/shard.h"
 #include "pipeline/base/file.h"
+#include "pipeline/base/hash.h"
 #include "pipeline/base/json.h"
 #include "pipeline/base/json_write.h"
+#include "pipeline/base/stop.h"
 #include "pipeline/base/text.h"
 
 enum { FILE_BYTES_MAX = 64 << 20, LIST_BYTES_MAX = 1 << 30, COUNT_DEFAULT = 10000 };
@@ -22,6 +24,16 @@ struct part {
     struct text bytes;
 };
 
+struct seen_place {
+    struct hash_128 key;
+    long line; /* 0: free */
+};
+
+struct seen {
+    struct seen_place *place;
+    size_t n, capacity; /* a power of two */
+};
+
 struct maker {
     const struct shard_make *params;
     struct shard_made *made;
@@ -30,7 +42,19 @@ struct maker {
     struct part part[INDEX_MEMBERS_MAX];
     int n_parts;
     char *key;
+    bool is_renamed; /* the key is not the beginning of the file's name */
+    long line;       /* of the list */
+    struct seen seen;
 };
+
+/* The place of key, or the free one where it belongs. */
+static struct seen_place *seen_find(const struct seen *seen, struct hash_128 key) {
+    size_t i = (size_t)key.low & (seen->capacity - 1);
+    while (seen->place[i].line &&
+           (seen->place[i].key.low != key.low || seen->place[i].key.high != key.high))
+        i = (i + 1) & (seen->capacity - 1);
+    return &seen->place[i];
+}
 
 /* The path of shard `number`: %06d in the pattern replaced. */
 static enum status shard_path(char out[FILE_PATH_MAX], const char *to, int number,
@@ -63,15 +87,25 @@ static enum status finish_shard(struct maker *m, struct error *e) {
     return shard_finish(&m->writer, e);
 }
 
+static enum status refuse_existing(const char *path, struct error *e) {
+    if (!file_exists(path)) return STATUS_OK;
+    return fail(e, STATUS_BAD_ARG, "%.300s: exists already; remove it or choose another name",
+                path);
+}
+
+/* Takes away what was made so far, so that the same command works again. */
+static void remove_shards(struct maker *m) {
+    char path[FILE_PATH_MAX];
+    shard_abandon(&m->writer);
+    for (int i = 0; i < m->made->shards; i++)
+        if (shard_path(path, m->params->to, i, NULL) == STATUS_OK) file_remove(path, NULL);
+}
+
 static enum status begin_shard(struct maker *m, struct error *e) {
     enum status rc = STATUS_OK;
     char path[FILE_PATH_MAX], folder[FILE_PATH_MAX];
     TRY(shard_path(path, m->params->to, m->made->shards, e));
-    if (file_exists(path)) {
-        rc = fail(e, STATUS_BAD_ARG, "%.300s: exists already; remove it or choose another name",
-                  path);
-        goto done;
-    }
+    TRY(refuse_existing(path, e));
     TRY(file_parent(folder, path, e));
     TRY(file_make_folders(folder, e));
     TRY(shard_create(&m->writer, path, e));
@@ -124,6 +158,11 @@ static enum status read_parts(struct maker *m, int64_t *bytes, struct error *e) 
     *bytes = 0;
     for (int i = 0; i < m->n_parts; i++) {
         struct part *part = &m->part[i];
+        if (i && !strcmp(part->extension, part[-1].extension)) {
+            rc = fail(e, STATUS_BAD_DATA, "%.300s: two files with extension %.100s; remove one",
+                      m->key, part->extension);
+            goto done;
+        }
         if (part->path) {
             char *content;
             size_t n;
@@ -138,29 +177,38 @@ done:
     return rc;
 }
 
-/* Writes the sample at hand and forgets it. */
+/* Reads the files of the sample at hand, or counts it as left out and forgets it. */
+static enum status prepare_sample(struct maker *m, int64_t *bytes, struct error *e) {
+    bool picture = false;
+    for (int i = 0; i < m->n_parts; i++) picture = picture || is_picture(m->part[i].extension);
+    if (picture) {
+        qsort(m->part, (size_t)m->n_parts, sizeof *m->part, compare_parts);
+        return read_parts(m, bytes, e);
+    }
+    if (m->n_parts && !m->made->without_picture++)
+        snprintf(m->made->first_left_out, sizeof m->made->first_left_out, "%s", m->key);
+    drop_parts(m);
+    return STATUS_OK;
+}
+
+/* Writes the sample at hand, if there is one, and forgets it. */
 static enum status write_sample(struct maker *m, struct error *e) {
     enum status rc = STATUS_OK;
     const struct shard_make *p = m->params;
     const int64_t max_count = p->max_count ? p->max_count : COUNT_DEFAULT;
     const int64_t max_bytes = p->max_bytes ? p->max_bytes : bytes_default;
-    bool picture = false, caption = false;
-    int64_t bytes;
+    bool caption = false;
+    int64_t bytes = 0;
     struct text name = {0};
-    for (int i = 0; i < m->n_parts; i++) {
-        picture = picture || is_picture(m->part[i].extension);
-        caption = caption || !strcmp(m->part[i].extension, "txt");
-    }
-    if (!picture) {
-        m->made->without_picture += m->n_parts > 0;
-        goto done;
-    }
-    qsort(m->part, (size_t)m->n_parts, sizeof *m->part, compare_parts);
-    TRY(read_parts(m, &bytes, e));
+    TRY(stop_check("shards make", e));
+    rc = prepare_sample(m, &bytes, e);
+    if (rc != STATUS_OK && m->line) error_context(e, "%s:%ld", m->params->from, m->line);
+    if (rc != STATUS_OK || !m->n_parts) goto done;
     if (m->in_shard == max_count || (m->in_shard && m->bytes_in_shard + bytes > max_bytes))
         TRY(finish_shard(m, e));
     if (!m->writer) TRY(begin_shard(m, e));
     for (int i = 0; i < m->n_parts; i++) {
+        caption = caption || !strcmp(m->part[i].extension, "txt");
         text_clear(&name);
         text_printf(&name, "%s.%s", m->key, m->part[i].extension);
         TRY(text_check(&name, e));
@@ -171,6 +219,7 @@ static enum status write_sample(struct maker *m, struct error *e) {
     m->bytes_in_shard += bytes;
     m->made->samples++;
     m->made->without_caption += !caption;
+    m->made->renamed += m->is_renamed;
 done:
     text_release(&name);
     drop_parts(m);
@@ -186,34 +235,53 @@ static enum status begin_sample(struct maker *m, const char *key, size_t n, stru
     return STATUS_OK;
 }
 
-/* A folder: the paths below it, relative to it, sorted as samples. */
-struct paths {
-    char **path;
+/* A file below the folder. Its sample has the key of webdataset (up to the first dot of the base
+ * name) or, when its stem has dots and is a sample by itself, that stem with _ for the dots. */
+struct entry {
+    char *path;   /* relative to the folder */
+    char *key;    /* of its sample */
+    size_t n_key; /* bytes of path that the key was made of; the extension follows their dot */
+};
+
+struct entries {
+    struct entry *entry;
     size_t n, capacity;
 };
 
-static enum status paths_add(struct paths *paths, const char *path, struct error *e) {
-    if (paths->n == paths->capacity) {
-        size_t capacity = paths->capacity ? 2 * paths->capacity : 256;
-        char **grown = realloc(paths->path, capacity * sizeof *grown);
+static enum status entries_add(struct entries *all, const char *path, size_t n_key,
+                               struct error *e) {
+    if (all->n == all->capacity) {
+        size_t capacity = all->capacity ? 2 * all->capacity : 256;
+        struct entry *grown = realloc(all->entry, capacity * sizeof *grown);
         if (!grown) return fail(e, STATUS_NO_MEMORY, "%.300s: no memory", path);
-        paths->path = grown;
-        paths->capacity = capacity;
+        all->entry = grown;
+        all->capacity = capacity;
     }
-    paths->path[paths->n] = text_copy(path);
-    if (!paths->path[paths->n]) return fail(e, STATUS_NO_MEMORY, "%.300s: no memory", path);
-    paths->n++;
+    struct entry *entry = &all->entry[all->n];
+    *entry = (struct entry){.path = text_copy(path), .key = text_copy(path), .n_key = n_key};
+    all->n++;
+    if (!entry->path || !entry->key) return fail(e, STATUS_NO_MEMORY, "%.300s: no memory", path);
+    entry->key[n_key] = '\0';
     return STATUS_OK;
 }
 
-static enum status collect(struct paths *paths, const char *root, const char *below, int depth,
+static void entries_release(struct entries *all) {
+    for (size_t i = 0; i < all->n; i++) {
+        free(all->entry[i].path);
+        free(all->entry[i].key);
+    }
+    free(all->entry);
+}
+
+static enum status collect(struct entries *all, const char *root, const char *below, int depth,
                            struct error *e) {
     enum status rc = STATUS_OK;
     struct file_list names = {0};
     char folder[FILE_PATH_MAX], inside[FILE_PATH_MAX], whole[FILE_PATH_MAX];
-    size_t key_length;
+    size_t n_key;
     const char *extension;
     if (depth > 32) return fail(e, STATUS_BAD_ARG, "%.300s: folders too deep", below);
+    TRY(stop_check("shards make", e));
     TRY(file_join(folder, root, below, e));
     TRY(file_list_read(&names, folder, e));
     for (int i = 0; i < names.n; i++) {
@@ -223,52 +291,142 @@ static enum status collect(struct paths *paths, const char *root, const char *be
             snprintf(inside, sizeof inside, "%s", names.name[i]);
         TRY(file_join(whole, root, inside, e));
         if (file_is_folder(whole))
-            TRY(collect(paths, root, inside, depth + 1, e));
-        else if (shard_split(inside, &key_length, &extension))
-            TRY(paths_add(paths, inside, e));
+            TRY(collect(all, root, inside, depth + 1, e));
+        else if (shard_split(inside, &n_key, &extension))
+            TRY(entries_add(all, inside, n_key, e));
     }
 done:
     file_list_release(&names);
     return rc;
 }
 
-/* By key first: a.b.png and a.txt belong together, with a-1.png before or after both. */
-static int compare_paths(const void *a, const void *b) {
-    const char *x = *(char *const *)a, *y = *(char *const *)b, *extension;
-    size_t n = 0, m = 0;
-    shard_split(x, &n, &extension);
-    shard_split(y, &m, &extension);
-    int order = memcmp(x, y, n < m ? n : m);
-    if (order) return order;
-    if (n != m) return n < m ? -1 : 1;
-    return strcmp(x, y);
+static size_t stem_length(const char *path) {
+    return (size_t)(strrchr(path, '.') - path);
+}
+
+/* By key, then by stem: v1.0.png and v1.0.txt with no v1.0.r.png between them. */
+static int compare_entries(const void *a, const void *b) {
+    const struct entry *x = a, *y = b;
+    const size_t n = stem_length(x->path), m = stem_length(y->path);
+    int order = strcmp(x->key, y->key);
+    if (!order) order = memcmp(x->path, y->path, n < m ? n : m);
+    if (!order && n != m) order = n < m ? -1 : 1;
+    return order ? order : strcmp(x->path, y->path);
+}
+
+/* What the files entry[0..n), all of one stem (to the last dot), have. */
+struct stem {
+    bool picture, caption;
+};
+
+static struct stem look_at_stem(const struct entry *entry, size_t n) {
+    struct stem stem = {0};
+    for (size_t i = 0; i < n; i++) {
+        char extension[8] = "";
+        const char *p = strrchr(entry[i].path, '.') + 1;
+        for (size_t k = 0; k + 1 < sizeof extension && p[k]; k++)
+            extension[k] = (char)tolower((unsigned char)p[k]);
+        stem.picture = stem.picture || is_picture(extension);
+        stem.caption = stem.caption || !strcmp(extension, "txt");
+    }
+    return stem;
+}
+
+static bool same_stem(const struct entry *a, const struct entry *b) {
+    const size_t n = stem_length(a->path);
+    return n == stem_length(b->path) && !memcmp(a->path, b->path, n);
+}
+
+/* The files of one webdataset key, in the order of their stems: IMG.1.jpg with IMG.1.txt, or with
+ * no IMG.jpg, is sample IMG_1; a.seg.png beside a.png is a further member of sample a. */
+static void split_dotted(struct entry *entry, size_t n) {
+    bool plain = false;
+    for (size_t i = 0; i < n; i++)
+        plain = plain || (stem_length(entry[i].path) == entry[i].n_key &&
+                          look_at_stem(&entry[i], 1).picture);
+    for (size_t i = 0, next; i < n; i = next) {
+        for (next = i + 1; next < n && same_stem(&entry[i], &entry[next]);) next++;
+        const struct stem stem = look_at_stem(&entry[i], next - i);
+        const size_t length = stem_length(entry[i].path), n_key = entry[i].n_key;
+        if (length == n_key || !stem.picture || (plain && !stem.caption)) continue;
+        for (size_t j = i; j < next; j++) {
+            memcpy(entry[j].key, entry[j].path, length); /* as long as the path was */
+            entry[j].key[length] = '\0';
+            for (char *c = entry[j].key + n_key; *c; c++)
+                if (*c == '.') *c = '_';
+            entry[j].n_key = length;
+        }
+    }
+}
+
+static enum status add_entry(struct maker *m, const struct entry *entry, const struct entry *before,
+                             struct error *e) {
+    enum status rc = STATUS_OK;
+    char whole[FILE_PATH_MAX];
+    if (!before || strcmp(before->key, entry->key) != 0) {
+        TRY(write_sample(m, e));
+        TRY(begin_sample(m, entry->key, strlen(entry->key), e));
+        m->is_renamed = memcmp(entry->key, entry->path, entry->n_key) != 0;
+    } else if (before->n_key != entry->n_key ||
+               memcmp(before->path, entry->path, entry->n_key) != 0) {
+        rc = fail(e, STATUS_BAD_DATA,
+                  "%.300s and %.300s: both would be sample %.300s, as a key has no dots; rename "
+                  "one",
+                  before->path, entry->path, entry->key);
+        goto done;
+    }
+    TRY(file_join(whole, m->params->from, entry->path, e));
+    if (!add_part(m, entry->path + entry->n_key + 1, whole, e))
+        rc = e ? e->status : STATUS_BAD_DATA;
+done:
+    return rc;
 }
 
 static enum status make_from_folder(struct maker *m, struct error *e) {
     enum status rc = STATUS_OK;
-    struct paths paths = {0};
-    char whole[FILE_PATH_MAX];
-    TRY(collect(&paths, m->params->from, "", 0, e));
-    if (paths.n) qsort(paths.path, paths.n, sizeof *paths.path, compare_paths);
-    for (size_t i = 0; i < paths.n; i++) {
-        size_t n;
-        const char *extension;
-        shard_split(paths.path[i], &n, &extension);
-        if (!m->key || strlen(m->key) != n || memcmp(m->key, paths.path[i], n) != 0) {
-            TRY(write_sample(m, e));
-            TRY(begin_sample(m, paths.path[i], n, e));
-        }
-        TRY(file_join(whole, m->params->from, paths.path[i], e));
-        if (!add_part(m, extension, whole, e)) {
-            rc = e ? e->status : STATUS_BAD_DATA;
-            goto done;
-        }
+    struct entries all = {0};
+    TRY(collect(&all, m->params->from, "", 0, e));
+    if (all.n) qsort(all.entry, all.n, sizeof *all.entry, compare_entries);
+    for (size_t i = 0, next; i < all.n; i = next) {
+        for (next = i + 1; next < all.n && !strcmp(all.entry[i].key, all.entry[next].key);) next++;
+        split_dotted(&all.entry[i], next - i);
     }
+    if (all.n) qsort(all.entry, all.n, sizeof *all.entry, compare_entries);
+    for (size_t i = 0; i < all.n; i++)
+        TRY(add_entry(m, &all.entry[i], i ? &all.entry[i - 1] : NULL, e));
     TRY(write_sample(m, e));
 done:
-    for (size_t i = 0; i < paths.n; i++) free(paths.path[i]);
-    free(paths.path);
+    entries_release(&all);
     return rc;
+}
+
+/* Keys of a list, to find one that comes twice: open addressing, at most half full. */
+static enum status seen_grow(struct seen *seen, struct error *e) {
+    struct seen grown = {.capacity = seen->capacity ? 2 * seen->capacity : 1024};
+    grown.place = calloc(grown.capacity, sizeof *grown.place);
+    if (!grown.place) return fail(e, STATUS_NO_MEMORY, "no memory for the keys of the list");
+    for (size_t i = 0; i < seen->capacity; i++)
+        if (seen->place[i].line) *seen_find(&grown, seen->place[i].key) = seen->place[i];
+    grown.n = seen->n;
+    free(seen->place);
+    *seen = grown;
+    return STATUS_OK;
+}
+
+static enum status see_key(struct maker *m, const char *key, struct error *e) {
+    const struct hash_128 digest = hash_128(key, strlen(key), 0);
+    if (2 * m->seen.n >= m->seen.capacity) {
+        enum status rc = seen_grow(&m->seen, e);
+        if (rc != STATUS_OK) return rc;
+    }
+    struct seen_place *place = seen_find(&m->seen, digest);
+    if (place->line)
+        return fail(e, STATUS_BAD_DATA,
+                    "key '%.200s' is in line %ld already; expected another key for each line", key,
+                    place->line);
+    *place = (struct seen_place){.key = digest, .line = m->line};
+    m->seen.n++;
+    return STATUS_OK;
 }
 
 /* Key and picture of a list's line. The key must come back unchanged from the member's name. */
@@ -292,6 +450,7 @@ static enum status begin_listed(struct maker *m, const char *folder, const char 
                   picture);
         goto done;
     }
+    TRY(see_key(m, key, e));
     TRY(begin_sample(m, key, strlen(key), e));
     TRY(file_join(whole, folder, picture, e));
     if (!add_part(m, dot + 1, whole, e)) rc = e ? e->status : STATUS_BAD_DATA;
@@ -300,7 +459,7 @@ done:
     return rc;
 }
 
-static enum status make_tsv_line(struct maker *m, const char *folder, char *line, struct error *e) {
+static enum status read_tsv_line(struct maker *m, const char *folder, char *line, struct error *e) {
     enum status rc = STATUS_OK;
     char *field[3] = {line, NULL, NULL};
     for (int i = 1; i < 3 && field[i - 1]; i++) {
@@ -317,7 +476,6 @@ static enum status make_tsv_line(struct maker *m, const char *folder, char *line
         text_append(&part->bytes, field[2]);
         TRY(text_check(&part->bytes, e));
     }
-    TRY(write_sample(m, e));
 done:
     return rc;
 }
@@ -344,7 +502,7 @@ done:
     return rc;
 }
 
-static enum status make_json_line(struct maker *m, const char *folder, const char *line,
+static enum status read_json_line(struct maker *m, const char *folder, const char *line,
                                   struct error *e) {
     enum status rc = STATUS_OK;
     struct json_document *document = NULL;
@@ -372,7 +530,6 @@ static enum status make_json_line(struct maker *m, const char *folder, const cha
     }
     text_append_bytes(&part->bytes, writer.text.bytes, writer.text.n);
     TRY(text_check(&part->bytes, e));
-    TRY(write_sample(m, e));
 done:
     text_release(&writer.text);
     json_destroy(&document);
@@ -383,21 +540,20 @@ static enum status make_from_list(struct maker *m, struct error *e) {
     enum status rc = STATUS_OK;
     char *bytes = NULL, folder[FILE_PATH_MAX];
     size_t n;
-    long number = 0;
     const bool tsv = text_ends_with(m->params->from, ".tsv");
     TRY(file_read_all(&bytes, &n, m->params->from, LIST_BYTES_MAX, e));
     TRY(file_parent(folder, m->params->from, e));
     for (char *line = bytes, *next; line && *line; line = next) {
         next = strchr(line, '\n');
         if (next) *next++ = '\0';
-        number++;
+        m->line++;
         size_t length = strlen(line);
         if (length && line[length - 1] == '\r') line[--length] = '\0';
         if (!length) continue;
-        rc = tsv ? make_tsv_line(m, folder, line, e) : make_json_line(m, folder, line, e);
-        if (rc == STATUS_OK) continue;
-        error_context(e, "%s:%ld", m->params->from, number);
-        goto done;
+        rc = tsv ? read_tsv_line(m, folder, line, e) : read_json_line(m, folder, line, e);
+        if (rc != STATUS_OK) error_context(e, "%s:%ld", m->params->from, m->line);
+        if (rc != STATUS_OK) goto done;
+        TRY(write_sample(m, e)); /* its errors may be those of the shard */
     }
 done:
     free(bytes);
@@ -410,6 +566,7 @@ enum status shard_make(struct shard_made *made, const struct shard_make *params,
     struct maker m = {.params = params, .made = made};
     *made = (struct shard_made){0};
     TRY(shard_path(path, params->to, 0, e));
+    TRY(refuse_existing(path, e));
     if (file_is_folder(params->from)) {
         TRY(make_from_folder(&m, e));
     } else if (text_ends_with(params->from, ".tsv") || text_ends_with(params->from, ".jsonl")) {
@@ -427,8 +584,9 @@ enum status shard_make(struct shard_made *made, const struct shard_make *params,
                   "name beside each",
                   params->from);
 done:
-    shard_abandon(&m.writer);
+    if (rc != STATUS_OK) remove_shards(&m);
     drop_parts(&m);
+    free(m.seen.place);
     free(m.key);
     return rc;
 }

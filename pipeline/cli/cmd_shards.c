@@ -14,6 +14,7 @@
 #include "pipeline/base/text.h"
 #include "pipeline/cli/command_list.h"
 #include "pipeline/cli/options.h"
+#include "pipeline/cli/signals.h"
 
 #define SHARDS_HELP                                                                                \
     "shards: paths with {000..012} braces, joined by ::, a folder, or a list in a .txt file"
@@ -37,11 +38,20 @@ static enum status make(int argc, char **argv, struct error *e) {
                                         .summary = "Writes tar shards, as webdataset does.",
                                         OPTIONS(table)},
                       argc, argv, e));
-    TRY(shard_make(&made, &params, e));
+    signals_catch();
+    rc = shard_make(&made, &params, e);
+    if (rc == STATUS_STOPPED) {
+        fprintf(stderr, "sapwood: %s\n", e->text);
+        signals_end(); /* nothing is saved, so not the exit code that says so */
+    }
+    if (rc != STATUS_OK) goto done;
     printf("%" PRId64 " sample%s in %d shard%s from %s\n", made.samples, text_plural(made.samples),
            made.shards, text_plural(made.shards), made.first);
     if (made.without_picture)
-        printf("%" PRId64 " left out: no picture (jpg, jpeg, png, webp)\n", made.without_picture);
+        printf("%" PRId64 " left out: no picture (jpg, jpeg, png, webp); the first: %s\n",
+               made.without_picture, made.first_left_out);
+    if (made.renamed)
+        printf("%" PRId64 " have a key with _ for the dots of their name\n", made.renamed);
     if (made.without_caption)
         printf("%" PRId64 " have no caption (txt); training on pairs passes over them\n",
                made.without_caption);

@@ -6,8 +6,11 @@
 #include <stddef.h>
 #include <unistd.h>
 
+static volatile sig_atomic_t came;
+
 static void on_signal(int number) {
     if (stop_is_requested()) _exit(128 + number);
+    came = number;
     stop_request();
 }
 
@@ -17,4 +20,10 @@ void signals_catch(void) {
     sigemptyset(&action.sa_mask);
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         sigaction(numbers[i], &action, NULL);
+}
+
+void signals_end(void) {
+    if (!came) return;
+    signal(came, SIG_DFL);
+    raise(came);
 }

@@ -48,6 +48,44 @@ check "jsonl" 0 '^1 sample in 1 shard from' "$sapwood" shards make "$folder/list
 check "json member" 0 '^{"key":"k","captions":\["p","q"\],"y":4}$' \
     sh -c 'tar xOf "$0" k.json | tr -d " "; echo' "$folder/jsonl/000000.tar"
 
+# stems with dots: a key ends at the first one
+mkdir "$folder/dots"
+for name in IMG.1 IMG.2 v1.0 v1.0.r b b.3; do
+    png >"$folder/dots/$name.png"
+    echo "caption of $name" >"$folder/dots/$name.txt"
+done
+png >"$folder/dots/b.seg.png"
+check "dots in stems" 0 '^5 have a key with _ for the dots' "$sapwood" shards make "$folder/dots" "$folder/dotted"
+check "their keys" 0 '^IMG_1.png IMG_1.txt IMG_2.png IMG_2.txt b.png b.seg.png b.txt b_3.png b_3.txt v1_0.png v1_0.txt v1_0_r.png v1_0_r.txt $' \
+    sh -c 'tar tf "$0" | tr "\n" " "; echo' "$folder/dotted/000000.tar"
+check "all usable" 0 '6 usable, 0 not' "$sapwood" shards check "$folder/dotted"
+png >"$folder/dots/IMG_1.png"
+check "one key for two" 3 'IMG.1.txt and IMG_1.png: both would be sample IMG_1' "$sapwood" shards make "$folder/dots" "$folder/both"
+rm "$folder/dots/IMG_1.png"
+png >"$folder/dots/b.PNG"
+check "two of one kind" 3 'b: two files with extension png; remove one' "$sapwood" shards make "$folder/dots" "$folder/both"
+check "first left out" 0 'webp); the first: 7$' "$sapwood" shards make "$folder/in" "$folder/named"
+
+# twice the same key, and failures and signals that leave nothing
+printf 'a\tin/1.png\tx\nb\tin/2.png\ty\na\tin/3.png\tz\n' >"$folder/twice.tsv"
+check "key twice" 3 "twice.tsv:3: key 'a' is in line 1 already" \
+    "$sapwood" shards make "$folder/twice.tsv" "$folder/late" --max-count 1
+check "nothing is left" 0 '^$' ls -A "$folder/late"
+cp "$folder/again/000000.tar" "$folder/late/000001.tar"
+check "which place" 2 '^sapwood: .*late/000001.tar: exists already' \
+    "$sapwood" shards make "$folder/list.tsv" "$folder/late" --max-count 1
+check "what was there stays" 0 '^000001.tar$' ls -A "$folder/late"
+mkdir "$folder/slow"
+# In the foreground: else timeout sends the signal twice, and the second one ends at once.
+seq 200000 | sed 's/.*/k&\tin\/1.png\tcaption/' >"$folder/long.tsv"
+for signal in INT:130 TERM:143; do
+    timeout --foreground --preserve-status -s "${signal%:*}" 0.3 \
+        "$sapwood" shards make "$folder/long.tsv" "$folder/slow" --max-count 20 >"$folder/said" 2>&1
+    code=$?
+    [ $code = "${signal#*:}" ] && good || bad "$signal: code $code, $(cat "$folder/said")"
+    check "nothing after $signal" 0 '^$' ls -A "$folder/slow"
+done
+
 # index and ls
 check "index" 0 '^2 shards: 2 indexed, 0 up to date, 0 unusable; 6 samples' "$sapwood" shards index "$folder/out/s-{000..001}.tar"
 check "index again" 0 '^2 shards: 0 indexed, 2 up to date' "$sapwood" shards index "$folder/out"
