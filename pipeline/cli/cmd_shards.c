@@ -131,7 +131,7 @@ static enum status make_index(int argc, char **argv, struct error *e) {
         rc = fail(e, STATUS_STORAGE, "%d of %d indices could be written nowhere; give %s", unkept,
                   list->n,
                   cache ? "a folder that can be written as --cache DIR"
-                        : "--cache DIR, here and to train, to keep them in another folder");
+                        : "--cache DIR to keep them elsewhere; data.cache tells train of it");
     if (bad) rc = fail(e, STATUS_BAD_DATA, "%d of %d shard%s cannot be used", bad, list->n,
                        text_plural(list->n));
 done:
