@@ -29,7 +29,7 @@ enum schema_kind {
     SCHEMA_INT,      /* int64_t, within [min, max] */
     SCHEMA_DOUBLE,   /* double, within [min, max] */
     SCHEMA_BOOL,     /* bool */
-    SCHEMA_TEXT,     /* const char *, of min to max bytes; a change may give a number without quotes */
+    SCHEMA_TEXT,     /* const char *, of min to max bytes; in a change also a number */
     SCHEMA_CHOICE,   /* int: index into choices */
     SCHEMA_INTS,     /* struct schema_ints, each within [min, max] */
     SCHEMA_TEXTS,    /* struct schema_texts, min to max of them */
