@@ -158,12 +158,15 @@ static void *work(void *argument) {
         pthread_mutex_unlock(&s->mutex);
         enum status rc = fill_item(s, step, item, w.memory, &error);
         pthread_mutex_lock(&s->mutex);
-        if (rc != STATUS_OK && s->status == STATUS_OK) {
-            s->status = rc;
-            s->error = error;
+        if (rc != STATUS_OK) { /* its batch is never done, so nobody gets it */
+            if (s->status == STATUS_OK) {
+                s->status = rc;
+                s->error = error;
+            }
             s->stop = true;
             pthread_cond_broadcast(&s->work);
             pthread_cond_broadcast(&s->done);
+            continue;
         }
         if (--entry->n_left > 0) continue;
         pthread_mutex_unlock(&s->mutex);

@@ -538,6 +538,25 @@ static void test_refusals(void) {
 }
 
 /* With more shards than are held open, one disappears during the run: that is no hole. */
+/* Batches of one sample that come before the end or a failure; *at (may be NULL): the step that has
+ * the sample of that id. */
+static int count_batches(const struct dataset *d, int most, uint64_t id, int *at) {
+    struct stream_config c = base_config();
+    const struct batch *b;
+    int n = 0;
+    c.n_threads = c.n_parts = 1;
+    c.part[0].n = c.part[0].n_sources = 1;
+    c.part[0].source[0] = (struct stream_source){.dataset = d};
+    struct stream *s = open_stream(&c);
+    for (; n < most && stream_next(s, &b, NULL) == STATUS_OK; n++) {
+        if (at && b->part[0].sample_id[0] == id) *at = n;
+        stream_give_back(s, b);
+        nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL); /* the loader is ahead */
+    }
+    stream_close(&s);
+    return n;
+}
+
 static void test_lost_shard(void) {
     enum { SHARDS = 130 };
     const char *place = fixture_folder();
@@ -553,9 +572,14 @@ static void test_lost_shard(void) {
     const struct dataset_source source = {.name = "lost", .shards = place};
     CHECK_EQUAL(dataset_open(&d, &source, &e), STATUS_OK);
     CHECK_EQUAL(run_to_failure(d, (struct stream_budget){0}, &e), STATUS_OK);
+    int lost_at = -1;
+    CHECK_EQUAL(count_batches(d, SHARDS, dataset_sample(d, 77).id, &lost_at), SHARDS);
     CHECK_EQUAL(file_remove(fixture_path(place, "l-077.tar"), &e), STATUS_OK);
     CHECK_EQUAL(run_to_failure(d, (struct stream_budget){0}, &e), STATUS_NOT_FOUND);
     CHECK_TRUE(strstr(e.text, "l-077.tar") != NULL);
+
+    /* Nor is a batch handed out that lacks what could not be read: here its only sample. */
+    CHECK_EQUAL(count_batches(d, SHARDS, 0, NULL), lost_at);
     dataset_close(&d);
 }
 
