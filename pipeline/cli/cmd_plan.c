@@ -4,6 +4,13 @@
 #include "pipeline/train/job.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+
+static void print_counts(const char *what, const char *name, struct dataset_counts n) {
+    printf("%-15s %s: %lld sample%s in %d shard%s, %lld damaged\n", what, name,
+           (long long)n.samples, text_plural(n.samples), n.shards, text_plural(n.shards),
+           (long long)n.damaged);
+}
 
 static void print_plan(const struct recipe *r, const struct job *j) {
     const struct parameters *p = &j->model.parameters;
@@ -20,20 +27,25 @@ static void print_plan(const struct recipe *r, const struct job *j) {
            learner_flops(&j->learner) * 1e-9);
     for (int i = 0; i < j->data.n_datasets; i++) {
         const struct dataset *d = j->data.opened[i].dataset;
-        const struct dataset_counts n = dataset_counts(d);
-        printf("source          %s: %lld sample%s in %d shard%s, %lld damaged\n",
-               dataset_name(d), (long long)n.samples, text_plural(n.samples),
-               n.shards, text_plural(n.shards), (long long)n.damaged);
+        if (j->data.opened[i].is_shared) continue;
+        print_counts("source", dataset_name(d), dataset_counts(d));
     }
 }
 
 enum status cmd_plan_print(const struct recipe *r, const char *run, struct error *e) {
     enum status rc = STATUS_OK;
     struct job j = {0};
+    const struct schema_objects *sets = &r->evaluation.sets;
+    struct dataset_counts *counts = calloc((size_t)sets->n + 1, sizeof *counts);
+    if (!counts) TRY(fail(e, STATUS_NO_MEMORY, "no memory for a plan"));
     TRY(job_look(&j, r, run, e));
     TRY(learner_compile_longest(&j.learner, e));
+    TRY(job_look_at_evaluation(&j, counts, e));
     print_plan(r, &j);
+    for (int i = 0; i < sets->n; i++)
+        print_counts("evaluation", ((const struct evaluation_set *)sets->item)[i].name, counts[i]);
 done:
+    free(counts);
     job_close(&j);
     return rc;
 }

@@ -24,19 +24,27 @@ static const char *or_null(const char *text) {
     return text && text[0] ? text : NULL;
 }
 
+/* The shards of a set, to test on or to learn from. */
+static enum status open_dataset(struct dataset **out, const struct evaluation_set *set,
+                                const struct evaluation_place *place,
+                                const struct evaluation_model *model, const char *shards,
+                                bool look_only, struct error *e) {
+    const struct dataset_source source = {.name = set->name,
+                                          .shards = shards,
+                                          .cache = or_null(model->cache),
+                                          .cache_bytes = model->cache_bytes,
+                                          .look_only = look_only,
+                                          .to_rgb = model->to_rgb,
+                                          .captions = place->captions,
+                                          .caption_field = or_null(set->caption_field),
+                                          .label_field = or_null(set->label_field)};
+    return dataset_open(out, &source, e);
+}
+
 enum status measure_open(const struct measure *m, const char *shards, struct dataset **dataset,
                          float **images, uint8_t **usable, struct error *e) {
     enum status rc = STATUS_OK;
-    const struct evaluation_set *set = m->set;
-    const struct dataset_source source = {.name = set->name,
-                                          .shards = shards,
-                                          .cache = or_null(m->model->cache),
-                                          .cache_bytes = m->model->cache_bytes,
-                                          .to_rgb = m->model->to_rgb,
-                                          .captions = m->place.captions,
-                                          .caption_field = or_null(set->caption_field),
-                                          .label_field = or_null(set->label_field)};
-    TRY(dataset_open(dataset, &source, e));
+    TRY(open_dataset(dataset, m->set, &m->place, m->model, shards, false, e));
     const int64_t n = dataset_counts(*dataset).samples;
     CHECK(n <= INT32_MAX);
     *images = malloc((size_t)n * (size_t)embedder_width(m->embedder) * sizeof **images + 1);
@@ -84,6 +92,45 @@ static void measure_release(struct measure *m) {
     free(m->text);
     free(m->texts);
     free(m->text_usable);
+}
+
+/* Counts the samples of shards that are there for a set; at least one has a picture. */
+static enum status look_at_shards(struct dataset_counts *out, const struct evaluation_set *set,
+                                  const struct evaluation_place *place,
+                                  const struct evaluation_model *model, const char *shards,
+                                  struct error *e) {
+    struct dataset *d = NULL;
+    enum status rc = open_dataset(&d, set, place, model, shards, true, e);
+    if (rc == STATUS_OK) {
+        *out = dataset_counts(d);
+        if (out->pictures == 0) {
+            struct text found = {0};
+            dataset_extensions(d, &found);
+            rc = fail(e, STATUS_BAD_DATA, "no sample has a picture; found %s", text_string(&found));
+            text_release(&found);
+        }
+    }
+    dataset_close(&d);
+    return rc;
+}
+
+enum status evaluation_look(struct dataset_counts *counts, const struct evaluation_set *sets,
+                            int n_sets, const struct evaluation_model *model, struct error *e) {
+    enum status rc = STATUS_OK;
+    for (int i = 0; i < n_sets && rc == STATUS_OK; i++) {
+        struct evaluation_place place = {0};
+        struct dataset_counts train;
+        rc = evaluation_place_open(&place, &sets[i], e);
+        if (rc == STATUS_OK)
+            rc = look_at_shards(&counts[i], &sets[i], &place, model, text_string(&place.test), e);
+        if (rc == STATUS_OK && place.task == EVALUATION_RETRIEVAL && counts[i].captions == 0)
+            rc = fail(e, STATUS_BAD_DATA, "retrieval: no sample has a caption");
+        if (rc == STATUS_OK && place.train.n > 0)
+            rc = look_at_shards(&train, &sets[i], &place, model, text_string(&place.train), e);
+        evaluation_place_release(&place);
+        if (rc != STATUS_OK) error_context(e, "evaluation %s", sets[i].name);
+    }
+    return rc;
 }
 
 enum status evaluation_run(struct evaluation_result *results, const struct evaluation_set *sets,

@@ -19,6 +19,7 @@
 #define PIPELINE_EVAL_EVALUATION_H
 
 #include "data/caption.h"
+#include "data/dataset.h"
 #include "data/image.h"
 #include "data/tokenizer.h"
 #include "models/towers.h"
@@ -84,6 +85,11 @@ struct evaluation_result {
  * without train shards. */
 enum status evaluation_run(struct evaluation_result *results, const struct evaluation_set *sets,
                            int n_sets, const struct evaluation_model *m, struct error *e);
+
+/* What evaluation_run would measure: counts (n_sets) of the samples to test on. Only opens the sets,
+ * reads no sample and writes nothing. Errors: those of evaluation_run that show without a sample. */
+enum status evaluation_look(struct dataset_counts *counts, const struct evaluation_set *sets,
+                            int n_sets, const struct evaluation_model *m, struct error *e);
 
 /* Appends a JSON object on one line, without line end and clock times: {"after", "step", "set",
  * "task", "num_samples", "unusable", metrics, "score"}. after_stage: "start", or the stage. */

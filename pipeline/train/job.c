@@ -232,16 +232,27 @@ done:
     return rc;
 }
 
+static struct evaluation_model evaluation_model(const struct job *j) {
+    return (struct evaluation_model){.backend = j->backend,
+                                     .view = model_view(&j->model),
+                                     .tokenizer = j->tokenizer,
+                                     .slice_samples = (int)j->recipe->data.slice,
+                                     .to_rgb = (enum image_rgb)j->recipe->data.to_rgb,
+                                     .cache = j->cache,
+                                     .cache_bytes = (uint64_t)j->recipe->data.cache_bytes};
+}
+
 enum status job_evaluate(const struct job *j, const struct evaluation_set *sets, int n,
                          struct evaluation_result *results, struct error *e) {
-    const struct evaluation_model model = {.backend = j->backend,
-                                           .view = model_view(&j->model),
-                                           .tokenizer = j->tokenizer,
-                                           .slice_samples = (int)j->recipe->data.slice,
-                                           .to_rgb = (enum image_rgb)j->recipe->data.to_rgb,
-                                           .cache = j->cache,
-                                           .cache_bytes = (uint64_t)j->recipe->data.cache_bytes};
+    const struct evaluation_model model = evaluation_model(j);
     return evaluation_run(results, sets, n, &model, e);
+}
+
+enum status job_look_at_evaluation(const struct job *j, struct dataset_counts *counts,
+                                   struct error *e) {
+    const struct schema_objects *sets = &j->recipe->evaluation.sets;
+    const struct evaluation_model model = evaluation_model(j);
+    return evaluation_look(counts, sets->item, sets->n, &model, e);
 }
 
 void job_close(struct job *j) {

@@ -49,5 +49,8 @@ enum status job_stream(struct job *j, int stage, int64_t first_step, uint64_t di
 /* The student's results on n sets, such as the recipe's. */
 enum status job_evaluate(const struct job *j, const struct evaluation_set *sets, int n,
                          struct evaluation_result *results, struct error *e);
+/* For a plan: opens the recipe's sets, counts (evaluation.sets.n) their samples, as evaluation_look. */
+enum status job_look_at_evaluation(const struct job *j, struct dataset_counts *counts,
+                                   struct error *e);
 
 #endif

@@ -105,6 +105,14 @@ rm -rf "$run"
 
 # --- The data ---
 
+mkdir "$folder/texts"
+echo "a text" >"$folder/texts/0.txt"
+tar -cf "$folder/texts.tar" -C "$folder/texts" 0.txt
+check "missing evaluation shard, dry" 3 'evaluation emoji: .*emoji-test.tar: no such shard.*check the path' \
+    "$sapwood" train "$recipe" --run "$run" --dry-run --set 'evaluation.sets[0].shards="emoji-test.tar"'
+check "evaluation without pictures, dry" 3 'evaluation emoji: .*no sample has a picture; found txt' \
+    "$sapwood" train "$recipe" --run "$run" --dry-run --set "evaluation.sets[0].shards=$folder/texts.tar"
+
 shard=$fixtures/fashion-train.tar
 mv "$shard" "$folder/kept.tar"
 wrong "missing shard" 3 'source fashion: .*fashion-train.tar: no such shard.*check the path'
