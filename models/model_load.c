@@ -130,7 +130,7 @@ static const char *find_fitting(const struct weight_files *f) {
     return NULL;
 }
 
-/* The first few into the message, and more than that into the log where they may be of use. */
+/* The first few into the message, and all into the log where they are so few that it helps. */
 static void append_names(struct text *out, const char *what, const struct names *l, bool logged) {
     if (!l->n) return;
     text_printf(out, "; %d %s: ", l->n, what);
@@ -138,9 +138,8 @@ static void append_names(struct text *out, const char *what, const struct names 
         text_printf(out, "%s%.160s", i ? ", " : "", text_string(&l->item[i]));
     if (l->n <= NAMED_MAX) return;
     text_append(out, ", ...");
-    for (int i = 0; logged && i < l->n && i < LISTED_MAX; i++)
+    for (int i = 0; logged && l->n <= LISTED_MAX && i < l->n; i++)
         log_error("%s: %s", what, text_string(&l->item[i]));
-    if (logged && l->n > LISTED_MAX) log_error("%s: %d more", what, l->n - LISTED_MAX);
 }
 
 static enum status report(const struct model *m, const struct weight_files *f,
