@@ -616,17 +616,21 @@ static enum status check(const struct recipe *r, struct error *e) {
     return recipe_data_check(r, e);
 }
 
-/* Where shards are is no number: the digest of the data says what they are. */
+/* Where these are is no number: digests of the data, the tokenizer and the base weights, which cover
+ * the architecture, say what they are. */
 static void forget_places(struct text *numbers) {
-    static const char name[] = "\"shards\": \"";
-    char *to = numbers->bytes, *from = to;
-    for (char *hit; from && (hit = strstr(from, name));) {
-        const size_t n = (size_t)(hit - from) + strlen(name);
-        memmove(to, from, n);
-        to += n;
-        for (from += n; *from && *from != '"';) from += from[0] == '\\' && from[1] ? 2 : 1;
+    static const char *const names[] = {"\"shards\": \"", "\"architecture\": \"",
+                                        "\"vocabulary\": \"", "\"weights\": \""};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char *to = numbers->bytes, *from = to;
+        for (char *hit; from && (hit = strstr(from, names[i]));) {
+            const size_t n = (size_t)(hit - from) + strlen(names[i]);
+            memmove(to, from, n);
+            to += n;
+            for (from += n; *from && *from != '"';) from += from[0] == '\\' && from[1] ? 2 : 1;
+        }
+        if (from) memmove(to, from, strlen(from) + 1);
     }
-    if (from) memmove(to, from, strlen(from) + 1);
     numbers->n = strlen(text_string(numbers));
 }
 

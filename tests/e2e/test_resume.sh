@@ -202,12 +202,20 @@ cp "$folder/tests/fixtures/vocabulary.txt" "$folder/kept.txt"
 sed -i '$ s/.*/q q/' "$folder/tests/fixtures/vocabulary.txt"
 changes "vocabulary" 'tokenizer changed; expected ' ""
 cp "$folder/kept.txt" "$folder/tests/fixtures/vocabulary.txt"
+# the digest of the base weights covers what computes with them
+sed 's/"quick_gelu": true/"quick_gelu": false/' "$folder/recipes/tiny-architecture.json" >"$folder/other.json"
+changes "architecture" 'base_weights changed; expected ' "--set model.architecture=$folder/other.json"
 changes "seed" 'recipe changed: seed; expected 1, found 2' "--set seed=2"
 check "nothing of that name" 2 'expected recipe, data' \
     "$sapwood" train "$recipe" --run "$changed" --allow-change weather
 cp -r "$changed" "$folder/allowed"
 check "allowed change" 0 'resumed at step 40' "$sapwood" train "$recipe" --run "$folder/allowed" \
     --set optimizer.lr=0.002 --allow-change recipe
+# The run's own copy of the recipe, with every path resolved, is the same recipe.
+cp -r "$changed" "$folder/resolved"
+"$sapwood" train "$folder/resolved/recipe.resolved.json" --run "$folder/resolved" >"$changed.said" 2>&1 ||
+    bad "the resolved recipe: $(cat "$changed.said")"
+same "the resolved recipe" "$folder/plain" "$folder/resolved"
 # The recipe is the same from another folder.
 (cd "$folder/recipes" && "$sapwood" train tiny.json --run "$changed" $often >"$changed.said" 2>&1) ||
     bad "back to the old recipe: $(cat "$changed.said")"
