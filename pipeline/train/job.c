@@ -132,6 +132,8 @@ static enum status load_model(struct job *j, struct error *e) {
     struct adapter_set adapters = {0};
     const char *weights = r->model.weights[0] ? r->model.weights : NULL;
     TRY(model_allocate(&j->model, j->backend, (uint64_t)r->seed, weights, e));
+    if (!weights && !r->model.train)
+        log_warning("model.weights is empty: the adapters are those of a model with random weights");
     for (int i = 0; i < r->model.adapters.n; i++) {
         rc = adapter_source_read(&adapters, r->model.adapters.item[i], &j->model.parameters, e);
         if (rc == STATUS_OK) rc = model_merge(&j->model, &adapters, e);
