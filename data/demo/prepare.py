@@ -83,6 +83,22 @@ def png(image):
     return out.getvalue()
 
 
+def folder_tags(path):
+    """The folders of a collection as tags; theirs are plural names, the tags of emoji are singular."""
+    tags = []
+    for folder in path.split("/")[:-1]:
+        if folder.endswith("ies"):
+            folder = folder[:-3] + "y"
+        elif folder.endswith("s") and not folder.endswith("ss"):
+            folder = folder[:-1]
+        tags.append(folder.replace("_", " "))
+    return tags
+
+
+def captioned(label, tags):
+    return f"{label}: {', '.join(tags)}" if tags else label
+
+
 # --------------------------------------------------------------------------------------- emoji
 
 
@@ -159,7 +175,7 @@ def emoji():
             continue
         key = "-".join("%x" % point for point in points)
         picture = render(Image.open(io.BytesIO(bitmaps[glyph].imageData)))
-        caption = f"{name}: {', '.join(words)}" if words else name
+        caption = captioned(name, words)
         yield Sample(key, split_of(key), picture, caption, {"concept": key, "label": name, "style": "noto"})
 
 
@@ -216,20 +232,14 @@ def openclipart(pool):
             continue
         keys.add(key)
         seen = np.vstack([seen, bits[None]])
-        caption = f"{title}: {', '.join(words)}" if words else title
+        tags = words + [folder for folder in folder_tags(path) if folder not in words]
+        caption = captioned(title, [tag for tag in tags if tag != "unsorted"])
         picture = Image.frombytes("RGB", (SIDE, SIDE), pixels)
         about = {"category": path.split("/")[0], "keywords": words, "title": title}
         yield Sample(key, split_of("oca:" + title.lower()), picture, caption, about)
 
 
 # ------------------------------------------------------------------------------- photographs
-
-
-def singular(word):
-    """The folders of the collection have plural names, the tags of emoji are singular."""
-    if word.endswith("ies"):
-        return word[:-3] + "y"
-    return word[:-1] if word.endswith("s") and not word.endswith("ss") else word
 
 
 def photo():
@@ -247,9 +257,8 @@ def photo():
         with open(f"{STAMPS}/{path}.txt", encoding="utf-8") as f:
             sentence = f.readline().strip()
         picture = render(Image.open(f"{STAMPS}/{path}.png"))
-        folders = path.split("/")[:-1]
-        caption = sentence.rstrip(".") + ": " + ", ".join(map(singular, folders))
-        about = {"category": folders[0], "path": path}
+        caption = captioned(sentence.rstrip("."), folder_tags(path))
+        about = {"category": path.split("/")[0], "path": path}
         yield Sample(path.replace("/", "_"), split_of("tux:" + sentence.lower()), picture, caption, about)
 
 
