@@ -18,7 +18,6 @@ int soft_target_loss_kernels(const struct op_call *c, struct kernel *k);
 /* Scratch bytes of the plans; an op's scratch_bytes is at least that. */
 int64_t linear_kernels_scratch(const struct op_call *c);
 int64_t attention_kernels_scratch(const struct op_call *c);
-int64_t contrastive_loss_kernels_scratch(const struct op_call *c);
 int64_t soft_target_loss_kernels_scratch(const struct op_call *c);
 
 /* For kernels on shaders/common/row.glsl: threads that share a row of so many numbers, and the grid

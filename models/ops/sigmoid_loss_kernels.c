@@ -1,7 +1,7 @@
 /* The scratch memory holds the similarities u v' (n, n), then one or two numbers per row. */
-#include "models/ops/gemm_kernel.h"
 #include "models/ops/op_kernels.h"
 #include "models/ops/sigmoid_loss.h"
+#include "models/ops/similarity_kernels.h"
 #include "shaders/params/sigmoid_loss.h"
 
 enum { U, V, LOGIT_SCALE, LOGIT_BIAS, CAPTION_ID, USABLE };
@@ -16,41 +16,19 @@ static void row_kernel(struct kernel *k, bool is_forward, uint n) {
     kernel_push(k, &p, sizeof p);
 }
 
-/* du = s E v, or dv = s E' u; the scratch memory holds s E. */
-static void gradient_kernel(struct kernel *k, const struct op_call *c, int input, uint n,
-                            uint width) {
-    gemm_kernel_fill(k, &(struct gemm_kernel){
-                            .layout = input == U ? GEMM_NN : GEMM_TN,
-                            .a = OP_SCRATCH,
-                            .b = OP_IN + (input == U ? V : U),
-                            .c = OP_D_IN + input,
-                            .params = {.m = n,
-                                       .n = width,
-                                       .k = n,
-                                       .alpha = 1,
-                                       .flags = op_adds(c, input) ? GEMM_ACCUMULATE : 0},
-                        });
-}
-
 int sigmoid_loss_kernels(const struct op_call *c, struct kernel *k) {
-    const uint n = (uint)op_rows(c, OP_IN + U), width = (uint)op_columns(c, OP_IN + U);
+    const uint n = (uint)op_rows(c, OP_IN + U);
     const int64_t end = (int64_t)n * n; /* of the similarities */
     int count = 0;
-    gemm_kernel_fill(&k[count++], &(struct gemm_kernel){
-                                      .layout = GEMM_NT,
-                                      .a = OP_IN + U,
-                                      .b = OP_IN + V,
-                                      .c = OP_SCRATCH,
-                                      .params = {.m = n, .n = n, .k = width, .alpha = 1},
-                                  });
+    similarity_kernels_forward(&k[count++], c);
     if (c->direction == OP_FORWARD) {
         row_kernel(&k[count++], true, n);
         op_kernels_total(&k[count++], OP_SCRATCH, end, n, OP_OUT, 1, false);
         return count;
     }
     row_kernel(&k[count++], false, n);
-    if (op_wants(c, U)) gradient_kernel(&k[count++], c, U, n, width);
-    if (op_wants(c, V)) gradient_kernel(&k[count++], c, V, n, width);
+    if (op_wants(c, U)) similarity_kernels_backward(&k[count++], c, U);
+    if (op_wants(c, V)) similarity_kernels_backward(&k[count++], c, V);
     if (op_wants(c, LOGIT_SCALE))
         op_kernels_total(&k[count++], OP_SCRATCH, end, n, OP_D_IN + LOGIT_SCALE, 1,
                          op_adds(c, LOGIT_SCALE));

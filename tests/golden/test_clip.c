@@ -5,6 +5,7 @@
 #include "pipeline/continual/loss_term.h"
 #include "tests/check.h"
 #include "tests/golden.h"
+#include "tests/tested_backend.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -143,18 +144,8 @@ static void run(struct backend *b, const struct safetensors *weights, const char
 }
 
 int main(void) {
-    const char *device = getenv("SAPWOOD_TEST_DEVICE");
-    const struct backend_options options = {.device = device ? device : "cpu",
-                                            .threads = 2,
-                                            .validation = getenv("SAPWOOD_TEST_VALIDATION") != 0};
-    struct backend *b = NULL;
+    struct backend *b = tested_backend_open();
     struct safetensors *weights = NULL;
-    const enum status rc = backend_create(&b, &options, &e);
-    if (rc == STATUS_UNSUPPORTED || rc == STATUS_NOT_FOUND) {
-        printf("skipped: %s\n", e.text);
-        return 77;
-    }
-    CHECK_EQUAL(rc, STATUS_OK);
     CHECK_EQUAL(safetensors_open(&weights, "tests/golden/clip_tiny.safetensors", &e), STATUS_OK);
     static const int slices[] = {6, 3, 2, 1};
     for (int i = 0; i < 4; i++) {
@@ -165,8 +156,7 @@ int main(void) {
     }
     run(b, weights, "tests/golden/clip_tiny_gelu_lora.safetensors", false, false, false, 3);
     run(b, weights, "tests/golden/clip_tiny_quickgelu.safetensors", true, true, true, 3);
-    CHECK_EQUAL(backend_vulkan_messages(b), 0);
     safetensors_destroy(&weights);
-    backend_destroy(&b);
+    tested_backend_close(&b);
     return check_report();
 }

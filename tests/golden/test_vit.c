@@ -6,6 +6,7 @@
 #include "pipeline/continual/loss_term.h"
 #include "tests/check.h"
 #include "tests/golden.h"
+#include "tests/tested_backend.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -211,24 +212,13 @@ static void test_image_only(struct backend *b, const char *name, const char *lay
 }
 
 int main(void) {
-    const char *device = getenv("SAPWOOD_TEST_DEVICE");
-    const struct backend_options options = {.device = device ? device : "cpu",
-                                            .threads = 2,
-                                            .validation = getenv("SAPWOOD_TEST_VALIDATION") != 0};
-    struct backend *b = NULL;
-    const enum status rc = backend_create(&b, &options, &e);
-    if (rc == STATUS_UNSUPPORTED || rc == STATUS_NOT_FOUND) {
-        printf("skipped: %s\n", e.text);
-        return 77;
-    }
-    CHECK_EQUAL(rc, STATUS_OK);
+    struct backend *b = tested_backend_open();
     test_siglip(b, 4);
     test_siglip(b, 1);
     test_image_only(b, "dino_tiny", "hugging_face_vit");
     test_image_only(b, "dinov2_tiny", "dino");
     printf("worst relative error %.2g\n", worst);
-    CHECK_EQUAL(backend_vulkan_messages(b), 0);
     golden_close();
-    backend_destroy(&b);
+    tested_backend_close(&b);
     return check_report();
 }

@@ -11,6 +11,7 @@
 #include "pipeline/base/file.h"
 #include "pipeline/continual/loss_term.h"
 #include "tests/check.h"
+#include "tests/tested_backend.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -316,17 +317,7 @@ static void check_golden(struct backend *b) {
 }
 
 int main(int argc, char **argv) {
-    const char *device = getenv("SAPWOOD_TEST_DEVICE");
-    const struct backend_options options = {.device = device ? device : "cpu",
-                                            .threads = 2,
-                                            .validation = getenv("SAPWOOD_TEST_VALIDATION") != 0};
-    struct backend *b = NULL;
-    const enum status rc = backend_create(&b, &options, &e);
-    if (rc == STATUS_UNSUPPORTED || rc == STATUS_NOT_FOUND) {
-        printf("skipped: %s\n", e.text);
-        return 77;
-    }
-    must(rc);
+    struct backend *b = tested_backend_open();
     if (argc > 1) {
         struct safetensors *s = NULL;
         struct model m;
@@ -345,7 +336,6 @@ int main(int argc, char **argv) {
     } else {
         check_golden(b);
     }
-    CHECK_EQUAL(backend_vulkan_messages(b), 0);
-    backend_destroy(&b);
+    tested_backend_close(&b);
     return check_report();
 }
