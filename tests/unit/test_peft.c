@@ -177,6 +177,58 @@ static void test_run(void) {
     tiny_clip_close(&t);
 }
 
+/* A SigLIP whose scale and bias were trained beside its adapters. */
+static void open_siglip(struct model *m, struct backend *b, bool is_student) {
+    struct model_config c = {.training = is_student ? MODEL_TRAIN_ADAPTERS : MODEL_TRAIN_ALL,
+                             .train_logit_scale = true};
+    if (is_student)
+        c.adapters = (struct adapter_config){.lora_rank = 2,
+                                             .lora_alpha = 2,
+                                             .lora_on = {true, true, true, true},
+                                             .tower = {true, true},
+                                             .last_layer = -1};
+    must(architecture_find(&c.architecture, "tests/golden/siglip_tiny.json", &e));
+    must(model_declare(m, &c, &e));
+    must(model_allocate(m, b, 5, NULL, &e));
+}
+
+/* Merging takes scale and bias over, and of adapters that are still without effect nothing else. */
+static void test_scale_and_bias(void) {
+    static const float scale = 1.25f, bias = -7.5f;
+    const struct backend_options options = {.device = "cpu", .threads = 1};
+    const char *path = fixture_path(folder, "siglip.safetensors");
+    struct backend *b;
+    struct model student, base, plain;
+    struct adapter_set s;
+    char digest[33];
+    int n_changed = 0;
+    must(backend_create(&b, &options, &e));
+    open_siglip(&student, b, true);
+    open_siglip(&base, b, false);
+    open_siglip(&plain, b, false);
+    must(model_digest(&student, MODEL_BASE, digest, &e));
+    must(model_write(&student, parameters_find(&student.parameters, "logit_scale"), &scale, &e));
+    must(model_write(&student, parameters_find(&student.parameters, "logit_bias"), &bias, &e));
+    must(model_save(&student, MODEL_TRAINABLE, digest, path, &e));
+    must(adapter_set_read(&s, path, 0, &e));
+    must(model_merge(&base, &s, &e));
+    for (int i = 0; i < base.parameters.n; i++) {
+        const struct parameter *w = &base.parameters.list[i];
+        const float *merged = model_host(&base, i, base.student);
+        const bool is_changed = memcmp(merged, model_host(&plain, i, plain.student),
+                                       (size_t)tensor_elements(&w->tensor) * sizeof *merged) != 0;
+        n_changed += is_changed;
+        if (!strcmp(w->name, "logit_scale")) CHECK_TRUE(is_changed && merged[0] == scale);
+        if (!strcmp(w->name, "logit_bias")) CHECK_TRUE(is_changed && merged[0] == bias);
+    }
+    CHECK_EQUAL(n_changed, 2);
+    adapter_set_release(&s);
+    model_release(&student);
+    model_release(&base);
+    model_release(&plain);
+    backend_destroy(&b);
+}
+
 /* --- What is refused --- */
 
 static const struct parameters *registry;
@@ -403,6 +455,7 @@ int main(void) {
     test_golden("lora");
     test_golden("dora");
     test_run();
+    test_scale_and_bias();
     declare_golden(&m);
     registry = &m.parameters;
     test_config();
