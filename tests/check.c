@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static int n_passed, n_failed;
@@ -37,6 +38,11 @@ bool check_close(double a, double b, double tolerance, const char *file, int lin
         printf("    left %.9g, right %.9g, difference %.3g, tolerance %.3g\n", a, b, fabs(a - b),
                tolerance);
     return close;
+}
+
+int check_count(int usual, int full) {
+    const char *is_long = getenv("SAPWOOD_TEST_LONG");
+    return is_long && !strcmp(is_long, "1") ? full : usual;
 }
 
 int check_report(void) {

@@ -19,6 +19,10 @@ bool check_text(const char *a, const char *b, const char *file, int line, const 
 bool check_close(double a, double b, double tolerance, const char *file, int line,
                  const char *text);
 
+/* How many cases a test makes: full in a run of tests/run.sh --long, which sets
+ * SAPWOOD_TEST_LONG=1; usual in all others. */
+int check_count(int usual, int full);
+
 /* Prints the totals; 0 if nothing failed and something was checked, else 1. */
 int check_report(void);
 

@@ -2,6 +2,7 @@
 #   $folder              a temporary folder, removed at the end
 #   good, bad, check     count; bad and check print what went wrong
 #   flip                 changes a byte of a file
+#   count_of             how many cases a test makes, in ordinary and in long runs
 #   report               the last line; a script ends with it
 sapwood=$(realpath "$1")
 passed=0
@@ -35,6 +36,19 @@ $output"
 flip() {
     byte=$(od -An -tu1 -j "$2" -N 1 "$1")
     printf "\\$(printf %o $((byte ^ 85)))" | dd of="$1" bs=1 seek="$2" conv=notrunc 2>/dev/null
+}
+
+# count_of VARIABLE USUAL FULL: how many cases: what the variable says, which repeats a failure; else
+# FULL in a run of tests/run.sh --long, USUAL in all others
+count_of() {
+    eval "given=\${$1:-}"
+    if [ -n "$given" ]; then
+        echo "$given"
+    elif [ "${SAPWOOD_TEST_LONG:-0}" = 1 ]; then
+        echo "$3"
+    else
+        echo "$2"
+    fi
 }
 
 report() {

@@ -2,6 +2,9 @@
 # Builds and runs every test: sh tests/run.sh [--sanitize] [--peers], or
 #   sh tests/run.sh --fuzz [SECONDS]      the fuzz targets instead (tests/fuzz/run_targets.sh)
 #   sh tests/run.sh --planted [NAME...]   that planted bugs are caught (tests/faults/plant.sh)
+#   sh tests/run.sh --long [NAME]         the fault and endurance tests alone, with all their cases: each
+#       stop of 64 and 50 chains, 2000 orders, 1000 kills, every failing call and allocation, 300 signals,
+#       each cut of the power, a million samples; two or three hours on two cores, and a line for each
 #   --sanitize  with address and undefined-behaviour sanitizers
 #   --peers     also the comparisons with PyTorch (tests/peers)
 # Closes with "N passed, N failed" and how many were skipped; ends with 1 if any failed.
@@ -16,6 +19,11 @@ elif [ "${1:-}" = --planted ]; then
     exec sh tests/faults/plant.sh "$@"
 fi
 preset=release
+is_long= name=.
+if [ "${1:-}" = --long ]; then
+    is_long=yes name=${2:-.}
+    set --
+fi
 peers=
 without='^test_peer_'
 for option in "$@"; do
@@ -23,7 +31,7 @@ for option in "$@"; do
     --sanitize) preset=debug ;;
     --peers) peers=peers without='^$' ;;
     *)
-        echo "run.sh: option '$option'; expected --sanitize, --peers or, alone, --fuzz or --planted" >&2
+        echo "run.sh: option '$option'; expected --sanitize, --peers or, alone, --fuzz, --planted or --long" >&2
         exit 2
         ;;
     esac
@@ -37,8 +45,13 @@ cmake --build "build-$preset" -j "$jobs"
 results=$PWD/build-$preset/results.xml
 rm -f "$results"
 status=0
-ctest --preset $preset -j "$jobs" --no-tests=error --exclude-regex "$without" \
-    --output-junit "$results" || status=$?
+if [ "$is_long" ]; then # with what each says: how much was tried
+    ctest --preset $preset -j "$jobs" --no-tests=error --build-config Long --label-regex '^long$' -R "$name" \
+        --verbose --output-junit "$results" || status=$?
+else
+    ctest --preset $preset -j "$jobs" --no-tests=error --exclude-regex "$without" \
+        --output-junit "$results" || status=$?
+fi
 [ -s "$results" ] || { echo "run.sh: ctest wrote no results" >&2; exit 1; }
 
 count() { sed -n "s/^.*[[:space:]]$1=\"\([0-9]*\)\".*$/\1/p" "$results" | head -n 1; }

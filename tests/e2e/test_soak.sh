@@ -6,7 +6,7 @@ if grep -qE '__[at]san_init' "$sapwood"; then
     echo "skipped: sanitizers keep freed memory"
     exit 77
 fi
-samples=${SAMPLES:-40000}
+samples=$(count_of SAMPLES 40000 1000000)
 batch=64
 steps=$((samples / batch))
 # One small model with checkpoints and logs as in long runs. The second stage is one step: its text

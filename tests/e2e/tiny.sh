@@ -35,8 +35,15 @@ step_of() {
     echo "${name:-0}"
 }
 
+# random_below SEED NUMBER N: one of 0..N-1
+random_below() {
+    # awk's srand takes all beyond 31 bits for the same seed, so the clock's seconds are cut first
+    awk -v seed="$1" -v n="$2" -v below="$3" 'BEGIN {
+        srand(seed % 100000 * 10000 + n % 10000); rand(); print int(rand() * below) }'
+}
+
 # random_ms SEED NUMBER LOW HIGH: a number of milliseconds as seconds for sleep
 random_ms() {
-    awk -v seed="$1" -v n="$2" -v low="$3" -v high="$4" 'BEGIN {
-        srand(seed * 1000 + n); rand(); printf "%.3f\n", (low + rand() * (high - low)) / 1000 }'
+    ms=$(($3 + $(random_below "$1" "$2" $(($4 - $3)))))
+    printf '%d.%03d\n' $((ms / 1000)) $((ms % 1000))
 }

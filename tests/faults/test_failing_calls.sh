@@ -6,7 +6,7 @@
 . tests/e2e/tiny.sh
 . tests/faults/shim.sh
 seed=${SEED:-$(date +%s)}
-wanted=${CALLS:-30}
+wanted=$(count_of CALLS 30 0)
 echo "seed $seed (repeat with SEED=$seed CALLS=$wanted sh tests/faults/test_failing_calls.sh $sapwood)"
 build_shim fault_shim
 small=$(echo "$small" | sed 's/--quiet//')

@@ -5,7 +5,7 @@
 . tests/e2e/tiny.sh
 . tests/faults/shim.sh
 seed=${SEED:-$(date +%s)}
-wanted=${ALLOCATIONS:-80}
+wanted=$(count_of ALLOCATIONS 80 0)
 echo "seed $seed (repeat with SEED=$seed ALLOCATIONS=$wanted sh tests/faults/test_no_memory.sh $sapwood)"
 build_shim fault_shim
 run=$folder/run

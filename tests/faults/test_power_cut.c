@@ -23,7 +23,7 @@
 #include "tests/faults/disk_model.h"
 #include "tests/fixture.h"
 
-enum { STEPS = 5, FILES_MAX = 1024, STRIDE_DEFAULT = 7, STATES_DEFAULT = 4, RESUMES = 5 };
+enum { STEPS = 5, FILES_MAX = 1024, RESUMES = 5 };
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static bool is_recording, has_syncs;
@@ -300,8 +300,8 @@ static void record(const char *folder, const char *cache, bool with_syncs) {
 
 int main(int argc, char **argv) {
     const uint64_t seed = argc > 1 ? strtoull(argv[1], NULL, 10) : (uint64_t)time(NULL);
-    const int stride = argc > 2 ? (int)strtol(argv[2], NULL, 10) : STRIDE_DEFAULT;
-    const int n_states = argc > 3 ? (int)strtol(argv[3], NULL, 10) : STATES_DEFAULT;
+    const int stride = argc > 2 ? (int)strtol(argv[2], NULL, 10) : check_count(7, 1);
+    const int n_states = argc > 3 ? (int)strtol(argv[3], NULL, 10) : check_count(4, 16);
     const char *folder = fixture_folder();
     struct random random = random_begin(seed, RANDOM_TEST, 1, 0);
     char reference[FIXTURE_PATH_MAX], cut[FIXTURE_PATH_MAX], cache[FIXTURE_PATH_MAX + 16];

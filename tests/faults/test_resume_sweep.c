@@ -1,7 +1,7 @@
 /* A run that is stopped after a step and goes on in a new job has the bytes of one that was not:
  * for each of 64 steps, stage boundaries and checkpoints among them, and for chains of 5 stops at
  * random steps. All parts of the tiny recipe are in it: adapters, teacher, references, ledger.
- *   arguments: SEED, stops to try (64: all), chains; without them a part, which differs by seed
+ *   arguments: SEED, stops to try (64: all), chains; without them 10 and 3, which differ by seed
  * Also: what a job holds that is not declared as state is not carried over, since each part of a
  * run begins with fresh memory that is filled with 0xA5. */
 #include <inttypes.h>
@@ -18,13 +18,12 @@
 #include "tests/check.h"
 #include "tests/fixture.h"
 
-enum { STEPS = 64, FIRST_STAGE = 27, STOPS_DEFAULT = 10, CHAINS_DEFAULT = 3, CHAIN = 5 };
+enum { STEPS = 64, FIRST_STAGE = 27, CHAIN = 5 };
 
-static int64_t
-    stop_in; /* the step, counted over both stages, in which the signal comes; -1: none */
+/* The step, counted over both stages, in which the signal comes; -1: none. */
+static int64_t stop_in;
 static int64_t first_step; /* of the stage that is being trained */
 static int64_t last_fed;
-static char cache[FIXTURE_PATH_MAX + 32]; /* of teacher features: made once */
 
 enum status __real_learner_feed(struct learner *, const struct batch *, struct error *);
 enum status __wrap_learner_feed(struct learner *, const struct batch *, struct error *);
@@ -115,8 +114,8 @@ static int compare(const void *a, const void *b) {
 
 int main(int argc, char **argv) {
     const uint64_t seed = argc > 1 ? strtoull(argv[1], NULL, 10) : (uint64_t)time(NULL);
-    const int n_stops = argc > 2 ? (int)strtol(argv[2], NULL, 10) : STOPS_DEFAULT;
-    const int n_chains = argc > 3 ? (int)strtol(argv[3], NULL, 10) : CHAINS_DEFAULT;
+    const int n_stops = argc > 2 ? (int)strtol(argv[2], NULL, 10) : check_count(10, STEPS);
+    const int n_chains = argc > 3 ? (int)strtol(argv[3], NULL, 10) : check_count(3, 50);
     const char *folder = fixture_folder();
     char plain[FIXTURE_PATH_MAX], run[FIXTURE_PATH_MAX];
     struct error e = {0};
@@ -124,7 +123,6 @@ int main(int argc, char **argv) {
     printf("seed %" PRIu64 " (arguments: SEED STOPS CHAINS)\n", seed);
     snprintf(plain, sizeof plain, "%s/plain", folder);
     snprintf(run, sizeof run, "%s/run", folder);
-    snprintf(cache, sizeof cache, "data.cache=%s/cache", folder);
     log_set_level(LOG_ERROR);
     mallopt(M_PERTURB, 0x5A); /* fresh memory holds 0xA5 */
     CHECK_EQUAL(train(plain, 0, -1, 1, &e), STATUS_OK);

@@ -4,7 +4,7 @@
 #   SIGNALS=n  how many (default 10)    SEED=n  repeats the moments of a failure
 . tests/e2e/tiny.sh
 seed=${SEED:-$(date +%s)}
-wanted=${SIGNALS:-10}
+wanted=$(count_of SIGNALS 10 300)
 echo "seed $seed (repeat with SEED=$seed SIGNALS=$wanted sh tests/faults/test_signals.sh $sapwood)"
 options="--quiet --set stages.0.steps=100 --set stages.1.steps=200 --set checkpoint.every=10"
 begin=$(date +%s%N)
@@ -14,8 +14,6 @@ chain=$folder/chain
 # 2 s are promised where the run has a core for itself.
 patience=$(awk -v cores="$(nproc)" '{ n = $1 / cores; print int(2000 * (n > 1 ? n + 1 : 1)) }' /proc/loadavg)
 
-# draw NUMBER N: one of 0..N-1
-draw() { awk -v seed="$seed" -v n="$1" -v of="$2" 'BEGIN { srand(seed * 7919 + n); rand(); print int(rand() * of) }'; }
 name_of() { echo TERM INT HUP USR1 | cut -d ' ' -f $(($1 + 1)); }
 size_of() { wc -c 2>/dev/null <"$1" || echo 0; }
 
@@ -28,7 +26,9 @@ while [ $n -lt "$wanted" ]; do
     # Its handlers are there once it has opened its log.
     while [ "$(size_of "$chain/log.txt")" -le "$before" ] && kill -0 $process 2>/dev/null; do sleep 0.005; done
     sleep "$(random_ms "$seed" $((n * 3)) 0 $((whole / 3)))"
-    how=$(draw $n 4) first=$(name_of "$(draw $((1000 + n)) 4)") second=$(name_of "$(draw $((2000 + n)) 4)")
+    how=$(random_below "$seed" $((5000 + n)) 4)
+    first=$(name_of "$(random_below "$seed" $((6000 + n)) 4)")
+    second=$(name_of "$(random_below "$seed" $((7000 + n)) 4)")
     begin=$(date +%s%N)
     [ "$how" = 0 ] && kill -USR2 $process 2>/dev/null && sleep 0.02
     kill -"$first" $process 2>/dev/null

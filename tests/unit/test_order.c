@@ -105,7 +105,7 @@ static void test_epochs(void) {
     struct random r = random_begin(5, RANDOM_TEST, 1, 1);
     int *shard_of_sample = calloc(SHARDS * SAMPLES, sizeof *shard_of_sample);
     int missing = 0, equal_orders = 0, strays = 0, several = 0;
-    for (int round = 0; round < 1000; round++) {
+    for (int round = 0, rounds = check_count(1000, 2000); round < rounds; round++) {
         int64_t n_samples[SHARDS], n = 0;
         const bool is_large = round % 100 == 0;
         const int n_shards = 1 + (int)random_below(&r, is_large ? SHARDS : 4);

@@ -173,8 +173,9 @@ static void test_threads_with_delays(void) {
     uint64_t reference[STEPS] = {0}, again[STEPS], digests[STEPS] = {0};
     struct stream_config c = base_config();
     run(c, 0, reference, digests);
+    const uint32_t seeds = (uint32_t)check_count(3, 30);
     for (int i = 0; i < 5; i++)
-        for (uint32_t seed = 1; seed <= 3; seed++) {
+        for (uint32_t seed = 1; seed <= seeds; seed++) {
             c.n_threads = threads[i];
             delay_seed = 2 * seed + 1;
             memset(again, 0, sizeof again);
