@@ -117,6 +117,11 @@ static enum status read_payload(struct scan *s, struct shard_member *member, str
     }
     if (total != member->size && !member->damage)
         member->damage = "its bytes are fewer than its header says";
+    /* In the newest form of sparse members a map of the holes stands before the bytes, also where
+     * there is no hole to show. */
+    const uint64_t read_to = (uint64_t)archive_filter_bytes(s->tar, 0);
+    if (read_to != member->offset + round_to_block(member->size) && !member->damage)
+        member->damage = "sparse members are not read";
     return STATUS_OK;
 }
 
@@ -184,6 +189,7 @@ static enum status refuse_compressed(struct scan *s, struct error *e) {
                   "7zXZ",
                   5, ".xz", "xz -dc"},
                  {"BZh", 3, ".bz2", "bzip2 -dc"},
+                 {"\x1f\x9d", 2, ".Z", "gzip -dc"},
                  {"\x04\x22\x4d\x18", 4, ".lz4", "lz4 -dc"}};
     char head[8] = {0};
     enum status rc = file_pread(s->file, head, s->size < 8 ? (size_t)s->size : 8, 0, e);

@@ -24,13 +24,14 @@ def write(target, name, data):
         f.write(data)
 
 
-def tar(members, form):
+def tar(members, form, records=None):
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w", format=form) as t:
         for name, data, kind in members:
             info = tarfile.TarInfo(name)
             info.size = len(data)
             info.type = kind
+            info.pax_headers = records or {}
             if kind == tarfile.SYMTYPE:
                 info.linkname = "a.txt"
             t.addfile(info, io.BytesIO(data))
@@ -49,6 +50,10 @@ write("tar", "pax", whole_blocks(tar([("\u00e4.txt", b"pax", F)], tarfile.PAX_FO
 write("tar", "gnu", whole_blocks(tar(long_name, tarfile.GNU_FORMAT)))
 write("tar", "kinds", whole_blocks(tar([("d", b"", tarfile.DIRTYPE), ("l.txt", b"", tarfile.SYMTYPE)] + pair
                                        + [("a.txt", b"twice", F)], tarfile.USTAR_FORMAT)))
+# The bytes of a sparse member begin with a map of its parts, here a single one: all of it.
+write("tar", "sparse", whole_blocks(tar([("s.txt", b"1\n0\n5\n".ljust(512, b"\0") + b"bytes", F)], tarfile.PAX_FORMAT,
+                                        {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.name": "s.txt",
+                                         "GNU.sparse.realsize": "5"})))
 
 shard = os.path.join(CORPUS, "index", "seed.tar")
 write("index", "seed.tar", whole_blocks(tar(pair, tarfile.USTAR_FORMAT)))
