@@ -27,7 +27,8 @@ packages_of() {
         python3-numpy" ;;
     peers) echo "python3-torch python3-torchvision python3-pil python3-numpy python3-scipy python3-yaml
         python3-requests python3-tqdm python3-venv python3-pip python3-boto3 python3-flask
-        python3-flask-cors python3-xmltodict python3-responses python3-cryptography" ;;
+        python3-flask-cors python3-xmltodict python3-responses python3-cryptography xz-utils bzip2
+        zstd lz4" ;;
     *)
         echo "setup: group '$1'; expected build, test, fuzz, demo or peers" >&2
         exit 2

@@ -138,11 +138,12 @@ static int print_tokens(const char *vocabulary, int context) {
     return 0;
 }
 
-/* A line per regular member: "SIZE NAME", with "damaged" in front when it must not be used. */
+/* A line per regular member: "OFFSET SIZE NAME", with "damaged" in front when it must not be used. */
 static enum status print_member(void *context, const struct shard_member *m, struct error *e) {
     (void)context;
     (void)e;
-    printf("%s%llu %s\n", m->damage ? "damaged " : "", (unsigned long long)m->size, m->name);
+    printf("%s%llu %llu %s\n", m->damage ? "damaged " : "", (unsigned long long)m->offset,
+           (unsigned long long)m->size, m->name);
     return STATUS_OK;
 }
 

@@ -1,66 +1,57 @@
 #!/bin/sh
-# Tars of Go's and Python's own tests, malformed and awkward: what must be refused is refused, nothing
-# crashes, hangs or takes more than its memory, and all others give the names and sizes that GNU tar
-# lists. A tar without its two zero blocks is refused here, since its end may be lost; such a one is
-# compared with the blocks added.
+# Tars and pictures of other projects' own tests, malformed and awkward: of Go, Python, libarchive and
+# libpng. What must be refused is refused, nothing crashes, hangs or takes more than its memory, and
+# all others are read as GNU tar and Pillow read them: compare_members.py, compare_pngs.py.
 . tests/checks.sh
 . tests/peers/debian_files.sh
 debian_files golang-1.19-src libpython3.11-testsuite || exit 77
+debian_sources libarchive libpng1.6 || exit 77
 export LC_ALL=C
 print_data=$(dirname "$sapwood")/tests/print_data
-must_refuse=' issue10968 issue11169 issue12435 neg-size pax-bad-hdr-file writer-big writer-big-long recursion '
-# Where libarchive differs: a size left over in a field of another format (read as damaged), a path
-# for all members in a global header (not used), a long name before a link (refused).
-differs=' nil-uid pax-global-records pax-path-hdr '
-memory_kib=524288
-n_tars=0 n_compared=0
+libpng=build-peers/debian/source/libpng1.6
+memory_kib=1048576
 
-# members FILE: our reading in $folder/ours, what was said in $folder/said; returns the exit code
-members() {
-    (ulimit -v $memory_kib && exec timeout 20 "$print_data" members "$1") \
-        >"$folder/ours" 2>"$folder/said"
+# A program of its own counts; its last line is "N passed, N failed".
+compare() {
+    /usr/bin/python3 "$@" >"$folder/said"
+    code=$?
+    cat "$folder/said"
+    passed=$((passed + $(sed -n '$s/ passed.*//p' "$folder/said")))
+    [ $code = 0 ] || bad "$1 ended with $code"
 }
 
-# The same list from GNU tar: regular members, contiguous ones too.
-gnu_members() {
-    tar -tvf "$1" --numeric-owner --quoting-style=literal --full-time 2>"$folder/gnu_said" \
-        >"$folder/listing" || return 1
-    sed -nE 's/^[-C][^ ]* +[^ ]+ +([0-9]+) [0-9-]+ [0-9:.]+ (.*)$/\1 \2/p' "$folder/listing" \
-        >"$folder/theirs"
-}
+limited() { (ulimit -v $memory_kib && exec timeout 300 "$@"); }
 
-for root in $debian_roots; do
-    for tar in "$root"/usr/share/go-1.19/src/archive/tar/testdata/*.tar \
-        "$root"/usr/lib/python3.11/test/*.tar; do
-        [ -f "$tar" ] || continue
-        name=$(basename "$tar" .tar)
-        n_tars=$((n_tars + 1))
-        members "$tar"
-        code=$?
-        case $code in 0 | 3) good ;; *) bad "$name: ended with $code: $(cat "$folder/said")" ;; esac
-        case $must_refuse in
-        *" $name "*)
-            [ $code = 3 ] && good || bad "$name: must be refused, found code $code"
-            continue
-            ;;
-        esac
-        if grep -q 'zero bytes at the end' "$folder/said"; then
-            cp "$tar" "$folder/ended.tar"
-            size=$(stat -c %s "$tar")
-            truncate -s $(((size + 511) / 512 * 512 + 1024)) "$folder/ended.tar"
-            members "$folder/ended.tar"
-            code=$?
-        fi
-        case $differs in *" $name "*) continue ;; esac
-        if ! gnu_members "$tar"; then
-            case $code in 0 | 3) good ;; *) bad "$name: ended with $code" ;; esac
-            continue
-        fi
-        n_compared=$((n_compared + 1))
-        sed 's/^damaged //' "$folder/ours" | cmp -s - "$folder/theirs" && [ $code = 0 ] && good ||
-            bad "$name: code $code, expected the members of GNU tar:
-$(diff "$folder/ours" "$folder/theirs" | head -5; cat "$folder/said")"
-    done
+mkdir "$folder/archives"
+compare tests/peers/compare_members.py "$print_data" "$folder/archives" $debian_roots
+compare tests/peers/compare_pngs.py "$print_data" $libpng
+
+# The same by the commands: each archive is a shard, which they list or name as unusable: refused, or
+# without a member that is named as one of a sample.
+mkdir "$folder/shards"
+n_refused=0
+for archive in "$folder"/archives/*; do
+    shard=$folder/shards/$(basename "$archive" .tar).tar
+    mv "$archive" "$shard"
+    limited "$print_data" members "$shard" >/dev/null 2>&1 || n_refused=$((n_refused + 1))
 done
-[ $n_tars -ge 44 ] && [ $n_compared -ge 30 ] && good || bad "$n_tars tars, $n_compared compared"
+n_shards=$(ls "$folder/shards" | wc -l)
+for command in 'ls --keys 10' 'check --pictures none --captions none'; do
+    limited "$sapwood" shards $command "$folder/shards" >"$folder/said" 2>&1
+    code=$?
+    n_bad=$((n_refused + $(grep -c ': no sample; expected members' "$folder/said")))
+    [ $code = 3 ] && grep -q "^sapwood: .*$n_bad of $n_shards shards cannot be used" "$folder/said" &&
+        good || bad "shards $command: code $code, expected $n_bad of $n_shards to be unusable:
+$(tail -n 3 "$folder/said")"
+done
+
+# Pictures, good and bad, into a shard and through the check of it.
+mkdir "$folder/pictures"
+find $libpng/contrib/pngsuite $libpng/contrib/testpngs -name '*.png' \
+    -exec cp '{}' "$folder/pictures" ';'
+n_pictures=$(ls "$folder/pictures" | wc -l)
+check 'shards make of them' 0 "^$n_pictures samples in 1 shard" \
+    limited "$sapwood" shards make "$folder/pictures" "$folder/made-%06d.tar"
+check 'the 21 bad ones are named' 3 "^sapwood.* 21 of $n_pictures samples and 0 of 1 shard " \
+    limited "$sapwood" shards check --captions none "$folder/made-000000.tar"
 report
