@@ -60,6 +60,7 @@ void index_release(struct index *index) {
 struct builder {
     struct text samples, members, strings;
     const char *path;
+    uint64_t shard_size;
     struct index_sample current;
     size_t n_samples, n_members;
     uint32_t extensions[64]; /* places of those seen, so that each is stored once */
@@ -101,7 +102,11 @@ static void builder_add_member(struct builder *b, const struct shard_member *m,
                                   .size = m->size,
                                   .crc = m->crc,
                                   .extension = builder_extension(b, extension)};
-    if (m->damage) s->damage = INDEX_DAMAGE_MEMBER;
+    if (m->damage) {
+        s->damage = INDEX_DAMAGE_MEMBER;
+        /* A sparse one may be larger than the shard. */
+        if (member.size > b->shard_size - member.offset) member.size = 0;
+    }
     if (s->n_members == INDEX_MEMBERS_MAX) {
         s->damage = INDEX_DAMAGE_MEMBERS;
         return;
@@ -230,6 +235,7 @@ enum status index_build(struct index *out, const char *path, struct error *e) {
     *out = (struct index){0};
     TRY(shard_facts(path, &index.shard_size, &index.shard_time, e));
     wait_for_clock(index.shard_time);
+    b.shard_size = index.shard_size;
     TRY(shard_scan(path, builder_visit, &b, e));
     builder_close_sample(&b);
     TRY(text_check(&b.samples, e));

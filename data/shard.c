@@ -177,6 +177,16 @@ static enum status check_tail(struct scan *s, struct error *e) {
     return STATUS_OK;
 }
 
+/* True for a header with the right checksum: then the bytes in front are a name, as BZh1.jpg. */
+static bool is_header(const uint8_t *block) {
+    enum { AT = 148, N = 8 };
+    unsigned long sum = N * ' ';
+    char octal[N + 1] = {0};
+    for (int i = 0; i < TAR_BLOCK; i++) sum += i >= AT && i < AT + N ? 0 : block[i];
+    memcpy(octal, block + AT, N);
+    return strtoul(octal, NULL, 8) == sum;
+}
+
 /* Compressed content under any name. */
 static enum status refuse_compressed(struct scan *s, struct error *e) {
     static const struct {
@@ -191,9 +201,10 @@ static enum status refuse_compressed(struct scan *s, struct error *e) {
                  {"BZh", 3, ".bz2", "bzip2 -dc"},
                  {"\x1f\x9d", 2, ".Z", "gzip -dc"},
                  {"\x04\x22\x4d\x18", 4, ".lz4", "lz4 -dc"}};
-    char head[8] = {0};
-    enum status rc = file_pread(s->file, head, s->size < 8 ? (size_t)s->size : 8, 0, e);
-    if (rc != STATUS_OK) return rc;
+    uint8_t head[TAR_BLOCK] = {0};
+    enum status rc =
+        file_pread(s->file, head, s->size < TAR_BLOCK ? (size_t)s->size : TAR_BLOCK, 0, e);
+    if (rc != STATUS_OK || is_header(head)) return rc;
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         if (memcmp(head, kinds[i].magic, kinds[i].n) != 0) continue;
         char command[FILE_PATH_MAX + 16];

@@ -38,8 +38,8 @@ void shard_list_release(struct shard_list *list) {
 bool shard_list_unpack_command(char *out, size_t n, const char *path) {
     static const struct {
         const char *suffix, *tool;
-    } kinds[] = {{".gz", "gzip -dk"}, {".tgz", "gzip -dk"}, {".zst", "zstd -dk"},
-                 {".xz", "xz -dk"},   {".txz", "xz -dk"},   {".bz2", "bzip2 -dk"},
+    } kinds[] = {{".gz", "gzip -dk"},  {".tgz", "gzip -dk"}, {".zst", "zstd -dk"},
+                 {".xz", "xz -dk"},    {".txz", "xz -dk"},   {".bz2", "bzip2 -dk"},
                  {".lz4", "lz4 -dkm"}, {".Z", "gzip -dk"}};
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         if (!text_ends_with(path, kinds[i].suffix)) continue;

@@ -51,9 +51,19 @@ write("tar", "gnu", whole_blocks(tar(long_name, tarfile.GNU_FORMAT)))
 write("tar", "kinds", whole_blocks(tar([("d", b"", tarfile.DIRTYPE), ("l.txt", b"", tarfile.SYMTYPE)] + pair
                                        + [("a.txt", b"twice", F)], tarfile.USTAR_FORMAT)))
 # The bytes of a sparse member begin with a map of its parts, here a single one: all of it.
-write("tar", "sparse", whole_blocks(tar([("s.txt", b"1\n0\n5\n".ljust(512, b"\0") + b"bytes", F)], tarfile.PAX_FORMAT,
-                                        {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.name": "s.txt",
-                                         "GNU.sparse.realsize": "5"})))
+for name, size in (("sparse", 5), ("sparse_large", 1 << 20)):
+    records = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.name": "s.txt",
+               "GNU.sparse.realsize": str(size)}
+    write("tar", name, whole_blocks(tar([("s.txt", b"1\n0\n5\n".ljust(512, b"\0") + b"bytes", F)],
+                                        tarfile.PAX_FORMAT, records)))
+write("tar", "many", whole_blocks(tar([(f"m.{i}", b"", F) for i in range(17)], tarfile.USTAR_FORMAT)))
+large = bytearray(whole_blocks(tar(pair, tarfile.USTAR_FORMAT)))
+large[124:136] = b"\x80" + (5).to_bytes(11, "big")  # the size in base 256
+write("tar", "base256", bytes(large))
+for name, magic in (("gz", b"\x1f\x8b"), ("zst", b"\x28\xb5\x2f\xfd"), ("xz", b"\xfd7zXZ"), ("bz2", b"BZh")):
+    write("tar", name, magic + b"9" * 8)
+write("index", "names", b"BZh1.jpg\na.txt\na.jpg\nb.TXT\nb.txt\na.txt\nf/c.d/e.seg.png\n__meta__\nx\n.y\n__n__.txt\n"
+      + b"".join(b"m.%d\n" % i for i in range(18)))
 
 shard = os.path.join(CORPUS, "index", "seed.tar")
 write("index", "seed.tar", whole_blocks(tar(pair, tarfile.USTAR_FORMAT)))
@@ -76,14 +86,30 @@ write("safetensors", "kinds", tensors({"h": {"dtype": "F16", "shape": [1], "data
                                        "i": {"dtype": "I64", "shape": [], "data_offsets": [2, 10]},
                                        "u": {"dtype": "BOOL", "shape": [0, 5], "data_offsets": [10, 10]}},
                                       bytes(10)))
+write("safetensors", "floats", tensors({"__metadata__": {"format": "pt", "other": "x"},
+                                        "d": {"dtype": "F64", "shape": [1], "data_offsets": [0, 8]},
+                                        "e": {"dtype": "F16", "shape": [2, 1], "data_offsets": [8, 12]},
+                                        "f": {"dtype": "BF16", "shape": [2], "data_offsets": [12, 16]},
+                                        "i": {"dtype": "I32", "shape": [1], "data_offsets": [16, 20]},
+                                        "j": {"dtype": "I16", "shape": [1], "data_offsets": [20, 22]},
+                                        "k": {"dtype": "I8", "shape": [1], "data_offsets": [22, 23]},
+                                        "u": {"dtype": "U64", "shape": [1], "data_offsets": [23, 31]},
+                                        "v": {"dtype": "U32", "shape": [1], "data_offsets": [31, 35]}},
+                                       struct.pack("<deeHHihbQI", 1.5, 0.5, 65504.0, 0x3F80, 0x7F7F, -1, -2, 3, 4, 5)))
 write("safetensors", "large", tensors({"a": {"dtype": "F32", "shape": [2**32, 2**32], "data_offsets": [0, 0]}}, b""))
 
 with open(os.path.join(ROOT, "recipes", "tiny.json"), "rb") as f:
-    write("recipe", "tiny", f.read())
+    tiny = f.read()
+write("recipe", "tiny", tiny)
 write("recipe", "small", json.dumps({
     "name": "a", "model": {"architecture": "ViT-B-32", "vocabulary": "v.txt"},
     "data": {"update": {"batch_size": 8, "sources": [{"name": "s", "shards": "s/{0..3}.tar"}]}},
     "stages": [{"name": "s", "steps": 10}], "losses": [{"type": "clip"}], "optimizer": {"lr": 1e-4}}).encode())
+write("recipe", "overrides", tiny + b"\0" + b"\n".join([
+    b"optimizer.lr=2e-4", b"name=7", b"stages[0].steps=3", b"data.update.batch_size=4", b"a=1", b"=", b"losses=[]",
+    b'name="\\u00e9\\ud83d\\udc31"']))
+write("recipe", "override", tiny + b"\0optimizer.lr=2e-4\nstages[0].steps=3\nname=b")
+write("recipe", "escapes", b'{"a": "\\u00e9\\ud83d\\udc31\\n\\/", "b": "\\udc31", "c": "\\ud83d"}')
 write("recipe", "numbers", b'{"a": [1e999, 01, -0, 9007199254740993, 1.5e-3], "a": "\\u0000\\ud83d\\udc31"} x')
 write("recipe", "deep", b"[" * 40 + b"]" * 40)
 

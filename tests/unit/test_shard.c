@@ -152,6 +152,11 @@ static void test_refusals(void) {
     struct error e;
     CHECK_EQUAL(scan_bytes(path, "\x1f\x8b\x08garbage", 10, &s, &e), STATUS_BAD_DATA);
     CHECK_TRUE(strstr(e.text, "compressed shard") && strstr(e.text, "gzip -dc <"));
+    struct fixture_tar tar = {0}; /* a name is no reason */
+    fixture_tar_text(&tar, "BZh9.jpg", "picture");
+    fixture_tar_end(&tar);
+    CHECK_EQUAL(scan_bytes(path, tar.bytes, tar.n, &s, &e), STATUS_OK);
+    fixture_tar_release(&tar);
     CHECK_EQUAL(scan_bytes(path, "no tar at all", 13, &s, &e), STATUS_BAD_DATA);
     CHECK_EQUAL(scan_bytes(path, "", 0, &s, &e), STATUS_BAD_DATA);
     uint8_t zeros[2048] = {0};
