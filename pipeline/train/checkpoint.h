@@ -106,9 +106,9 @@ enum status checkpoint_check_facts(const struct checkpoint *c, const struct chec
 enum status checkpoint_file(const struct checkpoint *c, const char *name, char path[FILE_PATH_MAX],
                             struct error *e);
 /* Cuts the logs of the manifest to their recorded sizes, so that each step is in them once.
- * BAD_DATA when one is shorter. */
+ * BAD_DATA when one is shorter, NOT_FOUND when one is gone. */
 enum status checkpoint_cut_logs(const struct checkpoint *c, const char *run, struct error *e);
-/* BAD_DATA when a log is shorter than the manifest says, so that it could not be cut. */
+/* Whether they could be cut: the same errors, nothing is changed. */
 enum status checkpoint_check_logs(const struct checkpoint *c, const char *run, struct error *e);
 
 #endif

@@ -17,7 +17,7 @@ sh tests/setup.sh build fuzz
 cmake --preset fuzz >/dev/null
 cmake --build --preset fuzz -j "$(nproc)"
 build=$PWD/build-fuzz
-TMPDIR=$(mktemp -d)
+TMPDIR=$(mktemp -d -p /dev/shm 2>/dev/null || mktemp -d) # in memory: a target writes every input to a file
 export TMPDIR
 trap 'rm -rf "$TMPDIR"' EXIT
 trap 'exit 1' INT TERM
@@ -32,7 +32,7 @@ files_of() {
     recipe) echo pipeline/base/json.c pipeline/base/schema.c pipeline/train/recipe.c ;;
     tokenizer) echo data/tokenizer.c data/tokenizer_json.c data/gzip.c ;;
     caption) echo data/caption.c data/tokenizer.c data/tokenizer_clean.c data/html.c data/unicode.c ;;
-    manifest) echo pipeline/train/checkpoint.c pipeline/base/json.c ;;
+    manifest) echo pipeline/train/checkpoint.c ;;
     *)
         echo "fuzz: target '$1' has no files here" >&2
         exit 2

@@ -138,7 +138,7 @@ static int print_tokens(const char *vocabulary, int context) {
     return 0;
 }
 
-/* A line per regular member: "OFFSET SIZE NAME", with "damaged" in front when it must not be used. */
+/* A line per regular member: "OFFSET SIZE NAME", behind "damaged" when it must not be used. */
 static enum status print_member(void *context, const struct shard_member *m, struct error *e) {
     (void)context;
     (void)e;
