@@ -308,18 +308,18 @@ static void find_code(const struct transfer *t, char out[64]) {
     snprintf(out, 64, "%s%.*s", n ? ", " : "", (int)(n < 40 ? n : 40), n ? at : "");
 }
 
+/* True when the server minds who asks. S3 says so of temporary credentials that have expired, and
+ * of another region, with 400. */
+static bool is_refusal(const struct transfer *t, long code, const char *why) {
+    return code == 401 || code == 403 ||
+           (code == 400 && t->is_s3 && (strstr(why, "Token") || strstr(why, "Authorization")));
+}
+
 /* An answer without a file. END: it may be another next time. */
 static enum status judge_answer(struct transfer *t, long code, struct error *e) {
     char why[64];
     find_code(t, why);
-    switch (code) {
-    case 404:
-    case 410:
-        return fail(e, STATUS_NOT_FOUND,
-                    "%s: not there (HTTP %ld%s); check the address and the braces", t->shown, code,
-                    why);
-    case 401:
-    case 403:
+    if (is_refusal(t, code, why))
         return fail(e, t->request->may_be_absent ? STATUS_NOT_FOUND : STATUS_REMOTE,
                     "%s: refused (HTTP %ld%s); %s", t->shown, code, why,
                     !t->is_s3 ? "check the address; one that was signed may have expired"
@@ -327,6 +327,12 @@ static enum status judge_answer(struct transfer *t, long code, struct error *e) 
                         ? "check the credentials, AWS_REGION and what they may read"
                         : "no credentials found; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
                           "or write ~/.aws/credentials");
+    switch (code) {
+    case 404:
+    case 410:
+        return fail(e, STATUS_NOT_FOUND,
+                    "%s: not there (HTTP %ld%s); check the address and the braces", t->shown, code,
+                    why);
     case 301:
     case 302:
     case 307:

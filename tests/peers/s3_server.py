@@ -2,8 +2,8 @@
 
     s3_server.py FOLDER
 
-Puts the files of FOLDER into the bucket "shards" and prints its port, an access key and its secret;
-ends when its input closes.
+Puts the files of FOLDER into the bucket "shards" and prints its port, an access key and its secret,
+and temporary ones of a role with their token; ends when its input closes.
 """
 import json
 import os
@@ -12,7 +12,7 @@ import sys
 
 files = [path for path in sorted(pathlib.Path(sys.argv[1]).iterdir()) if path.is_file()]
 # So many requests need no signature: those below.
-os.environ["INITIAL_NO_AUTH_ACTION_COUNT"] = str(4 + len(files))
+os.environ["INITIAL_NO_AUTH_ACTION_COUNT"] = str(7 + len(files))
 
 import boto3
 from moto.server import ThreadedMotoServer
@@ -28,10 +28,14 @@ key = users.create_access_key(UserName="reader")["AccessKey"]
 policy = {"Version": "2012-10-17",
           "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}]}
 users.put_user_policy(UserName="reader", PolicyName="read", PolicyDocument=json.dumps(policy))
+role = users.create_role(RoleName="trainer", AssumeRolePolicyDocument="{}")["Role"]
+users.put_role_policy(RoleName="trainer", PolicyName="read", PolicyDocument=json.dumps(policy))
+lent = boto3.client("sts", **access).assume_role(RoleArn=role["Arn"], RoleSessionName="month")["Credentials"]
 store = boto3.client("s3", **access)
 store.create_bucket(Bucket="shards")
 for path in files:
     store.put_object(Bucket="shards", Key=f"data/{path.name}", Body=path.read_bytes())
-print(port, key["AccessKeyId"], key["SecretAccessKey"], flush=True)
+print(port, key["AccessKeyId"], key["SecretAccessKey"], lent["AccessKeyId"], lent["SecretAccessKey"],
+      lent["SessionToken"], flush=True)
 sys.stdin.read()
 os._exit(0)

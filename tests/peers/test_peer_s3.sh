@@ -20,7 +20,7 @@ done
 line=$(grep '^[0-9]' "$folder/server") || { tail "$folder/server.said"; exit 1; }
 set -- $line
 export AWS_ENDPOINT_URL="http://127.0.0.1:$1"
-key=$2 secret=$3
+key=$2 secret=$3 lent_key=$4 lent_secret=$5 token=$6
 
 train() {
     run=$1
@@ -42,6 +42,10 @@ printf '[other]\naws_access_key_id = x\n\n[mine]\naws_access_key_id = %s\naws_se
 AWS_PROFILE=mine train file $remote && good || bad "keys of a file: $(tail -n 3 "$folder/file.said")"
 same "keys of a file" "$folder/plain" "$folder/file"
 
+AWS_ACCESS_KEY_ID=$lent_key AWS_SECRET_ACCESS_KEY=$lent_secret AWS_SESSION_TOKEN=$token \
+    train lent $remote && good || bad "temporary keys: $(tail -n 3 "$folder/lent.said")"
+same "temporary keys" "$folder/plain" "$folder/lent"
+
 # wrong RUN PATTERN [NAME=VALUE...]: a run that ends with 3 and says the pattern
 wrong() {
     run=$1 pattern=$2
@@ -58,6 +62,10 @@ wrong wrong-secret 'emoji-train.tar: refused (HTTP 403, SignatureDoesNotMatch)' 
     "AWS_ACCESS_KEY_ID=$key" "AWS_SECRET_ACCESS_KEY=x$secret"
 wrong wrong-key 'refused (HTTP 403, InvalidAccessKeyId)' \
     AWS_ACCESS_KEY_ID=AKIAUNKNOWNUNKNOWN00 "AWS_SECRET_ACCESS_KEY=$secret"
+wrong no-token 'emoji-train.tar: refused (HTTP 403, ' \
+    "AWS_ACCESS_KEY_ID=$lent_key" "AWS_SECRET_ACCESS_KEY=$lent_secret"
+wrong wrong-token 'emoji-train.tar: refused (HTTP 400, InvalidToken)' \
+    "AWS_ACCESS_KEY_ID=$lent_key" "AWS_SECRET_ACCESS_KEY=$lent_secret" "AWS_SESSION_TOKEN=x$token"
 wrong no-key "s3://shards/data/emoji-train.tar"
 
 export AWS_ACCESS_KEY_ID="$key" AWS_SECRET_ACCESS_KEY="$secret"
@@ -65,8 +73,11 @@ check "name to encode" 0 '32 samples' "$sapwood" shards index "s3://shards/data/
 check "missing" 3 'none.tar: not there (HTTP 404, NoSuchKey)' "$sapwood" shards index s3://shards/data/none.tar --cache "$folder/c"
 check "no key name" 2 'expected s3://bucket/key' "$sapwood" shards index s3://shards --cache "$folder/c"
 
+# The signature itself, the token in it.
+build-peers/bin/python tests/peers/s3_signature.py "$sapwood" "$folder/c" && good || bad "signature"
+
 rm "$folder/server" "$folder/.aws/credentials"
-found=$(grep -rlF -e "$key" -e "$secret" "$folder")
+found=$(grep -rlF -e "$key" -e "$secret" -e "$lent_key" -e "$lent_secret" -e "$token" "$folder")
 [ -z "$found" ] && good || bad "a key shows in $found"
 exec 9>&-
 report
