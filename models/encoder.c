@@ -239,7 +239,7 @@ done:
 int64_t encoder_arena_bytes(const struct encoder *n) {
     int64_t bytes = 0;
     for (int i = 0; i < ENCODER_BUCKETS; i++)
-        if (n->program[i]) bytes += n->program[i]->plan.arena_bytes * n->config.n_slices;
+        if (n->program[i]) bytes += n->program[i]->arena->bytes;
     return bytes;
 }
 

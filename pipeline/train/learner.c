@@ -79,7 +79,9 @@ void learner_want_teacher(struct learner *l) {
 }
 
 enum status learner_buffer(struct learner *l, struct buffer **out, int64_t bytes, struct error *e) {
-    return l->backend->table->buffer_create(l->backend, out, at_least(bytes), e);
+    const enum status rc = l->backend->table->buffer_create(l->backend, out, at_least(bytes), e);
+    if (rc == STATUS_OK) l->buffer_bytes += (*out)->bytes;
+    return rc;
 }
 
 enum status learner_state_add(struct learner *l, const char *name, struct buffer *buffer,
@@ -379,17 +381,14 @@ done:
 }
 
 int64_t learner_bytes(const struct learner *l) {
-    int64_t bytes = l->model->frozen->bytes + l->model->student->bytes;
-    const struct buffer *const fixed[] = {l->gradients, l->gradient, l->first, l->second,
-                                          l->teacher,   l->step,     l->result};
-    for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
-        if (fixed[i]) bytes += fixed[i]->bytes;
+    int64_t bytes = l->model->frozen->bytes + l->model->student->bytes + l->buffer_bytes +
+                    l->loss->arena->bytes + l->reduce->arena->bytes + l->update->arena->bytes;
     for (int i = 0; i < l->n_encoders; i++) {
         const struct encoder *n = l->encoder[i];
         bytes += encoder_arena_bytes(n) + n->input->bytes + n->index->bytes + n->features->bytes +
                  n->d_features->bytes;
     }
-    return bytes + l->loss->plan.arena_bytes;
+    return bytes;
 }
 
 double learner_flops(const struct learner *l) {

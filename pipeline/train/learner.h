@@ -48,7 +48,8 @@ struct learner {
     int n_encoders;
     struct learner_encoder_request request[LEARNER_ENCODERS_MAX];
     struct encoder *encoder[LEARNER_ENCODERS_MAX];
-    int n_blocks; /* gradient blocks: student slices, then the loss program */
+    int n_blocks;         /* gradient blocks: student slices, then the loss program */
+    int64_t buffer_bytes; /* of learner_buffer: those below, and what the terms asked for */
     struct buffer *gradients, *gradient; /* blocks, and their sum */
     struct buffer *first, *second;       /* AdamW moments */
     bool has_teacher;
@@ -116,8 +117,9 @@ enum status learner_update(struct learner *l, struct error *e);
 /* Compiles the text programs of the longest captions, so that the two numbers below are those of
  * the worst step. */
 enum status learner_compile_longest(struct learner *l, struct error *e);
-/* Planned memory: weights, gradients, moments, activations of the programs compiled so far; and the
- * FLOPs of a step at the present text length. */
+/* Planned memory, all that a step has on the device: weights, gradients, moments, what terms keep,
+ * activations of the programs compiled so far; and the FLOPs of a step at the present text length.
+ */
 int64_t learner_bytes(const struct learner *l);
 double learner_flops(const struct learner *l);
 
