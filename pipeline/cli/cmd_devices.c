@@ -24,12 +24,12 @@ static void print_choice(const struct backend_device *devices, int n) {
     for (int i = 0; i < n; i++) {
         n_gpus += !devices[i].is_software;
         n_software += devices[i].is_software;
-        if (devices[i].is_auto) {
-            printf("\nauto takes %d, %s: %s\n", i, devices[i].name,
-                   n_gpus > 1 || n > i + 1 ? "the best GPU that meets every limit"
-                                           : "a GPU that meets every limit");
-            return;
-        }
+    }
+    for (int i = 0; i < n; i++) {
+        if (!devices[i].is_auto) continue;
+        printf("\nauto takes %d, %s: %s\n", i, devices[i].name,
+               n_gpus > 1 ? "the best GPU that meets every limit" : "a GPU that meets every limit");
+        return;
     }
     printf("\nauto takes cpu: %s%s\n",
            n_gpus ? "no GPU meets every limit" : "there is no GPU with a Vulkan driver",
