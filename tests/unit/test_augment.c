@@ -65,6 +65,25 @@ static void test_golden(void) {
     free(bytes);
 }
 
+/* With factor 0 contrast leaves the mean of the grey values, halves rounded up, as Pillow's
+ * ImageEnhance.Contrast has it: int(mean + 0.5). By hand for pixels that are grey already. */
+static void test_contrast_mean(void) {
+    static const struct {
+        int n, grey[4], mean;
+    } cases[] = {
+        {1, {255}, 255},       {2, {10, 11}, 11},
+        {2, {11, 12}, 12},     {3, {10, 10, 11}, 10},
+        {3, {10, 11, 11}, 11}, {4, {0, 0, 0, 1}, 0},
+        {4, {0, 0, 1, 1}, 1},  {4, {254, 255, 255, 255}, 255},
+    };
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        uint8_t pixels[12];
+        for (int i = 0; i < 3 * cases[c].n; i++) pixels[i] = (uint8_t)cases[c].grey[i / 3];
+        augment_contrast(pixels, cases[c].n, 0);
+        for (int i = 0; i < 3 * cases[c].n; i++) CHECK_EQUAL(pixels[i], cases[c].mean);
+    }
+}
+
 static struct image make_picture(int width, int height) {
     struct image image = {0};
     struct error e;
@@ -245,6 +264,7 @@ static void test_check(void) {
 
 int main(void) {
     test_golden();
+    test_contrast_mean();
     test_crop_box();
     test_view();
     test_probabilities();
