@@ -24,6 +24,8 @@ else
     gpu=$(ls /usr/share/vulkan/icd.d/radeon_icd*.json 2>/dev/null | head -n 1)
     # Mesa 26.2 and later cannot show a GPU that is not there.
     RADV_FORCE_FAMILY=navi21 VK_ICD_FILENAMES=$gpu "$sapwood" devices | grep -q '^0  *Null hardware' || gpu=
+    [ "$software" ] || left_out llvmpipe
+    [ "$gpu" ] || left_out "a GPU that Mesa pretends"
     number='[1-9][0-9]*'
     if [ "$software" ]; then
         listed "$software" '^0     llvmpipe' '^      driver          llvmpipe Mesa [0-9]' \

@@ -92,10 +92,10 @@ if [ -z "$llvmpipe$swiftshader" ] || "$sapwood" devices 2>&1 | grep -q 'without 
 fi
 train "$folder/cpu" cpu 25 || bad "cpu: $(cat "$folder/cpu.said")"
 layer=$(ls /usr/share/vulkan/explicit_layer.d/*hronos_validation.json 2>/dev/null | head -n 1)
-[ -n "$layer" ] || echo "the validation layer is not installed; nothing is validated"
+[ -n "$layer" ] || left_out "the validation layer"
 for pair in "llvmpipe $llvmpipe" "SwiftShader $swiftshader"; do
     name=${pair%% *} icd=${pair#* }
-    [ -n "$icd" ] || { echo "$name is not installed; left out" && continue; }
+    [ -n "$icd" ] || { left_out "$name" && continue; }
     on_device "$name" "$icd"
     [ -z "$layer" ] || validated "$name" "$icd"
 done

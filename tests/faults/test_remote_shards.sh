@@ -5,13 +5,19 @@
 export no_proxy=127.0.0.1
 unset http_proxy https_proxy all_proxy
 
+if ! python3 -c 'import http.server' 2>/dev/null; then
+    echo "skipped: no python3 for the server"
+    exit 77
+fi
 served=$folder/served
 mkdir "$served"
 cp tests/fixtures/*.tar "$served"
 mkfifo "$folder/open"
 python3 tests/http_server.py "$served" "$folder/requests" <"$folder/open" >"$folder/port" &
 exec 9>"$folder/open" # the server ends when this script does
-while [ ! -s "$folder/port" ]; do sleep 0.05; done
+server_job=$!
+while [ ! -s "$folder/port" ] && kill -0 $server_job 2>/dev/null; do sleep 0.05; done
+[ -s "$folder/port" ] || { echo "the server did not start" && exit 1; }
 server=http://127.0.0.1:$(cat "$folder/port")
 
 # train RUN FAULT_EMOJI FAULT_FASHION [OPTION...]: FAULT is local or one of the server

@@ -30,6 +30,7 @@ CONTEXT = 77
 N_AWKWARD = 3000
 CLDR_PER_LANGUAGE = 120
 N_STAMPS, N_CLIPART = 4000, 4000
+LEAST = {"cldr": 10000, "tuxpaint": N_STAMPS, "openclipart": N_CLIPART, "languages": 100}  # Debian 12 has 15240 and 127
 VOCABULARY = open_clip.tokenizer.default_bpe()
 
 rng = random.Random(SEED)
@@ -263,6 +264,11 @@ def main():
     references = References(folder)
     ours = Ours(program, VOCABULARY)
     real, languages = captions(roots)
+    found = collections.Counter(kind for kind, _ in real) + collections.Counter(languages=languages)
+    few = {kind: found[kind] for kind, least in LEAST.items() if found[kind] < least}
+    if few:
+        print(f"too few texts: {few}; expected {LEAST} or more")
+        return 1
     failed = compare_files(program, folder, rng.sample(real, 500))
     for title, texts in (("real captions", real), ("awkward texts", awkward())):
         counts = Counts()

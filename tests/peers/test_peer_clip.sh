@@ -6,13 +6,15 @@
 compare=$(dirname "$1")/tests/test_weights
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-passed=0 failed=0
+passed=0 failed=0 missing=
 
-# model PROGRAM ARCHITECTURE SAMPLES MEBIBYTES: needs that much memory, else it is left out
+# model PROGRAM ARCHITECTURE SAMPLES MEBIBYTES: needs that much memory, else it is left out and the test
+# counts as skipped
 model() {
     available=$(sed -n 's/^MemAvailable: *\([0-9]*\) kB$/\1/p' /proc/meminfo)
     if [ "$available" -lt $(($4 * 1024)) ]; then
         echo "$1 $2: left out; expected $4 MiB of free memory, found $((available / 1024))"
+        missing="$missing${missing:+, }$1 $2"
         return
     fi
     mkdir "$folder/model"
@@ -38,4 +40,5 @@ model transformers ViT-B-16 3 3000
 model transformers ViT-L-14 2 6000
 model transformers ViT-H-14 1 14000
 echo "$passed passed, $failed failed"
-[ "$failed" = 0 ] && [ "$passed" -gt 0 ]
+[ "$failed" = 0 ] || exit 1
+[ -z "$missing" ] || { echo "skipped in part, without the memory for $missing" && exit 77; }
