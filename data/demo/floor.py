@@ -51,7 +51,7 @@ def recall(scores, same, k):
 
 def main():
     folder = sys.argv[1]
-    train = [pairs(folder, domain, "train") for domain in ("emoji", "openclipart")]
+    train = [pairs(folder, domain, "train", "val") for domain in ("emoji", "openclipart")]
     pictures = np.concatenate([p for p, _ in train])
     captions = [caption for _, c in train for caption in c]
     counts = {}

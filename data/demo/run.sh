@@ -3,7 +3,7 @@
 #   --seeds N  train everything N times, with seeds 1 to N (default 1)
 #   --quick    few steps: shows that everything works, the numbers mean nothing
 #
-# 1. a base CLIP from scratch on emoji and clip art: the "pretrained" model
+# 1. a base CLIP from scratch on emoji and clip art, train and val: the "pretrained" model
 # 2. LoRA adapters on it, first over photographs, then over Fashion-MNIST; once by plain fine-tuning
 #    and once with distillation of the base model over a reference set and consistency of views
 # 3. a table: what was gained, forgotten and retained
