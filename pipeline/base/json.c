@@ -487,6 +487,11 @@ enum status json_set(struct json_document *d, const char *path, const char *valu
     bool is_member = at->kind == JSON_OBJECT, more = true;
     if (!is_member) more = path_part(&rest, part, sizeof part);
     while (more) {
+        if (n_objects == DEPTH_MAX) {
+            rc = fail(e, STATUS_BAD_ARG, "%.200s: path of more than %d levels; expected a.b=value",
+                      origin, DEPTH_MAX);
+            goto done;
+        }
         json_write_object_begin(&w);
         json_write_name(&w, part);
         n_objects++;

@@ -133,6 +133,11 @@ static void test_set(void) {
     CHECK_EQUAL(json_set(d, "l.9", "1", "--set l.9=1", &e), STATUS_BAD_ARG);
     CHECK_EQUAL(json_set(d, "a.b.c", "1", "--set a.b.c=1", &e), STATUS_BAD_ARG);
     CHECK_TRUE(strstr(e.text, "is a number; expected an object or a list"));
+    char deep[201];
+    for (int k = 0; k < 200; k++) deep[k] = k % 2 ? '.' : 'n';
+    deep[200] = '\0';
+    CHECK_EQUAL(json_set(d, deep, "1", "--set n.n", &e), STATUS_BAD_ARG);
+    CHECK_TRUE(strstr(e.text, "more than 32 levels"));
     CHECK_EQUAL(json_set(d, "", "1", "--set =1", &e), STATUS_BAD_ARG);
     char *text = written(d);
     CHECK_TEXT(text, "{\"a\": {\"b\": 5, \"c\": 2}, \"l\": [[7], 2, {\"w\": 0.25}], \"device\": "
