@@ -249,6 +249,13 @@ static void jitter(uint8_t *pixels, int64_t n, const struct augment_params *p,
     }
 }
 
+struct image_box augment_box(int size, int width, int height, const struct augment_params *p,
+                             const struct random *random) {
+    struct random copy = *random;
+    if (!(p->crop_area_max > 0)) return resize_center_box(size, width, height);
+    return augment_crop_box(width, height, p, &copy);
+}
+
 enum status augment_view(uint8_t *out, int size, const struct image *source,
                          const struct augment_params *p, struct random *random,
                          struct augment_memory *memory, struct error *e) {

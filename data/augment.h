@@ -38,7 +38,8 @@ struct augment_memory {
 /* Fails with BAD_ARG and names the field when a value is out of its range. */
 enum status augment_check(const struct augment_params *params, struct error *e);
 
-/* Writes one view of source at out (size, size, 3). params must have passed augment_check. */
+/* Writes one view of source at out (size, size, 3). params must have passed augment_check. Reads
+ * only the pixels of augment_box. */
 enum status augment_view(uint8_t *out, int size, const struct image *source,
                          const struct augment_params *params, struct random *random,
                          struct augment_memory *memory, struct error *e);
@@ -50,6 +51,11 @@ enum status augment_view(uint8_t *out, int size, const struct image *source,
  * fraction is in [0, 1]. */
 void augment_blur_patches(uint8_t *pixels, int size, int patch, float fraction,
                           struct random *random);
+
+/* What augment_view reads of a width x height picture when it is given a generator in the same
+ * state: the random crop, or what the centre crop reads. */
+struct image_box augment_box(int size, int width, int height, const struct augment_params *params,
+                             const struct random *random);
 
 void augment_release(struct augment_memory *memory);
 

@@ -444,18 +444,8 @@ done:
     return place_failed(&p, extension, rc, e);
 }
 
-static enum status decode_for(struct dataset_memory *memory, int center, const void *bytes, size_t n,
-                              enum image_rgb to_rgb, struct error *e) {
-    struct image_info info;
-    enum status rc = image_check(&info, bytes, n, e);
-    if (rc != STATUS_OK) return rc;
-    struct image_box box = {.width = info.width, .height = info.height};
-    if (center) box = resize_center_box(center, info.width, info.height);
-    return image_decode_box(&memory->picture, &info, &box, bytes, n, to_rgb, e);
-}
-
-/* center < 0: the bytes only. */
-static enum status read_picture(const struct dataset *d, int64_t i, int center,
+/* info NULL: the bytes only. */
+static enum status read_picture(const struct dataset *d, int64_t i, struct image_info *info,
                                 struct dataset_memory *memory, struct error *e) {
     enum status rc = STATUS_OK;
     struct place p;
@@ -467,28 +457,62 @@ static enum status read_picture(const struct dataset *d, int64_t i, int center,
         goto done;
     }
     TRY(read_member(p.shard, m, &memory->bytes, e));
-    if (center >= 0)
-        TRY(decode_for(memory, center, memory->bytes.bytes, memory->bytes.n, d->to_rgb, e));
+    if (info) TRY(image_check(info, memory->bytes.bytes, memory->bytes.n, e));
 done:
     return place_failed(&p, extension, rc, e);
 }
 
 enum status dataset_picture_bytes(const struct dataset *d, int64_t i,
                                   struct dataset_memory *memory, struct error *e) {
-    return read_picture(d, i, -1, memory, e);
+    return read_picture(d, i, NULL, memory, e);
 }
 
-enum status dataset_picture(const struct dataset *d, int64_t i, int center,
-                            struct dataset_memory *memory, struct error *e) {
-    CHECK(center >= 0);
-    return read_picture(d, i, center, memory, e);
+enum status dataset_picture_info(struct image_info *info, const struct dataset *d, int64_t i,
+                                 struct dataset_memory *memory, struct error *e) {
+    return read_picture(d, i, info, memory, e);
+}
+
+enum status dataset_picture_box(const struct dataset *d, int64_t i, const struct image_info *info,
+                                const struct image_box *box, struct dataset_memory *memory,
+                                struct error *e) {
+    enum status rc = STATUS_OK;
+    struct place p;
+    const char *extension = NULL;
+    TRY(find_place(&p, d, i, e));
+    find_picture(&p.shard->index, p.sample, &extension);
+    TRY(image_decode_box(&memory->picture, info, box, memory->bytes.bytes, memory->bytes.n,
+                         d->to_rgb, e));
+done:
+    return place_failed(&p, extension, rc, e);
+}
+
+enum status dataset_picture(const struct dataset *d, int64_t i, struct dataset_memory *memory,
+                            struct error *e) {
+    struct image_info info;
+    enum status rc = dataset_picture_info(&info, d, i, memory, e);
+    if (rc != STATUS_OK) return rc;
+    const struct image_box all = {.width = info.width, .height = info.height};
+    return dataset_picture_box(d, i, &info, &all, memory, e);
 }
 
 enum status dataset_pixels(uint8_t *out, int size, const struct dataset *d, int64_t i,
                            struct dataset_memory *memory, struct error *e) {
-    enum status rc = dataset_picture(d, i, size, memory, e);
+    struct image_info info;
+    enum status rc = dataset_picture_info(&info, d, i, memory, e);
+    if (rc != STATUS_OK) return rc;
+    const struct image_box box = resize_center_box(size, info.width, info.height);
+    rc = dataset_picture_box(d, i, &info, &box, memory, e);
     if (rc != STATUS_OK) return rc;
     return resize_center_crop(out, size, &memory->picture, &memory->resize, e);
+}
+
+static enum status decode_center(struct dataset_memory *memory, int size, const void *bytes,
+                                 size_t n, enum image_rgb to_rgb, struct error *e) {
+    struct image_info info;
+    enum status rc = image_check(&info, bytes, n, e);
+    if (rc != STATUS_OK) return rc;
+    const struct image_box box = resize_center_box(size, info.width, info.height);
+    return image_decode_box(&memory->picture, &info, &box, bytes, n, to_rgb, e);
 }
 
 enum status dataset_file_pixels(uint8_t *out, int size, const char *path, enum image_rgb to_rgb,
@@ -497,7 +521,7 @@ enum status dataset_file_pixels(uint8_t *out, int size, const char *path, enum i
     size_t n;
     enum status rc = file_read_all(&bytes, &n, path, IMAGE_BYTES_MAX, e);
     if (rc != STATUS_OK) return rc; /* its text names the file */
-    rc = decode_for(memory, size, bytes, n, to_rgb, e);
+    rc = decode_center(memory, size, bytes, n, to_rgb, e);
     if (rc == STATUS_OK)
         rc = resize_center_crop(out, size, &memory->picture, &memory->resize, e);
     if (rc != STATUS_OK) error_context(e, "%.300s", path);

@@ -102,10 +102,17 @@ enum status dataset_member(const struct dataset *d, int64_t i, const char *exten
 /* The bytes of the member that is the picture, as dataset_member. */
 enum status dataset_picture_bytes(const struct dataset *d, int64_t i,
                                   struct dataset_memory *memory, struct error *e);
-/* The decoded picture into memory->picture: with center 0 all of it, else no more than what
- * resize_center_crop to that side reads. */
-enum status dataset_picture(const struct dataset *d, int64_t i, int center,
-                            struct dataset_memory *memory, struct error *e);
+/* The same, and what image_check says of them: a caller sees the size and chooses what to decode. */
+enum status dataset_picture_info(struct image_info *info, const struct dataset *d, int64_t i,
+                                 struct dataset_memory *memory, struct error *e);
+/* Decodes what dataset_picture_info has read of the same sample into memory->picture; only the
+ * pixels of the box are defined (image_decode_box). */
+enum status dataset_picture_box(const struct dataset *d, int64_t i, const struct image_info *info,
+                                const struct image_box *box, struct dataset_memory *memory,
+                                struct error *e);
+/* Both, for all of the picture. */
+enum status dataset_picture(const struct dataset *d, int64_t i, struct dataset_memory *memory,
+                            struct error *e);
 /* The evaluation transform: out (size, size, 3). */
 enum status dataset_pixels(uint8_t *out, int size, const struct dataset *d, int64_t i,
                            struct dataset_memory *memory, struct error *e);

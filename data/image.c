@@ -55,6 +55,16 @@ enum status image_reserve(struct image *out, int width, int height, struct error
     return STATUS_OK;
 }
 
+struct image_box image_box_around(const struct image_box *a, const struct image_box *b) {
+    const int x = a->x < b->x ? a->x : b->x, y = a->y < b->y ? a->y : b->y;
+    const int a_right = a->x + a->width, b_right = b->x + b->width;
+    const int a_bottom = a->y + a->height, b_bottom = b->y + b->height;
+    return (struct image_box){.x = x,
+                              .y = y,
+                              .width = (a_right > b_right ? a_right : b_right) - x,
+                              .height = (a_bottom > b_bottom ? a_bottom : b_bottom) - y};
+}
+
 void image_release(struct image *image) {
     free(image->pixels);
     *image = (struct image){0};

@@ -90,6 +90,9 @@ enum status image_decode_box(struct image *out, const struct image_info *info,
                              const struct image_box *box, const void *data, size_t size,
                              enum image_rgb rule, struct error *e);
 
+/* The smallest box that holds both. */
+struct image_box image_box_around(const struct image_box *a, const struct image_box *b);
+
 /* Makes room for width x height pixels, whose values are undefined. */
 enum status image_reserve(struct image *out, int width, int height, struct error *e);
 

@@ -16,6 +16,13 @@ static uint8_t *view_pixels(const struct batch_part *out, int view, int slot) {
     return out->pixels + ((size_t)view * (size_t)out->n + (size_t)slot) * picture;
 }
 
+/* The numbers that a view's crop, flip and colours are drawn from. */
+static struct random view_random(const struct stream_config *config,
+                                 const struct stream_view *view, uint64_t id, int64_t step) {
+    return random_begin(config->seed, RANDOM_AUGMENT, id,
+                        (uint64_t)step << 8 | (uint64_t)view->crop);
+}
+
 /* The part of a view that its crop number decides. */
 static enum status fill_crop(uint8_t *to, int size, const struct stream_view *view,
                              const struct stream_config *config, const struct stream_part *part,
@@ -23,15 +30,25 @@ static enum status fill_crop(uint8_t *to, int size, const struct stream_view *vi
                              struct error *e) {
     const struct image *picture = &memory->dataset.picture;
     if (!view->augment) return resize_center_crop(to, size, picture, &memory->dataset.resize, e);
-    struct random random =
-        random_begin(config->seed, RANDOM_AUGMENT, id, (uint64_t)step << 8 | (uint64_t)view->crop);
+    struct random random = view_random(config, view, id, step);
     return augment_view(to, size, picture, &part->augment, &random, &memory->augment, e);
 }
 
-static bool center_only(const struct stream_part *part) {
-    for (int v = 0; v < part->n_views; v++)
-        if (part->view[v].augment) return false;
-    return true;
+/* The smallest box with all that the views of a place read. */
+static struct image_box views_box(int size, const struct stream_config *config,
+                                  const struct stream_part *part, uint64_t id, int64_t step,
+                                  const struct image_info *info) {
+    struct image_box all = {0};
+    for (int v = 0; v < part->n_views; v++) {
+        const struct stream_view *view = &part->view[v];
+        const struct random random = view_random(config, view, id, step);
+        const struct image_box box =
+            view->augment
+                ? augment_box(size, info->width, info->height, &part->augment, &random)
+                : resize_center_box(size, info->width, info->height);
+        all = v ? image_box_around(&all, &box) : box;
+    }
+    return all;
 }
 
 static enum status fill_views(struct batch_part *out, const struct stream_config *config,
@@ -125,8 +142,11 @@ enum status loader_fill(struct batch_part *out, const struct stream_config *conf
     out->usable[place->slot] = 1;
     if (part->with_text) TRY(fill_text(out, config, place, memory, e));
     if (part->n_views) {
-        const int center = center_only(part) ? out->image_size : 0;
-        TRY(dataset_picture(place->dataset, place->sample, center, &memory->dataset, e));
+        struct image_info info;
+        TRY(dataset_picture_info(&info, place->dataset, place->sample, &memory->dataset, e));
+        const struct image_box box =
+            views_box(out->image_size, config, part, id, place->step, &info);
+        TRY(dataset_picture_box(place->dataset, place->sample, &info, &box, &memory->dataset, e));
         TRY(fill_views(out, config, part, place, id, memory, e));
     }
 done:

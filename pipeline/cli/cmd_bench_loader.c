@@ -160,6 +160,7 @@ enum status cmd_bench_loader(int argc, char **argv, struct error *e) {
     struct dataset_source source = {.name = "bench"};
     const char *vocabulary = NULL;
     int64_t size = 224, threads = 1, batch = 64, passes = 3;
+    double crop = 0;
     bool augment = false, json = false;
     struct dataset *dataset = NULL;
     struct tokenizer *tokenizer = NULL;
@@ -173,8 +174,10 @@ enum status cmd_bench_loader(int argc, char **argv, struct error *e) {
          .help = "times that all samples are read; few samples more than once each time"},
         {"vocab", OPTION_TEXT, &vocabulary, .argument = "FILE",
          .help = "read captions too, as 77 ids of this vocabulary"},
+        {"crop", OPTION_DOUBLE, &crop, .max = 1, .argument = "AREA",
+         .help = "random box of at least this share of the picture; 0: the centre crop"},
         {"augment", OPTION_FLAG, &augment,
-         .help = "random crop, flip, colours, grey and blur; without it the centre crop"},
+         .help = "flip, colours, grey, blur, and a random box of 0.4 where no --crop is given"},
         {"cache", OPTION_TEXT, &source.cache, .argument = "DIR",
          .help = "folder of remote shards, and of indices where a shard's own cannot be written"},
         {"json", OPTION_FLAG, &json, .help = "print one JSON object"},
@@ -200,7 +203,7 @@ enum status cmd_bench_loader(int argc, char **argv, struct error *e) {
     config.part[0] = (struct stream_part){.role = BATCH_ROLE_UPDATE,
                                           .n = (int)batch,
                                           .n_views = 1,
-                                          .view = {{.augment = augment}},
+                                          .view = {{.augment = augment || crop > 0}},
                                           .augment = {.crop_area_min = 0.4f,
                                                       .crop_area_max = 1,
                                                       .flip = 0.5f,
@@ -214,6 +217,11 @@ enum status cmd_bench_loader(int argc, char **argv, struct error *e) {
                                           .with_text = vocabulary != NULL,
                                           .n_sources = 1,
                                           .source = {{.dataset = dataset}}};
+    if (!augment) config.part[0].augment = (struct augment_params){0};
+    if (crop > 0) {
+        config.part[0].augment.crop_area_min = (float)crop;
+        config.part[0].augment.crop_area_max = 1;
+    }
     TRY(first_sample(&source, &config, 0, &result.first_ms, e));
     TRY(first_sample(&source, &config, LATE_STEP, &result.late_ms, e));
     for (int i = 0; i < passes; i++) {

@@ -132,6 +132,8 @@ check "texts have no picture" 3 'no sample has a picture' "$sapwood" shards chec
 check "texts" 0 '1 usable, 0 not' "$sapwood" shards check --pictures none "$folder/texts.tar"
 check "bench loader" 0 '"samples":6,"holes":0,"size":8' \
     sh -c '"$0" bench loader "$1" --size 8 --batch 2 --json | tr -d " "' "$sapwood" "$folder/out"
+check "bench loader, random boxes" 0 '"samples":6,"holes":0,"size":8' sh -c \
+    '"$0" bench loader "$1" --size 8 --batch 2 --crop 0.5 --json | tr -d " "' "$sapwood" "$folder/out"
 touch -r "$folder/out/s-000.tar" "$folder/stamp"
 flip "$folder/out/s-000.tar" 520
 touch -r "$folder/stamp" "$folder/out/s-000.tar"

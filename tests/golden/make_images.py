@@ -5,6 +5,7 @@ NAME.rgb is Image.open(NAME).convert("RGB"); NAME.shown.rgb, for pictures that d
 picture on white (Pillow's paste) or the high byte of 16-bit grey.
 Usage: /usr/bin/python3 tests/golden/make_images.py     (made with Pillow 9.4.0, libjpeg-turbo 2.1.5)
 What Pillow cannot write (16-bit colour, interlacing, a colour key, most bitmaps) is put together here.
+The large JPEGs have no NAME.rgb.
 Also writes resize.rgb: results of Pillow's bicubic resize for the size pairs of test_resize.c, and
 augment.rgb: results of its colour functions for test_augment.c.
 """
@@ -156,6 +157,14 @@ def make_pictures():
     save("plain_32.bmp", bmp(rgba.reshape(H, -1), 32))
 
 
+def make_large():
+    """JPEGs with so many blocks that part of them is worth decoding, and that the scan can skip rows."""
+    im = Image.fromarray(noise(203, 149, 3)).resize((203, 149), Image.BICUBIC, box=(0, 0, 101, 74))
+    for name, options in (("420", {}), ("422", {"subsampling": 1}), ("444", {"subsampling": 0}),
+                          ("progressive", {"progressive": True})):
+        im.save(f"{OUT}/large_{name}.jpg", quality=60, **options)
+
+
 def make_resizes():
     with open(f"{OUT}/resize.rgb", "wb") as f:
         for w, h, w2, h2 in PAIRS:
@@ -196,5 +205,6 @@ def make_colors():
 if __name__ == "__main__":
     os.makedirs(OUT, exist_ok=True)
     make_pictures()
+    make_large()
     make_resizes()
     make_colors()

@@ -202,7 +202,7 @@ static void test_reads(void) {
     /* What is wrong is said with shard, key and member. */
     CHECK_EQUAL(dataset_label(&label, d, 1, &memory, &e), STATUS_BAD_DATA);
     CHECK_TRUE(strstr(e.text, "s-0.tar: 1: cls: "));
-    CHECK_EQUAL(dataset_picture(d, 1, 0, &memory, &e), STATUS_BAD_DATA);
+    CHECK_EQUAL(dataset_picture(d, 1, &memory, &e), STATUS_BAD_DATA);
     CHECK_TRUE(strstr(e.text, "s-0.tar: 1: jpg: "));
     CHECK_EQUAL(dataset_captions(&captions, d, 1, &memory, &e), STATUS_BAD_DATA);
     CHECK_TRUE(strstr(e.text, "empty"));
@@ -210,7 +210,7 @@ static void test_reads(void) {
     CHECK_TRUE(strstr(e.text, "same extension"));
     CHECK_EQUAL(dataset_captions(&captions, d, 3, &memory, &e), STATUS_BAD_DATA);
     CHECK_TRUE(strstr(e.text, "zero byte"));
-    CHECK_EQUAL(dataset_picture(d, 3, 0, &memory, &e), STATUS_BAD_DATA);
+    CHECK_EQUAL(dataset_picture(d, 3, &memory, &e), STATUS_BAD_DATA);
     CHECK_TRUE(strstr(e.text, "no picture"));
     CHECK_EQUAL(dataset_member(d, 0, "npy", &memory, &e), STATUS_BAD_DATA);
     /* Equal keys in different shards are different samples. */
@@ -273,7 +273,7 @@ static void test_to_rgb(void) {
                                               .to_rgb = (enum image_rgb)rule};
         char expected[512];
         CHECK_EQUAL(dataset_open(&d, &source, &e), STATUS_OK);
-        CHECK_EQUAL(dataset_picture(d, 0, 0, &memory, &e), STATUS_OK);
+        CHECK_EQUAL(dataset_picture(d, 0, &memory, &e), STATUS_OK);
         snprintf(expected, sizeof expected, "%s%s.rgb", path, suffix[rule]);
         CHECK_EQUAL(file_read_all(&bytes, &n, expected, 1 << 20, &e), STATUS_OK);
         CHECK_TRUE(!memcmp(bytes + 8, memory.picture.pixels, n - 8));
