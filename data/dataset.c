@@ -43,6 +43,7 @@ struct dataset {
     int n_templates;
     struct classnames classnames; /* for the templates */
     enum image_rgb to_rgb;
+    double jpeg_gap;
     struct dataset_shard *shard;
     int64_t *first; /* (n_shards + 1) number of the first sample of each shard */
     int n_shards;
@@ -227,6 +228,8 @@ enum status dataset_open(struct dataset **out, const struct dataset_source *sour
     if (!d) return fail(e, STATUS_NO_MEMORY, "no memory for the source %.200s", source->name);
     d->to_rgb = source->to_rgb;
     d->digest = (uint64_t)source->to_rgb;
+    d->jpeg_gap = source->jpeg_gap;
+    if (d->jpeg_gap > 0) d->digest = hash_64(&d->jpeg_gap, sizeof d->jpeg_gap, d->digest);
     TRY(copy_text(&d->name, source->name, e));
     TRY(copy_text(&d->label_field, source->label_field, e));
     TRY(shard_list_expand(&list, source->shards, e));
@@ -280,6 +283,10 @@ const char *dataset_name(const struct dataset *d) {
 
 uint64_t dataset_digest(const struct dataset *d) {
     return d->digest;
+}
+
+double dataset_jpeg_gap(const struct dataset *d) {
+    return d->jpeg_gap;
 }
 
 void dataset_extensions(const struct dataset *d, struct text *out) {
@@ -472,16 +479,16 @@ enum status dataset_picture_info(struct image_info *info, const struct dataset *
     return read_picture(d, i, info, memory, e);
 }
 
-enum status dataset_picture_box(const struct dataset *d, int64_t i, const struct image_info *info,
-                                const struct image_box *box, struct dataset_memory *memory,
-                                struct error *e) {
+enum status dataset_picture_part(const struct dataset *d, int64_t i, const struct image_info *info,
+                                 const struct image_part *part, struct dataset_memory *memory,
+                                 struct error *e) {
     enum status rc = STATUS_OK;
     struct place p;
     const char *extension = NULL;
     TRY(find_place(&p, d, i, e));
     find_picture(&p.shard->index, p.sample, &extension);
-    TRY(image_decode_box(&memory->picture, info, box, memory->bytes.bytes, memory->bytes.n,
-                         d->to_rgb, e));
+    TRY(image_decode_part(&memory->picture, info, part, memory->bytes.bytes, memory->bytes.n,
+                          d->to_rgb, e));
 done:
     return place_failed(&p, extension, rc, e);
 }
@@ -491,8 +498,8 @@ enum status dataset_picture(const struct dataset *d, int64_t i, struct dataset_m
     struct image_info info;
     enum status rc = dataset_picture_info(&info, d, i, memory, e);
     if (rc != STATUS_OK) return rc;
-    const struct image_box all = {.width = info.width, .height = info.height};
-    return dataset_picture_box(d, i, &info, &all, memory, e);
+    const struct image_part all = {.box = {.width = info.width, .height = info.height}};
+    return dataset_picture_part(d, i, &info, &all, memory, e);
 }
 
 enum status dataset_pixels(uint8_t *out, int size, const struct dataset *d, int64_t i,
@@ -500,8 +507,9 @@ enum status dataset_pixels(uint8_t *out, int size, const struct dataset *d, int6
     struct image_info info;
     enum status rc = dataset_picture_info(&info, d, i, memory, e);
     if (rc != STATUS_OK) return rc;
-    const struct image_box box = resize_center_box(size, info.width, info.height);
-    rc = dataset_picture_box(d, i, &info, &box, memory, e);
+    struct image_part part = {.box = resize_center_box(size, info.width, info.height)};
+    part.shift = resize_shift(d->jpeg_gap, size, &part.box);
+    rc = dataset_picture_part(d, i, &info, &part, memory, e);
     if (rc != STATUS_OK) return rc;
     return resize_center_crop(out, size, &memory->picture, &memory->resize, e);
 }
@@ -511,8 +519,8 @@ static enum status decode_center(struct dataset_memory *memory, int size, const 
     struct image_info info;
     enum status rc = image_check(&info, bytes, n, e);
     if (rc != STATUS_OK) return rc;
-    const struct image_box box = resize_center_box(size, info.width, info.height);
-    return image_decode_box(&memory->picture, &info, &box, bytes, n, to_rgb, e);
+    const struct image_part part = {.box = resize_center_box(size, info.width, info.height)};
+    return image_decode_part(&memory->picture, &info, &part, bytes, n, to_rgb, e);
 }
 
 enum status dataset_file_pixels(uint8_t *out, int size, const char *path, enum image_rgb to_rgb,

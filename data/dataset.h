@@ -37,6 +37,7 @@ struct dataset_source {
     uint64_t cache_bytes;      /* limit of remote shards in it; 0: as cache.h says */
     bool look_only;            /* write no index */
     enum image_rgb to_rgb;     /* how pictures with more than RGB are read */
+    double jpeg_gap;           /* resize_shift's, for JPEGs that are read to be resized */
     enum caption_use captions; /* of the .txt member */
     const char *caption_field; /* of the .json member, a text or list of texts; NULL: use .txt */
     const struct dataset_mix *mix; /* (n_mix) instead of caption_field */
@@ -106,17 +107,18 @@ enum status dataset_picture_bytes(const struct dataset *d, int64_t i,
 enum status dataset_picture_info(struct image_info *info, const struct dataset *d, int64_t i,
                                  struct dataset_memory *memory, struct error *e);
 /* Decodes what dataset_picture_info has read of the same sample into memory->picture; only the
- * pixels of the box are defined (image_decode_box). */
-enum status dataset_picture_box(const struct dataset *d, int64_t i, const struct image_info *info,
-                                const struct image_box *box, struct dataset_memory *memory,
-                                struct error *e);
-/* Both, for all of the picture. */
+ * pixels of the box are defined (image_decode_part). */
+enum status dataset_picture_part(const struct dataset *d, int64_t i, const struct image_info *info,
+                                 const struct image_part *part, struct dataset_memory *memory,
+                                 struct error *e);
+/* Both, for all of the picture and without a shift. */
 enum status dataset_picture(const struct dataset *d, int64_t i, struct dataset_memory *memory,
                             struct error *e);
-/* The evaluation transform: out (size, size, 3). */
+double dataset_jpeg_gap(const struct dataset *d);
+/* The evaluation transform, with the source's jpeg_gap: out (size, size, 3). */
 enum status dataset_pixels(uint8_t *out, int size, const struct dataset *d, int64_t i,
                            struct dataset_memory *memory, struct error *e);
-/* The same of a picture file that is in no shard: NOT_FOUND when it is not there. */
+/* The evaluation transform of a file that is in no shard: NOT_FOUND when it is not there. */
 enum status dataset_file_pixels(uint8_t *out, int size, const char *path, enum image_rgb to_rgb,
                                 struct dataset_memory *memory, struct error *e);
 enum status dataset_label(int64_t *out, const struct dataset *d, int64_t i,

@@ -39,20 +39,26 @@ static void *reallocate(void *old, size_t bytes) {
 #include <stb_image.h>
 #pragma GCC diagnostic pop
 
-enum status image_reserve(struct image *out, int width, int height, struct error *e) {
-    size_t bytes = (size_t)width * (size_t)height * 3;
-    out->width = out->height = 0;
+static enum status reserve(struct image *out, int width, int height, int shift, struct error *e) {
+    const int columns = image_shrunk(width, shift), rows = image_shrunk(height, shift);
+    size_t bytes = (size_t)columns * (size_t)rows * 3;
+    out->width = out->height = out->shift = 0;
     if (bytes > out->capacity) {
         free(out->pixels);
         out->capacity = 0;
         out->pixels = malloc(bytes);
         if (!out->pixels)
-            return fail(e, STATUS_NO_MEMORY, "image: no memory for %d x %d pixels", width, height);
+            return fail(e, STATUS_NO_MEMORY, "image: no memory for %d x %d pixels", columns, rows);
         out->capacity = bytes;
     }
     out->width = width;
     out->height = height;
+    out->shift = shift;
     return STATUS_OK;
+}
+
+enum status image_reserve(struct image *out, int width, int height, struct error *e) {
+    return reserve(out, width, height, 0, e);
 }
 
 struct image_box image_box_around(const struct image_box *a, const struct image_box *b) {
@@ -141,8 +147,19 @@ static JDIMENSION narrow(j_decompress_ptr info, const struct image_box *box) {
     return x;
 }
 
-static enum status decode_jpeg(struct image *out, const struct image_box *box, const uint8_t *data,
-                               size_t size, struct error *e) {
+/* The pixels, of 2^shift each, that stand for part of the box. */
+static struct image_box shrunk_box(const struct image_box *box, int shift) {
+    const int x = box->x >> shift, y = box->y >> shift;
+    return (struct image_box){.x = x,
+                              .y = y,
+                              .width = image_shrunk(box->x + box->width, shift) - x,
+                              .height = image_shrunk(box->y + box->height, shift) - y};
+}
+
+static enum status decode_jpeg(struct image *out, const struct image_box *whole_box,
+                               const uint8_t *data, size_t size, struct error *e) {
+    const struct image_box shrunk = shrunk_box(whole_box, out->shift), *box = &shrunk;
+    const int columns = image_shrunk(out->width, out->shift);
     struct jpeg_decoder d;
     enum { ROWS = 16 };
     d.info.err = jpeg_std_error(&d.manager);
@@ -160,8 +177,11 @@ static enum status decode_jpeg(struct image *out, const struct image_box *box, c
     const bool cmyk = d.info.num_components == 4;
     const bool one_scan = !jpeg_has_multiple_scans(&d.info);
     d.info.out_color_space = cmyk ? JCS_CMYK : JCS_RGB;
+    d.info.scale_num = 1;
+    d.info.scale_denom = 1u << out->shift;
     jpeg_start_decompress(&d.info);
-    CHECK((int)d.info.output_width == out->width && (int)d.info.output_height == out->height);
+    CHECK((int)d.info.output_width == columns &&
+          (int)d.info.output_height == image_shrunk(out->height, out->shift));
     uint8_t *first = out->pixels;
     if (one_scan) {
         first += 3 * (size_t)narrow(&d.info, box);
@@ -180,7 +200,7 @@ static enum status decode_jpeg(struct image *out, const struct image_box *box, c
         JDIMENSION left = d.info.output_height - d.info.output_scanline;
         JDIMENSION n = left < ROWS ? left : ROWS;
         for (JDIMENSION i = 0; i < n; i++)
-            rows[i] = first + (size_t)(d.info.output_scanline + i) * (size_t)out->width * 3;
+            rows[i] = first + (size_t)(d.info.output_scanline + i) * (size_t)columns * 3;
         jpeg_read_scanlines(&d.info, cmyk ? inks : rows, cmyk ? 1 : n);
         if (cmyk) inks_to_rgb(rows[0], inks[0], d.info.output_width);
     }
@@ -291,13 +311,16 @@ static enum status decode_png(struct image *out, const uint8_t *data, size_t siz
     return STATUS_OK;
 }
 
-enum status image_decode_box(struct image *out, const struct image_info *info,
-                             const struct image_box *box, const void *data, size_t size,
-                             enum image_rgb rule, struct error *e) {
+enum status image_decode_part(struct image *out, const struct image_info *info,
+                              const struct image_part *part, const void *data, size_t size,
+                              enum image_rgb rule, struct error *e) {
     enum status rc;
+    const struct image_box *box = &part->box;
+    const int shift = info->format == IMAGE_JPEG ? part->shift : 0;
+    CHECK(shift >= 0 && shift <= IMAGE_SHIFT_MAX);
     CHECK(box->x >= 0 && box->y >= 0 && box->width > 0 && box->height > 0 &&
           box->width <= info->width - box->x && box->height <= info->height - box->y);
-    TRY(image_reserve(out, info->width, info->height, e));
+    TRY(reserve(out, info->width, info->height, shift, e));
     switch (info->format) {
     case IMAGE_JPEG:
         TRY(decode_jpeg(out, box, data, size, e));
@@ -313,16 +336,16 @@ enum status image_decode_box(struct image *out, const struct image_info *info,
         break;
     }
 done:
-    if (rc != STATUS_OK) out->width = out->height = 0;
+    if (rc != STATUS_OK) out->width = out->height = out->shift = 0;
     return rc;
 }
 
 enum status image_decode(struct image *out, const void *data, size_t size, enum image_rgb rule,
                          struct error *e) {
     struct image_info info;
-    out->width = out->height = 0;
+    out->width = out->height = out->shift = 0;
     enum status rc = image_check(&info, data, size, e);
     if (rc != STATUS_OK) return rc;
-    const struct image_box all = {.width = info.width, .height = info.height};
-    return image_decode_box(out, &info, &all, data, size, rule, e);
+    const struct image_part all = {.box = {.width = info.width, .height = info.height}};
+    return image_decode_part(out, &info, &all, data, size, rule, e);
 }

@@ -25,6 +25,7 @@
  *   CMYK, YCCK (JPEG)      inks are inverted as Adobe writes      the same
  *                          them: out = k - (255 - c) k / 255
  *   EXIF orientation, ICC profile, gamma: ignored, as open_clip does.
+ *   JPEG decoded with a shift: other pixels; see image_decode_part.
  * Agreement: "pillow" is the bytes of Image.open(f).convert("RGB"), which is what open_clip trains
  * on; "shown" those of the composition above.
  *
@@ -43,6 +44,7 @@ enum {
     IMAGE_PIXELS_MAX = 64 << 20,
     IMAGE_JPEG_SCANS_MAX = 100,
     IMAGE_JPEG_PIXELS_PER_BYTE_MAX = 1024,
+    IMAGE_SHIFT_MAX = 3, /* a block of 8 x 8 becomes a pixel */
 };
 
 enum image_format { IMAGE_JPEG, IMAGE_PNG, IMAGE_WEBP, IMAGE_BMP };
@@ -66,13 +68,25 @@ struct image_box {
     int x, y, width, height;
 };
 
+/* What is read of a picture. */
+struct image_part {
+    struct image_box box;
+    int shift; /* 0..IMAGE_SHIFT_MAX: a pixel may stand for 2^shift x 2^shift of the picture */
+};
+
 /* A picture in memory. Zero-initialised it is empty. Decoding into the same struct again reuses its
  * memory when that is large enough. */
 struct image {
-    int width, height;
-    uint8_t *pixels; /* (height, width, 3) RGB */
-    size_t capacity; /* bytes at pixels */
+    int width, height; /* of the picture */
+    int shift;         /* how much pixels is smaller; 0 unless image_decode_part was asked for it */
+    uint8_t *pixels;   /* (height, width, 3) RGB; both sides are image_shrunk(side, shift) */
+    size_t capacity;   /* bytes at pixels */
 };
+
+/* A side of the picture in pixels that stand for 2^shift each: rounded up. */
+static inline int image_shrunk(int side, int shift) {
+    return (int)(((int64_t)side + (1 << shift) - 1) >> shift);
+}
 
 /* Walks the structure of data and checks the limits; allocates nothing. */
 enum status image_check(struct image_info *info, const void *data, size_t size, struct error *e);
@@ -82,13 +96,18 @@ enum status image_check(struct image_info *info, const void *data, size_t size, 
 enum status image_decode(struct image *out, const void *data, size_t size, enum image_rgb rule,
                          struct error *e);
 
-/* Decodes what image_check has passed and described, for a caller who reads the pixels of *box
+/* Decodes what image_check has passed and described, for a caller who reads the pixels of part->box
  * only: those are the same as image_decode's, and so is the verdict on the bytes; the other pixels
  * are undefined. A baseline JPEG saves the work for them; other pictures are decoded whole. The box
- * lies inside the picture. */
-enum status image_decode_box(struct image *out, const struct image_info *info,
-                             const struct image_box *box, const void *data, size_t size,
-                             enum image_rgb rule, struct error *e);
+ * lies inside the picture.
+ *
+ * With a shift a JPEG is decoded at 1/2, 1/4 or 1/8 of its size, from the low frequencies of its
+ * blocks alone: faster, and near to what a filter makes of all pixels but not the same. Those of
+ * the box are then all that stand for part of it. Other formats are decoded as with shift 0.
+ * Agreement: the bytes of Pillow's Image.draft. */
+enum status image_decode_part(struct image *out, const struct image_info *info,
+                              const struct image_part *part, const void *data, size_t size,
+                              enum image_rgb rule, struct error *e);
 
 /* The smallest box that holds both. */
 struct image_box image_box_around(const struct image_box *a, const struct image_box *b);

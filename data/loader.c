@@ -34,19 +34,23 @@ static enum status fill_crop(uint8_t *to, int size, const struct stream_view *vi
     return augment_view(to, size, picture, &part->augment, &random, &memory->augment, e);
 }
 
-/* The smallest box with all that the views of a place read. */
-static struct image_box views_box(int size, const struct stream_config *config,
-                                  const struct stream_part *part, uint64_t id, int64_t step,
-                                  const struct image_info *info) {
-    struct image_box all = {0};
+/* All that the views of a place read, at the scale that the smallest crop needs. */
+static struct image_part views_part(int size, const struct stream_config *config,
+                                    const struct stream_place *place, uint64_t id,
+                                    const struct image_info *info) {
+    const struct stream_part *part = &config->part[place->part];
+    const double gap = dataset_jpeg_gap(place->dataset);
+    struct image_part all = {.shift = IMAGE_SHIFT_MAX};
     for (int v = 0; v < part->n_views; v++) {
         const struct stream_view *view = &part->view[v];
-        const struct random random = view_random(config, view, id, step);
+        const struct random random = view_random(config, view, id, place->step);
         const struct image_box box =
             view->augment
                 ? augment_box(size, info->width, info->height, &part->augment, &random)
                 : resize_center_box(size, info->width, info->height);
-        all = v ? image_box_around(&all, &box) : box;
+        const int shift = resize_shift(gap, size, &box);
+        all.box = v ? image_box_around(&all.box, &box) : box;
+        if (shift < all.shift) all.shift = shift;
     }
     return all;
 }
@@ -144,9 +148,9 @@ enum status loader_fill(struct batch_part *out, const struct stream_config *conf
     if (part->n_views) {
         struct image_info info;
         TRY(dataset_picture_info(&info, place->dataset, place->sample, &memory->dataset, e));
-        const struct image_box box =
-            views_box(out->image_size, config, part, id, place->step, &info);
-        TRY(dataset_picture_box(place->dataset, place->sample, &info, &box, &memory->dataset, e));
+        const struct image_part read = views_part(out->image_size, config, place, id, &info);
+        TRY(dataset_picture_part(place->dataset, place->sample, &info, &read, &memory->dataset,
+                                 e));
         TRY(fill_views(out, config, part, place, id, memory, e));
     }
 done:

@@ -13,24 +13,31 @@ static double cubic(double x) {
     return 0.0;
 }
 
-/* An axis that goes from in to out places. */
+/* An axis of a box that goes to out places. Of its pixels the first and the last may lie in the box
+ * in part, where they stand for several places each. */
 struct scaling {
-    double scale, support;
-    int in;
+    double scale, support; /* pixels */
+    double start;          /* edge of the box in its first pixel, 0 to less than 1 */
+    int first, in;         /* its pixels: number of the first, and how many */
 };
 
-static struct scaling scaling(int in, int out) {
-    const double scale = (double)in / out;
-    return (struct scaling){scale, 2.0 * (scale > 1.0 ? scale : 1.0), in};
+static struct scaling scaling(int at, int side, int out, int shift) {
+    const int places = 1 << shift, first = at >> shift;
+    const double scale = (double)side / places / out;
+    return (struct scaling){.scale = scale,
+                            .support = 2.0 * (scale > 1.0 ? scale : 1.0),
+                            .start = (double)at / places - first,
+                            .first = first,
+                            .in = image_shrunk(at + side, shift) - first};
 }
 
-static int taps_room(int in, int out) {
-    return ((int)ceil(scaling(in, out).support) * 2 + 1 + 3) / 4 * 4;
+static int taps_room(const struct scaling *s) {
+    return ((int)ceil(s->support) * 2 + 1 + 3) / 4 * 4;
 }
 
-/* The input places first .. end of output i; returns its centre. */
+/* The pixels first .. end of output i, counted from the first of the box; returns its centre. */
 static double reach(const struct scaling *s, int i, int *first, int *end) {
-    const double center = (i + 0.5) * s->scale;
+    const double center = s->start + (i + 0.5) * s->scale;
     *first = (int)(center - s->support + 0.5);
     *end = (int)(center + s->support + 0.5);
     if (*first < 0) *first = 0;
@@ -38,14 +45,14 @@ static double reach(const struct scaling *s, int i, int *first, int *end) {
     return center;
 }
 
-/* Fills the taps of outputs start .. start + taps->n of an axis that goes from in to out. row: room
- * for one row of weights in double. */
-static void taps_fill(struct resize_taps *taps, int in, int out, int start, double *row) {
-    const struct scaling axis = scaling(in, out);
-    const double step = 2.0 / axis.support;
+/* Fills the taps of outputs start .. start + taps->n of an axis. row: room for one row of weights
+ * in double. */
+static void taps_fill(struct resize_taps *taps, const struct scaling *axis, int start,
+                      double *row) {
+    const double step = 2.0 / axis->support;
     for (int i = 0; i < taps->n; i++) {
         int first, end;
-        double center = reach(&axis, start + i, &first, &end), sum = 0.0;
+        double center = reach(axis, start + i, &first, &end), sum = 0.0;
         const size_t at = (size_t)i * (size_t)taps->room;
         int32_t *weight = taps->weight + at;
         for (int x = first; x < end; x++) {
@@ -104,8 +111,9 @@ void resize_release(struct resize_memory *memory) {
 /* Prepares the taps of both axes, room for RESIZE_ROWS padded rows of the box and room for
  * `middle_bytes` bytes between the passes. */
 static enum status prepare(struct resize_taps axis[2], uint8_t **last_rows, uint8_t **middle,
-                           size_t middle_bytes, const struct resize_params *params,
-                           struct resize_memory *memory, struct error *e) {
+                           size_t middle_bytes, const struct scaling in[2],
+                           const struct image_box *window, struct resize_memory *memory,
+                           struct error *e) {
     size_t total = 0, first[2], count[2], weight[2], high[2], low[2];
     int room = axis[0].room > axis[1].room ? axis[0].room : axis[1].room;
     for (int a = 0; a < 2; a++) {
@@ -117,7 +125,7 @@ static enum status prepare(struct resize_taps axis[2], uint8_t **last_rows, uint
         low[a] = piece(&total, n_weights, sizeof(int16_t));
     }
     size_t row = piece(&total, (size_t)room, sizeof(double));
-    size_t last_rows_at = piece(&total, RESIZE_ROWS, padded_row(params->box.width));
+    size_t last_rows_at = piece(&total, RESIZE_ROWS, padded_row(in[0].in));
     size_t middle_at = piece(&total, middle_bytes, 1);
     enum status rc = reserve(memory, total, e);
     if (rc != STATUS_OK) return rc;
@@ -129,10 +137,8 @@ static enum status prepare(struct resize_taps axis[2], uint8_t **last_rows, uint
         axis[a].high = (int16_t *)(block + high[a]);
         axis[a].low = (int16_t *)(block + low[a]);
     }
-    taps_fill(&axis[0], params->box.width, params->width, params->window.x,
-              (double *)(block + row));
-    taps_fill(&axis[1], params->box.height, params->height, params->window.y,
-              (double *)(block + row));
+    taps_fill(&axis[0], &in[0], window->x, (double *)(block + row));
+    taps_fill(&axis[1], &in[1], window->y, (double *)(block + row));
     *last_rows = (uint8_t *)(block + last_rows_at);
     *middle = (uint8_t *)(block + middle_at);
     return STATUS_OK;
@@ -155,30 +161,35 @@ enum status resize_bicubic(uint8_t *out, const struct image *source,
                     window->x, window->y, window->width, window->height, params.width,
                     params.height);
 
+    const struct scaling in[2] = {
+        scaling(box->x, box->width, params.width, source->shift),
+        scaling(box->y, box->height, params.height, source->shift),
+    };
     struct resize_taps axis[2] = {
-        {.n = window->width, .room = taps_room(box->width, params.width)},
-        {.n = window->height, .room = taps_room(box->height, params.height)},
+        {.n = window->width, .room = taps_room(&in[0])},
+        {.n = window->height, .room = taps_room(&in[1])},
     };
     const struct resize_kernels *kernels = resize_kernels_fast();
-    const size_t source_row = (size_t)source->width * 3, box_row = (size_t)box->width * 3;
+    const size_t source_row = (size_t)image_shrunk(source->width, source->shift) * 3;
+    const size_t box_row = (size_t)in[0].in * 3, last_row = padded_row(in[0].in);
     const size_t row_bytes = (size_t)window->width * 3, middle_row = padded_row(window->width);
-    const size_t last_row = padded_row(box->width);
     uint8_t *last_rows, *middle;
     enum status rc =
-        prepare(axis, &last_rows, &middle, middle_row * (size_t)(box->height + RESIZE_ROWS),
-                &params, memory, e);
+        prepare(axis, &last_rows, &middle, middle_row * (size_t)(in[1].in + RESIZE_ROWS), in,
+                window, memory, e);
     if (rc != STATUS_OK) return rc;
 
     /* Only the rows that the window needs. A pass whose size does not change has the weights 0 and
      * 1, so it copies; that is the same as skipping it. */
     const struct resize_taps *y = &axis[1];
     int top = y->first[0], bottom = y->first[y->n - 1] + y->count[y->n - 1];
-    const uint8_t *in = source->pixels + (size_t)box->y * source_row + (size_t)box->x * 3;
+    const uint8_t *pixels =
+        source->pixels + (size_t)in[1].first * source_row + (size_t)in[0].first * 3;
     for (int i = top; i < bottom; i += RESIZE_ROWS) {
-        const uint8_t *from = in + (size_t)i * source_row;
+        const uint8_t *from = pixels + (size_t)i * source_row;
         size_t stride = source_row;
-        if (i + RESIZE_ROWS >= box->height) { /* the picture may end here: nothing to read behind */
-            for (int r = 0; r < RESIZE_ROWS && i + r < box->height; r++)
+        if (i + RESIZE_ROWS >= in[1].in) { /* the picture may end here: nothing to read behind */
+            for (int r = 0; r < RESIZE_ROWS && i + r < in[1].in; r++)
                 memcpy(last_rows + (size_t)r * last_row, from + (size_t)r * source_row, box_row);
             from = last_rows;
             stride = last_row;
@@ -221,11 +232,18 @@ enum status resize_center_crop(uint8_t *out, int n, const struct image *source,
 
 struct image_box resize_center_box(int n, int width, int height) {
     const struct resize_params p = center_params(n, width, height);
-    const struct scaling x = scaling(width, p.width), y = scaling(height, p.height);
+    const struct scaling x = scaling(0, width, p.width, 0), y = scaling(0, height, p.height, 0);
     int left, right, top, bottom, unused;
     reach(&x, p.window.x, &left, &unused);
     reach(&x, p.window.x + n - 1, &unused, &right);
     reach(&y, p.window.y, &top, &unused);
     reach(&y, p.window.y + n - 1, &unused, &bottom);
     return (struct image_box){left, top, right - left, bottom - top};
+}
+
+int resize_shift(double gap, int n, const struct image_box *box) {
+    int shift = 0;
+    const int side = box->width < box->height ? box->width : box->height;
+    while (gap > 0 && shift < IMAGE_SHIFT_MAX && side >= gap * n * (2 << shift)) shift++;
+    return shift;
 }

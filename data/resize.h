@@ -5,7 +5,11 @@
  * cubic((x - c + 0.5) / f) with a = -0.5, normalised in double, then rounded to 22 fractional bits.
  * Sums are integers, rounded and clamped to a byte. The horizontal pass comes first and is stored
  * as bytes; a pass whose size does not change is skipped. Source: Pillow,
- * src/libImaging/Resample.c. Agreement: equal bytes. */
+ * src/libImaging/Resample.c. Agreement: equal bytes.
+ *
+ * Boxes are in places of the picture, also where its pixels stand for 2^shift of them each: then
+ * in is the side of the box / 2^shift, not rounded, and c is counted from its edge, which may lie
+ * inside a pixel. */
 #ifndef DATA_RESIZE_H
 #define DATA_RESIZE_H
 
@@ -21,7 +25,7 @@ struct resize_memory {
 };
 
 struct resize_params {
-    struct image_box box;    /* part of the source that is used; all zero: the whole picture */
+    struct image_box box;    /* part of the picture that is used; all zero: all of it */
     int width, height;        /* size that the box is resized to, both > 0 */
     struct image_box window; /* part of the result that is written; all zero: all of it */
 };
@@ -41,6 +45,11 @@ enum status resize_center_crop(uint8_t *out, int n, const struct image *source,
 /* The pixels that it reads of a width x height picture: no others need to be decoded. n and both
  * sides are at least 1. */
 struct image_box resize_center_box(int n, int width, int height);
+
+/* The largest shift at which the shorter side of a box that becomes n x n, or of resize_center_box,
+ * still has at least gap times n pixels (Pillow's reducing_gap). gap: 0 for shift 0, or at least 1.
+ */
+int resize_shift(double gap, int n, const struct image_box *box);
 
 void resize_release(struct resize_memory *memory);
 

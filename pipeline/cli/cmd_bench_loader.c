@@ -176,6 +176,8 @@ enum status cmd_bench_loader(int argc, char **argv, struct error *e) {
          .help = "read captions too, as 77 ids of this vocabulary"},
         {"crop", OPTION_DOUBLE, &crop, .max = 1, .argument = "AREA",
          .help = "random box of at least this share of the picture; 0: the centre crop"},
+        {"jpeg-reducing-gap", OPTION_DOUBLE, &source.jpeg_gap, .max = 64,
+         .help = "as the recipe's data.jpeg_reducing_gap: 1 or more; 0: exactly"},
         {"augment", OPTION_FLAG, &augment,
          .help = "flip, colours, grey, blur, and a random box of 0.4 where no --crop is given"},
         {"cache", OPTION_TEXT, &source.cache, .argument = "DIR",
@@ -189,6 +191,9 @@ enum status cmd_bench_loader(int argc, char **argv, struct error *e) {
                                                    "how soon the first comes.",
                                         OPTIONS(table)},
                       argc, argv, e));
+    if (source.jpeg_gap > 0 && source.jpeg_gap < 1)
+        TRY(fail(e, STATUS_BAD_ARG, "--jpeg-reducing-gap is %g; expected 0 or at least 1",
+                 source.jpeg_gap));
     TRY(dataset_open(&dataset, &source, e));
     if (vocabulary) TRY(tokenizer_open(&tokenizer, vocabulary, e));
     result.n_samples = dataset_counts(dataset).samples;

@@ -332,6 +332,11 @@ static const struct schema_field data_fields[] = {
     {"to_rgb", SCHEMA_CHOICE, AT(recipe, data.to_rgb), .choices = rgb_words, .preset = "\"pillow\"",
      .help = "pictures with alpha or 16-bit grey: as Pillow's convert(\"RGB\"), which leaves alpha "
              "out; or as shown on white paper"},
+    {"jpeg_reducing_gap", SCHEMA_DOUBLE, AT(recipe, data.jpeg_reducing_gap), .max = 64,
+     .preset = "0",
+     .help = "read JPEGs for training at 1/2, 1/4 or 1/8 of their size where that leaves at least "
+             "this many times the pixels a side that are wanted: faster, but not the same pixels; "
+             "1 or more, 2 is Pillow's; 0: exactly"},
     {"cache", SCHEMA_TEXT, AT(recipe, data.cache), .max = 4000, .preset = "\"\"",
      .help = "folder of indices, remote shards and teacher features; empty: cache in the run folder"},
     {"cache_bytes", SCHEMA_INT, AT(recipe, data.cache_bytes), .min = 65536, .max = 1e18,

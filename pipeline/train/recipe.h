@@ -103,6 +103,7 @@ struct recipe {
     struct {
         int64_t slice, loader_threads;
         int to_rgb;                                 /* enum image_rgb */
+        double jpeg_reducing_gap;                   /* as jpeg_gap of struct dataset_source */
         const char *cache;                          /* "": RUN/cache */
         int64_t cache_bytes;                        /* limit of remote shards in it */
         struct recipe_part *part[BATCH_ROLE_COUNT]; /* NULL: the role is not used */

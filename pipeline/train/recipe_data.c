@@ -208,6 +208,9 @@ static enum status check_mixture(const struct recipe *r, struct error *e) {
 
 enum status recipe_data_check(const struct recipe *r, struct error *e) {
     enum status rc = STATUS_OK;
+    if (r->data.jpeg_reducing_gap > 0 && r->data.jpeg_reducing_gap < 1)
+        TRY(fail(e, STATUS_BAD_ARG, "data.jpeg_reducing_gap is %g; expected 0 or at least 1",
+                 r->data.jpeg_reducing_gap));
     TRY(check_mixture(r, e));
     TRY(check_orderings(r, e));
     for (int role = 0; role < BATCH_ROLE_COUNT; role++)

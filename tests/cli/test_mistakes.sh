@@ -28,6 +28,8 @@ wrong "loss without its samples" 2 'zscl needs samples of the role ref_image.*ad
 wrong "shares" 2 'shares of pretrain and buffer sum to 1.05.*less than 1' \
     --set data.buffer.share=0.8 \
     --set 'data.pretrain={"share":0.25,"sources":[{"name":"a","shards":"a.tar"}]}'
+wrong "gap" 2 'data.jpeg_reducing_gap is 0.5; expected 0 or at least 1' \
+    --set data.jpeg_reducing_gap=0.5
 wrong "small share" 2 'data.buffer: its share of 16 pairs is less than one' --set data.buffer.share=0.01
 wrong "buffer of all with a capacity" 2 'capacity is 40; expected none' --set data.buffer.keep='"all"'
 wrong "buffer without a capacity" 2 'capacity is 0; expected how many' --set data.buffer.capacity=0

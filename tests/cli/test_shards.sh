@@ -132,6 +132,10 @@ check "texts have no picture" 3 'no sample has a picture' "$sapwood" shards chec
 check "texts" 0 '1 usable, 0 not' "$sapwood" shards check --pictures none "$folder/texts.tar"
 check "bench loader" 0 '"samples":6,"holes":0,"size":8' \
     sh -c '"$0" bench loader "$1" --size 8 --batch 2 --json | tr -d " "' "$sapwood" "$folder/out"
+check "bench loader, JPEG scale" 0 '"samples":6,"holes":0,"size":8' sh -c \
+    '"$0" bench loader "$1" --size 8 --batch 2 --jpeg-reducing-gap 2 --json | tr -d " "' "$sapwood" "$folder/out"
+check "bench loader, a gap below 1" 2 'jpeg-reducing-gap is 0.9; expected 0 or at least 1' \
+    "$sapwood" bench loader "$folder/out" --jpeg-reducing-gap 0.9
 check "bench loader, random boxes" 0 '"samples":6,"holes":0,"size":8' sh -c \
     '"$0" bench loader "$1" --size 8 --batch 2 --crop 0.5 --json | tr -d " "' "$sapwood" "$folder/out"
 touch -r "$folder/out/s-000.tar" "$folder/stamp"

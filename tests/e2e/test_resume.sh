@@ -205,6 +205,8 @@ cp "$folder/kept.txt" "$folder/tests/fixtures/vocabulary.txt"
 # the digest of the base weights covers what computes with them
 sed 's/"quick_gelu": true/"quick_gelu": false/' "$folder/recipes/tiny-architecture.json" >"$folder/other.json"
 changes "architecture" 'base_weights changed; expected ' "--set model.architecture=$folder/other.json"
+changes "JPEG scale" 'recipe changed: data.jpeg_reducing_gap; expected 0, found 2' \
+    "--set data.jpeg_reducing_gap=2"
 changes "seed" 'recipe changed: seed; expected 1, found 2' "--set seed=2"
 check "nothing of that name" 2 'expected recipe, data' \
     "$sapwood" train "$recipe" --run "$changed" --allow-change weather

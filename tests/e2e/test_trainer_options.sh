@@ -1,6 +1,6 @@
 # Options as they show in a run: learning rates against the formula, what the definition of AdamW says
-# of logit_scale and of the weights' norm, how pictures with alpha are read. Expected values come from
-# awk.
+# of logit_scale and of the weights' norm, how pictures with alpha and JPEGs are read. Expected values
+# come from awk.
 . tests/e2e/tiny.sh
 
 # train RUN OPTION...: two stages of 12 steps of the clip loss with the rank-4 LoRA
@@ -137,4 +137,27 @@ for rule in pillow shown; do # before the first step, with the same weights
 done
 cmp -s "$folder/pillow/first" "$folder/shown/first" &&
     bad "to_rgb: expected another evaluation" || good
+
+# --- JPEGs at a smaller scale: training sees other pixels, evaluation the same ---
+
+mkdir "$folder/large"
+for name in 420 422 444 progressive; do
+    for copy in a b; do
+        cp "tests/fixtures/images/large_$name.jpg" "$folder/large/$copy$name.jpg"
+        echo "a $copy $name" >"$folder/large/$copy$name.txt"
+    done
+done
+"$sapwood" shards make "$folder/large" "$folder/large-shards" >"$folder/made" 2>&1 ||
+    bad "shards make: $(cat "$folder/made")"
+source='[{"name":"large","shards":"'$folder/large-shards/000000.tar'"}]'
+for gap in 0 1 2; do
+    train gap$gap --set data.jpeg_reducing_gap=$gap --set data.update.sources="$source" \
+        --set evaluation.sets="$source" --set stages.1.sources=[] --set data.update.batch_size=8
+    sed -n '1p' "$folder/gap$gap/evaluation.jsonl" >"$folder/gap$gap/first"
+done
+differ "jpeg_reducing_gap" gap0 gap1
+differ "jpeg_reducing_gap" gap0 gap2
+differ "jpeg_reducing_gap" gap1 gap2
+[ -s "$folder/gap0/first" ] && cmp -s "$folder/gap0/first" "$folder/gap1/first" && good ||
+    bad "jpeg_reducing_gap: expected the same evaluation"
 report

@@ -25,12 +25,24 @@ static void compare(const struct image_info *info, const struct image *whole, en
                     enum image_rgb rule, const uint8_t *bytes, size_t n) {
     static struct image part;
     static struct resize_memory memory;
-    const struct image_box box = resize_center_box(SIDE, info->width, info->height);
+    struct image_part read = {.box = resize_center_box(SIDE, info->width, info->height)};
     struct error e;
     uint8_t expect[SIDE * SIDE * 3], out[SIDE * SIDE * 3];
-    CHECK(image_decode_box(&part, info, &box, bytes, n, rule, &e) == rc);
-    if (rc != STATUS_OK) return;
+    CHECK(image_decode_part(&part, info, &read, bytes, n, rule, &e) == rc);
+    if (rc != STATUS_OK) {
+        read.shift = n % (IMAGE_SHIFT_MAX + 1);
+        CHECK(image_decode_part(&part, info, &read, bytes, n, rule, &e) == rc);
+        return;
+    }
     CHECK(resize_center_crop(expect, SIDE, whole, &memory, &e) == STATUS_OK);
+    CHECK(resize_center_crop(out, SIDE, &part, &memory, &e) == STATUS_OK);
+    CHECK(!memcmp(out, expect, sizeof out));
+    /* At each scale that the centre crop may be read at, too. */
+    struct image_part all = {.box = {.width = info->width, .height = info->height}};
+    read.shift = all.shift = resize_shift(1, SIDE, &read.box);
+    CHECK(image_decode_part(&part, info, &all, bytes, n, rule, &e) == rc);
+    CHECK(resize_center_crop(expect, SIDE, &part, &memory, &e) == STATUS_OK);
+    CHECK(image_decode_part(&part, info, &read, bytes, n, rule, &e) == rc);
     CHECK(resize_center_crop(out, SIDE, &part, &memory, &e) == STATUS_OK);
     CHECK(!memcmp(out, expect, sizeof out));
 }

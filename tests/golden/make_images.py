@@ -5,9 +5,9 @@ NAME.rgb is Image.open(NAME).convert("RGB"); NAME.shown.rgb, for pictures that d
 picture on white (Pillow's paste) or the high byte of 16-bit grey.
 Usage: /usr/bin/python3 tests/golden/make_images.py     (made with Pillow 9.4.0, libjpeg-turbo 2.1.5)
 What Pillow cannot write (16-bit colour, interlacing, a colour key, most bitmaps) is put together here.
-The large JPEGs have no NAME.rgb.
+The large JPEGs have no NAME.rgb, but NAME.shrunk.rgb: what libjpeg makes of them at 1/2, 1/4 and 1/8 (Pillow's draft).
 Also writes resize.rgb: results of Pillow's bicubic resize for the size pairs of test_resize.c, and
-augment.rgb: results of its colour functions for test_augment.c.
+augment.rgb: results of its colour functions for test_augment.c, gap.rgb: a JPEG read at 1/4 and 1/2 for test_dataset.c.
 """
 import io
 import os
@@ -162,7 +162,23 @@ def make_large():
     im = Image.fromarray(noise(203, 149, 3)).resize((203, 149), Image.BICUBIC, box=(0, 0, 101, 74))
     for name, options in (("420", {}), ("422", {"subsampling": 1}), ("444", {"subsampling": 0}),
                           ("progressive", {"progressive": True})):
-        im.save(f"{OUT}/large_{name}.jpg", quality=60, **options)
+        path = f"{OUT}/large_{name}.jpg"
+        im.save(path, quality=60, **options)
+        with open(f"{path}.shrunk.rgb", "wb") as f:
+            for n in (2, 4, 8):
+                small = Image.open(path)
+                small.draft("RGB", (203 // n, 149 // n))
+                rgb = np.asarray(small)
+                assert rgb.shape == (-(-149 // n), -(-203 // n), 3)
+                f.write(rgb.tobytes())
+    # The evaluation transform to 32 x 32 from such pictures; the box says where the original ends in the last pixel.
+    with open(f"{OUT}/gap.rgb", "wb") as f:
+        for n in (4, 2):
+            small = Image.open(f"{OUT}/large_420.jpg")
+            small.draft("RGB", (203 // n, 149 // n))
+            small = small.resize((32 * 203 // 149, 32), Image.BICUBIC, box=(0, 0, 203 / n, 149 / n))
+            x = round((small.width - 32) / 2)
+            f.write(np.asarray(small.crop((x, 0, x + 32, 32))).tobytes())
 
 
 def make_resizes():

@@ -41,8 +41,8 @@ static enum status read_picture(struct image *out, const char *path, enum image_
     TRY(file_read_all(&bytes, &n, path, IMAGE_BYTES_MAX + 1, e));
     if (center) {
         TRY(image_check(&info, bytes, n, e));
-        const struct image_box box = resize_center_box(center, info.width, info.height);
-        TRY(image_decode_box(out, &info, &box, bytes, n, rule, e));
+        const struct image_part part = {.box = resize_center_box(center, info.width, info.height)};
+        TRY(image_decode_part(out, &info, &part, bytes, n, rule, e));
     } else {
         TRY(image_decode(out, bytes, n, rule, e));
     }

@@ -286,6 +286,55 @@ static void test_to_rgb(void) {
     fixture_tar_release(&tar);
 }
 
+/* A JPEG that is to be resized is decoded at the scale that the source says, never when all of it
+ * is wanted, and a digest tells the readings apart. Expected pixels are Pillow's (make_images.py). */
+static void test_jpeg_gap(void) {
+    static const double gaps[] = {0, 1, 2};
+    static const int shifts[] = {0, 2, 1}; /* of 203 x 149 to 32 x 32 */
+    enum { SIDE = 32, N = 3 };
+    struct fixture_tar tar = {0};
+    struct dataset_memory memory = {0};
+    uint8_t pixels[N][SIDE * SIDE * 3];
+    uint64_t digest[N];
+    struct error e;
+    char *bytes;
+    size_t n;
+    const char *path = SAPWOOD_SOURCE_DIR "/tests/fixtures/images/large_420.jpg";
+    CHECK_EQUAL(file_read_all(&bytes, &n, path, 1 << 20, &e), STATUS_OK);
+    fixture_tar_add(&tar, "0.jpg", '0', bytes, n);
+    fixture_tar_end(&tar);
+    fixture_write(fixture_path(folder, "large.tar"), tar.bytes, tar.n);
+    free(bytes);
+    for (int i = 0; i < N; i++) {
+        struct dataset *d;
+        const struct dataset_source source = {
+            .name = "test", .shards = fixture_path(folder, "large.tar"), .jpeg_gap = gaps[i]};
+        CHECK_EQUAL(dataset_open(&d, &source, &e), STATUS_OK);
+        CHECK_CLOSE(dataset_jpeg_gap(d), gaps[i], 0);
+        CHECK_EQUAL(dataset_pixels(pixels[i], SIDE, d, 0, &memory, &e), STATUS_OK);
+        CHECK_EQUAL(memory.picture.shift, shifts[i]);
+        CHECK_EQUAL(dataset_picture(d, 0, &memory, &e), STATUS_OK);
+        CHECK_EQUAL(memory.picture.shift, 0);
+        digest[i] = dataset_digest(d);
+        dataset_close(&d);
+    }
+    CHECK_TRUE(digest[0] != digest[1] && digest[0] != digest[2] && digest[1] != digest[2]);
+    CHECK_TRUE(memcmp(pixels[0], pixels[1], sizeof pixels[0]) != 0);
+    CHECK_EQUAL(file_read_all(&bytes, &n, SAPWOOD_SOURCE_DIR "/tests/fixtures/images/gap.rgb",
+                              1 << 20, &e),
+                STATUS_OK);
+    CHECK_EQUAL(n, 2 * sizeof pixels[1]);
+    CHECK_TRUE(!memcmp(pixels[1], bytes, sizeof pixels[1]));
+    CHECK_TRUE(!memcmp(pixels[2], bytes + sizeof pixels[1], sizeof pixels[2]));
+    free(bytes);
+    /* A file is read for evaluation: exactly. */
+    CHECK_EQUAL(dataset_file_pixels(pixels[1], SIDE, path, IMAGE_RGB_PILLOW, &memory, &e),
+                STATUS_OK);
+    CHECK_TRUE(!memcmp(pixels[0], pixels[1], sizeof pixels[0]));
+    dataset_memory_release(&memory);
+    fixture_tar_release(&tar);
+}
+
 static void add_sample(struct fixture_tar *tar, const char *key, const char *caption) {
     char name[64];
     snprintf(name, sizeof name, "%s.json", key);
@@ -428,6 +477,7 @@ int main(void) {
     test_changed_bytes();
     test_missing_shards();
     test_to_rgb();
+    test_jpeg_gap();
     test_img2dataset_folder();
     test_equal_names();
     test_sizes();

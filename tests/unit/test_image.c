@@ -178,19 +178,66 @@ static void test_refusals(void) {
     expect_bad((uint8_t *)"<html>", 6, "expected JPEG, PNG, WebP or BMP");
 }
 
+/* A JPEG at 1/2, 1/4 and 1/8, as Pillow's draft gives it; other formats stay as they are. */
+static void test_shrunk(void) {
+    struct image image = {0}; /* one for all: memory is reused */
+    struct image_info info;
+    struct error e;
+    size_t n, n_expected;
+    for (int i = 0; i < N_LARGE; i++) {
+        uint8_t *bytes = read_fixture(large_names[i], "", &n);
+        uint8_t *all = read_fixture(large_names[i], ".shrunk.rgb", &n_expected);
+        const uint8_t *expected = all;
+        CHECK_EQUAL(image_check(&info, bytes, n, &e), STATUS_OK);
+        for (int shift = 1; shift <= IMAGE_SHIFT_MAX; shift++) {
+            const struct image_part part = {{0, 0, info.width, info.height}, shift};
+            const size_t size = (size_t)image_shrunk(203, shift) *
+                                (size_t)image_shrunk(149, shift) * 3;
+            CHECK_EQUAL(image_decode_part(&image, &info, &part, bytes, n, IMAGE_RGB_PILLOW, &e),
+                        STATUS_OK);
+            CHECK_TRUE(image.width == 203 && image.height == 149 && image.shift == shift);
+            if (!CHECK_TRUE(!memcmp(image.pixels, expected, size)))
+                printf("    %s at 1/%d\n", large_names[i], 1 << shift);
+            expected += size;
+        }
+        CHECK_EQUAL(expected - all, n_expected);
+        /* What comes next into the same memory is whole again. */
+        CHECK_EQUAL(image_decode(&image, bytes, n, IMAGE_RGB_PILLOW, &e), STATUS_OK);
+        CHECK_EQUAL(image.shift, 0);
+        free(bytes);
+        free(all);
+    }
+    uint8_t *png = read_fixture("color.png", "", &n);
+    uint8_t *expected = read_fixture("color.png", ".rgb", &n_expected);
+    CHECK_EQUAL(image_check(&info, png, n, &e), STATUS_OK);
+    const struct image_part part = {{0, 0, info.width, info.height}, 2};
+    CHECK_EQUAL(image_decode_part(&image, &info, &part, png, n, IMAGE_RGB_PILLOW, &e), STATUS_OK);
+    CHECK_EQUAL(image.shift, 0);
+    CHECK_TRUE(!memcmp(image.pixels, expected + 8, n_expected - 8));
+    free(png);
+    free(expected);
+    image_release(&image);
+    CHECK_EQUAL(image_shrunk(1, 3), 1);
+    CHECK_EQUAL(image_shrunk(8, 3), 1);
+    CHECK_EQUAL(image_shrunk(9, 3), 2);
+}
+
+/* Whether a part has the pixels of the whole picture at the same scale. */
 static bool box_equals(const struct image *part, const struct image *whole,
                        const struct image_box *box) {
-    bool same = part->width == whole->width && part->height == whole->height;
-    for (int y = box->y; y < box->y + box->height && same; y++) {
-        const size_t at = ((size_t)y * (size_t)whole->width + (size_t)box->x) * 3;
-        same = !memcmp(part->pixels + at, whole->pixels + at, (size_t)box->width * 3);
+    const int s = whole->shift, left = box->x >> s;
+    const int right = image_shrunk(box->x + box->width, s);
+    bool same = part->width == whole->width && part->height == whole->height && part->shift == s;
+    for (int y = box->y >> s; y < image_shrunk(box->y + box->height, s) && same; y++) {
+        const size_t at = ((size_t)y * (size_t)image_shrunk(whole->width, s) + (size_t)left) * 3;
+        same = !memcmp(part->pixels + at, whole->pixels + at, (size_t)(right - left) * 3);
     }
     return same;
 }
 
-/* Part of a picture has the pixels of the whole, and the same damage is seen. */
+/* Part of a picture has the pixels of the whole, and the same damage is seen, at every scale. */
 static void test_boxes(void) {
-    struct image whole = {0}, part = {0};
+    struct image whole[IMAGE_SHIFT_MAX + 1] = {0}, part = {0};
     int n_boxes = 0, n_same = 0, n_verdicts = 0;
     for (int i = 0; i < N_NAMES + N_LARGE; i++) {
         size_t n;
@@ -198,35 +245,44 @@ static void test_boxes(void) {
         struct image_info info;
         const char *name = i < N_NAMES ? names[i] : large_names[i - N_NAMES];
         uint8_t *bytes = read_fixture(name, "", &n);
-        CHECK_EQUAL(image_decode(&whole, bytes, n, IMAGE_RGB_PILLOW, &e), STATUS_OK);
         CHECK_EQUAL(image_check(&info, bytes, n, &e), STATUS_OK);
+        const int n_shifts = info.format == IMAGE_JPEG ? IMAGE_SHIFT_MAX + 1 : 1;
+        for (int shift = 0; shift < n_shifts; shift++) {
+            const struct image_part all = {{0, 0, info.width, info.height}, shift};
+            CHECK_EQUAL(image_decode_part(&whole[shift], &info, &all, bytes, n, IMAGE_RGB_PILLOW,
+                                          &e),
+                        STATUS_OK);
+        }
         struct random random = random_begin(1, RANDOM_TEST, (uint64_t)i, 0);
-        for (int round = 0; round < 60; round++) {
-            struct image_box box;
-            box.width = 1 + (int)random_below(&random, (uint64_t)info.width);
-            box.height = 1 + (int)random_below(&random, (uint64_t)info.height);
-            box.x = (int)random_below(&random, (uint64_t)(info.width - box.width + 1));
-            box.y = (int)random_below(&random, (uint64_t)(info.height - box.height + 1));
+        for (int round = 0; round < 60 * n_shifts; round++) {
+            struct image_part read = {.shift = round % n_shifts};
+            struct image_box *box = &read.box;
+            box->width = 1 + (int)random_below(&random, (uint64_t)info.width);
+            box->height = 1 + (int)random_below(&random, (uint64_t)info.height);
+            box->x = (int)random_below(&random, (uint64_t)(info.width - box->width + 1));
+            box->y = (int)random_below(&random, (uint64_t)(info.height - box->height + 1));
             CHECK_EQUAL(image_reserve(&part, info.width, info.height, &e), STATUS_OK);
             memset(part.pixels, 0xA5, part.capacity);
             n_boxes++;
-            if (image_decode_box(&part, &info, &box, bytes, n, IMAGE_RGB_PILLOW, &e) == STATUS_OK &&
-                box_equals(&part, &whole, &box))
+            if (image_decode_part(&part, &info, &read, bytes, n, IMAGE_RGB_PILLOW, &e) ==
+                    STATUS_OK &&
+                box_equals(&part, &whole[read.shift], box))
                 n_same++;
             else
-                printf("    %s: %d,%d %dx%d of %dx%d\n", name, box.x, box.y, box.width,
-                       box.height, info.width, info.height);
+                printf("    %s: %d,%d %dx%d of %dx%d at 1/%d\n", name, box->x, box->y, box->width,
+                       box->height, info.width, info.height, 1 << read.shift);
             /* Damage anywhere is damage, in the box or not. */
             const size_t at = random_below(&random, n);
             const uint8_t kept = bytes[at];
             bytes[at] ^= (uint8_t)(1 << random_below(&random, 8));
-            if (image_check(&info, bytes, n, &e) == STATUS_OK && info.width == whole.width &&
-                info.height == whole.height) {
+            if (image_check(&info, bytes, n, &e) == STATUS_OK && info.width == whole[0].width &&
+                info.height == whole[0].height) {
                 const enum status all = image_decode(&part, bytes, n, IMAGE_RGB_PILLOW, &e);
                 const enum status some =
-                    image_decode_box(&part, &info, &box, bytes, n, IMAGE_RGB_PILLOW, &e);
+                    image_decode_part(&part, &info, &read, bytes, n, IMAGE_RGB_PILLOW, &e);
                 n_verdicts++;
-                if (!CHECK_EQUAL(some, all)) printf("    %s: byte %zu\n", name, at);
+                if (!CHECK_EQUAL(some, all))
+                    printf("    %s at 1/%d: byte %zu\n", name, 1 << read.shift, at);
             }
             bytes[at] = kept;
             CHECK_EQUAL(image_check(&info, bytes, n, &e), STATUS_OK);
@@ -235,7 +291,7 @@ static void test_boxes(void) {
     }
     CHECK_EQUAL(n_same, n_boxes);
     CHECK_TRUE(n_verdicts > n_boxes / 5);
-    image_release(&whole);
+    for (int shift = 0; shift <= IMAGE_SHIFT_MAX; shift++) image_release(&whole[shift]);
     image_release(&part);
 }
 
@@ -244,6 +300,7 @@ int main(void) {
     test_pixels(IMAGE_RGB_SHOWN);
     test_cuts();
     test_refusals();
+    test_shrunk();
     test_boxes();
     return check_report();
 }

@@ -1,4 +1,5 @@
-/* One slot at a time. What it must hold is the whole picture, decoded and then cropped. */
+/* One slot at a time. What it must hold is the whole picture, decoded (where the source says so at
+ * the scale that its crops allow) and then cropped. */
 #include "data/loader.h"
 #include "pipeline/base/file.h"
 #include "tests/check.h"
@@ -13,7 +14,7 @@ static const char *const files[N_FILES] = {"large_420.jpg",         "large_422.j
                                            "large_progressive.jpg", "grey.jpg",      "cmyk.jpg",
                                            "color.png"};
 
-static struct dataset *open_pictures(void) {
+static struct dataset *open_pictures(double jpeg_gap) {
     struct fixture_tar tar = {0};
     struct dataset *d;
     struct error e = {0};
@@ -31,7 +32,7 @@ static struct dataset *open_pictures(void) {
     fixture_tar_end(&tar);
     fixture_write(path, tar.bytes, tar.n);
     fixture_tar_release(&tar);
-    const struct dataset_source source = {.name = "pictures", .shards = path};
+    const struct dataset_source source = {.name = "pictures", .shards = path, .jpeg_gap = jpeg_gap};
     if (!CHECK_EQUAL(dataset_open(&d, &source, &e), STATUS_OK)) exit(check_report());
     return d;
 }
@@ -50,9 +51,26 @@ static void whole_view(uint8_t *out, const struct image *picture, const struct s
         CHECK_EQUAL(resize_center_crop(out, SIZE, picture, &memory->resize, &e), STATUS_OK);
 }
 
+/* The scale that the smallest of the views' crops allows. */
+static int shift_of(const struct image_info *info, const struct stream_part *part, uint64_t id,
+                    int64_t step, double gap) {
+    int shift = info->format == IMAGE_JPEG && gap > 0 ? IMAGE_SHIFT_MAX : 0;
+    for (int v = 0; v < part->n_views; v++) {
+        struct random random = random_begin(SEED, RANDOM_AUGMENT, id,
+                                            (uint64_t)step << 8 | (uint64_t)part->view[v].crop);
+        struct image_box box = {.width = info->width, .height = info->height};
+        if (part->view[v].augment && part->augment.crop_area_max > 0)
+            box = augment_crop_box(info->width, info->height, &part->augment, &random);
+        const int side = box.width < box.height ? box.width : box.height;
+        while (shift > 0 && side / (double)(1 << shift) < gap * SIZE) shift--;
+    }
+    return shift;
+}
+
 struct counts {
     int same, all;
     int untouched; /* first pixels of pictures that were left as they were */
+    int shifts[IMAGE_SHIFT_MAX + 1], wrong_shifts;
 };
 
 /* Fills slots with all steps of all samples and compares. */
@@ -62,22 +80,28 @@ static void fill(struct counts *counts, const struct dataset *d, const struct st
     uint8_t usable;
     struct batch_part out = {.n = 1, .n_views = part->n_views, .image_size = SIZE,
                              .pixels = pixels, .sample_id = &id, .usable = &usable};
-    const struct stream_config config = {.seed = SEED, .image_size = SIZE, .n_parts = 1};
+    const struct stream_config config = {
+        .seed = SEED, .image_size = SIZE, .n_parts = 1, .part = {*part}};
     struct loader_memory memory = {0};
     struct dataset_memory whole = {0};
     struct augment_memory augment = {0};
     struct error e = {0};
     *counts = (struct counts){0};
     for (int i = 0; i < N_FILES; i++) {
-        CHECK_EQUAL(dataset_picture(d, i, &whole, &e), STATUS_OK);
+        struct image_info info;
+        CHECK_EQUAL(dataset_picture_info(&info, d, i, &whole, &e), STATUS_OK);
         for (int64_t step = 0; step < STEPS; step++) {
             const struct stream_place place = {.step = step, .dataset = d, .sample = i};
             struct image *picture = &memory.dataset.picture;
-            CHECK_EQUAL(image_reserve(picture, whole.picture.width, whole.picture.height, &e),
-                        STATUS_OK);
+            CHECK_EQUAL(image_reserve(picture, info.width, info.height, &e), STATUS_OK);
             memset(picture->pixels, 0xA5, picture->capacity);
             CHECK_EQUAL(loader_fill(&out, &config, part, &place, &memory, &e), STATUS_OK);
             counts->untouched += !memcmp(picture->pixels, "\xA5\xA5\xA5", 3);
+            counts->shifts[picture->shift]++;
+            counts->wrong_shifts +=
+                picture->shift != shift_of(&info, part, id, step, dataset_jpeg_gap(d));
+            const struct image_part all = {{0, 0, info.width, info.height}, picture->shift};
+            CHECK_EQUAL(dataset_picture_part(d, i, &info, &all, &whole, &e), STATUS_OK);
             for (int v = 0; v < part->n_views; v++) {
                 whole_view(expected, &whole.picture, part, &part->view[v], id, step, &augment);
                 counts->same += !memcmp(expected, pixels + v * PICTURE, PICTURE);
@@ -90,8 +114,8 @@ static void fill(struct counts *counts, const struct dataset *d, const struct st
     augment_release(&augment);
 }
 
-int main(void) {
-    struct dataset *d = open_pictures();
+static void test_views(double jpeg_gap) {
+    struct dataset *d = open_pictures(jpeg_gap);
     struct counts counts;
     struct stream_part part = {.role = BATCH_ROLE_VIEW,
                                .n = 1,
@@ -105,20 +129,32 @@ int main(void) {
                                            .grey = 0.2f}};
     fill(&counts, d, &part);
     CHECK_EQUAL(counts.same, counts.all);
+    CHECK_EQUAL(counts.wrong_shifts, 0);
     /* Three of the seven kinds are decoded in parts, and few crops begin in the first rows. */
-    CHECK_TRUE(counts.untouched > 2 * STEPS);
+    if (jpeg_gap > 0)
+        CHECK_TRUE(counts.shifts[0] && counts.shifts[1] && counts.shifts[2]);
+    else
+        CHECK_TRUE(counts.untouched > 2 * STEPS && counts.shifts[0] == counts.all);
     /* Two crops and the centre crop of one picture need more of it than any of them alone. */
     part.n_views = 3;
     part.view[1] = (struct stream_view){.augment = true, .crop = 1};
     part.view[2] = (struct stream_view){.augment = false};
     fill(&counts, d, &part);
     CHECK_EQUAL(counts.same, counts.all);
+    CHECK_EQUAL(counts.wrong_shifts, 0);
     CHECK_EQUAL(counts.all, 3 * N_FILES * STEPS);
     /* Colours without a crop. */
     part.n_views = 1;
     part.augment.crop_area_min = part.augment.crop_area_max = 0;
     fill(&counts, d, &part);
     CHECK_EQUAL(counts.same, counts.all);
+    CHECK_EQUAL(counts.wrong_shifts, 0);
     dataset_close(&d);
+}
+
+int main(void) {
+    test_views(0);
+    test_views(1);
+    test_views(1.5);
     return check_report();
 }

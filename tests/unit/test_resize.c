@@ -6,6 +6,7 @@
 #include "tests/check.h"
 #include "tests/fixture.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -159,6 +160,60 @@ static void test_center_box(void) {
     CHECK_TRUE(wide.height == 360 && wide.width > 359 && wide.width < 380);
 }
 
+/* A ramp whose pixels stand for several places each, resized from a box whose edges lie inside
+ * pixels: the ramp itself, at its places. At the edges the filter is cut, so the inside counts. */
+static void test_shrunk(void) {
+    static const struct image_box boxes[] = {{0, 0, 300, 203}, {7, 3, 253, 171}, {45, 31, 101, 97}};
+    enum { OUT = 12, INSIDE = 3 };
+    for (int shift = 1; shift <= IMAGE_SHIFT_MAX; shift++) {
+        struct image image = make_picture(300, 203);
+        struct error e;
+        const double side = 1 << shift;
+        const int columns = image_shrunk(image.width, shift);
+        image.shift = shift;
+        for (int y = 0; y < image_shrunk(image.height, shift); y++)
+            for (int x = 0; x < columns; x++) {
+                uint8_t *p = image.pixels + 3 * (y * columns + x);
+                p[0] = (uint8_t)((x + 0.5) * side * 0.8);
+                p[1] = (uint8_t)((y + 0.5) * side * 1.2);
+                p[2] = 77;
+            }
+        for (size_t i = 0; i < sizeof boxes / sizeof *boxes; i++) {
+            const struct image_box *b = &boxes[i];
+            const struct resize_params params = {.box = *b, .width = OUT, .height = OUT};
+            uint8_t out[OUT * OUT * 3];
+            double most = 0;
+            CHECK_EQUAL(resize_bicubic(out, &image, &params, &memory, &e), STATUS_OK);
+            for (int y = INSIDE; y < OUT - INSIDE; y++)
+                for (int x = INSIDE; x < OUT - INSIDE; x++) {
+                    const uint8_t *p = out + 3 * (y * OUT + x);
+                    const double at_x = (b->x + (x + 0.5) * b->width / OUT) * 0.8;
+                    const double at_y = (b->y + (y + 0.5) * b->height / OUT) * 1.2;
+                    most = fmax(most, fmax(fabs(p[0] - at_x), fabs(p[1] - at_y)));
+                    most = fmax(most, abs(p[2] - 77));
+                }
+            if (!CHECK_TRUE(most <= 1.5)) /* the ramp's bytes are cut off, and rounded twice since */
+                printf("    box %zu at 1/%d: %g\n", i, 1 << shift, most);
+        }
+        image_release(&image);
+    }
+}
+
+static void test_shift(void) {
+    const struct image_box box = {3, 5, 640, 480}, tall = {.width = 256, .height = 4000};
+    CHECK_EQUAL(resize_shift(0, 16, &box), 0); /* off */
+    CHECK_EQUAL(resize_shift(1, 224, &box), 1);
+    CHECK_EQUAL(resize_shift(2, 224, &box), 0);
+    CHECK_EQUAL(resize_shift(2, 120, &box), 1);
+    CHECK_EQUAL(resize_shift(2, 121, &box), 0);
+    CHECK_EQUAL(resize_shift(2.2, 100, &box), 1);
+    CHECK_EQUAL(resize_shift(1, 120, &box), 2);
+    CHECK_EQUAL(resize_shift(1, 60, &box), 3);
+    CHECK_EQUAL(resize_shift(1, 8, &box), IMAGE_SHIFT_MAX);
+    CHECK_EQUAL(resize_shift(1, 128, &tall), 1);
+    CHECK_EQUAL(resize_shift(1, 500, &box), 0);
+}
+
 int main(void) {
     char *bytes = NULL;
     struct error e;
@@ -173,6 +228,8 @@ int main(void) {
     test_center_crop();
     test_kernels();
     test_center_box();
+    test_shrunk();
+    test_shift();
     CHECK_EQUAL(n_left, 0);
     free(bytes);
     resize_release(&memory);
