@@ -81,6 +81,7 @@ struct image {
     int shift;         /* how much pixels is smaller; 0 unless image_decode_part was asked for it */
     uint8_t *pixels;   /* (height, width, 3) RGB; both sides are image_shrunk(side, shift) */
     size_t capacity;   /* bytes at pixels */
+    void *block;       /* what pixels lie in */
 };
 
 /* A side of the picture in pixels that stand for 2^shift each: rounded up. */
