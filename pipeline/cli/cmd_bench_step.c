@@ -1,3 +1,4 @@
+#include "pipeline/base/json_write.h"
 #include "pipeline/cli/cmd_bench.h"
 #include "pipeline/cli/options.h"
 #include "pipeline/train/step_bench.h"
@@ -10,6 +11,47 @@ static int default_slice(int batch, int threads) {
     int slice = 16 < batch ? 16 : batch;
     while (slice > 1 && (batch % slice || batch / slice < threads)) slice--;
     return slice;
+}
+
+static double mebibytes(int64_t bytes) {
+    return (double)bytes / (1 << 20);
+}
+
+static enum status print_json(const struct step_bench *b, const struct step_bench_result *r,
+                              const struct backend *backend, int threads, long peak_mib,
+                              struct error *e) {
+    const struct {
+        const char *name;
+        double value;
+    } numbers[] = {
+        {"batch", b->batch},
+        {"slice", b->slice},
+        {"rank", b->rank},
+        {"caption_tokens", b->caption_tokens},
+        {"threads", threads},
+        {"pairs_per_s_best", r->pairs_per_s_best},
+        {"pairs_per_s_median", r->pairs_per_s_median},
+        {"gflops_per_pair", r->flops_per_pair * 1e-9},
+        {"planned_mib", mebibytes(r->planned_bytes)},
+        {"peak_mib", (double)peak_mib},
+    };
+    struct json_writer w = {0};
+    json_write_object_begin(&w);
+    json_write_name(&w, "arch");
+    json_write_text(&w, b->architecture);
+    json_write_name(&w, "precision");
+    json_write_text(&w, "fp32");
+    json_write_name(&w, "device");
+    json_write_text(&w, backend->name);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        json_write_name(&w, numbers[i].name);
+        json_write_double(&w, numbers[i].value);
+    }
+    json_write_object_end(&w);
+    const enum status rc = text_check(&w.text, e);
+    if (rc == STATUS_OK) puts(text_string(&w.text));
+    text_release(&w.text);
+    return rc;
 }
 
 enum status cmd_bench_step(int argc, char **argv, struct error *e) {
@@ -51,16 +93,16 @@ enum status cmd_bench_step(int argc, char **argv, struct error *e) {
     };
     TRY(step_bench_run(&r, &b, backend, e));
     getrusage(RUSAGE_SELF, &usage);
-    printf(json ? "{\"arch\": \"%s\", \"batch\": %d, \"slice\": %d, \"rank\": %d, "
-                  "\"caption_tokens\": %d, \"precision\": \"fp32\", \"threads\": %d, \"device\": "
-                  "\"%s\", \"pairs_per_s_best\": %.3f, \"pairs_per_s_median\": %.3f, "
-                  "\"gflops_per_pair\": %.3f, \"planned_mib\": %.0f, \"peak_mib\": %ld}\n"
-                : "%s, batch %d in slices of %d, rank %d, captions of %d tokens, fp32, %d threads, "
-                  "%s\n%.3f pairs/s best, %.3f median, %.3f GFLOP per pair\n%.0f MiB planned, %ld "
-                  "MiB peak\n",
+    const long peak_mib = usage.ru_maxrss / 1024;
+    if (json) {
+        TRY(print_json(&b, &r, backend, (int)threads, peak_mib, e));
+        goto done;
+    }
+    printf("%s, batch %d in slices of %d, rank %d, captions of %d tokens, fp32, %d threads, %s\n"
+           "%.3f pairs/s best, %.3f median, %.3f GFLOP per pair\n%.0f MiB planned, %ld MiB peak\n",
            b.architecture, b.batch, b.slice, b.rank, b.caption_tokens, (int)threads, backend->name,
            r.pairs_per_s_best, r.pairs_per_s_median, r.flops_per_pair * 1e-9,
-           (double)r.planned_bytes / (1 << 20), usage.ru_maxrss / 1024);
+           mebibytes(r.planned_bytes), peak_mib);
 done:
     backend_destroy(&backend);
     return rc;

@@ -89,9 +89,9 @@ sed -n '2{N; s|^\([0-9.]*\) pairs/s best, \([0-9.]*\) median, \([0-9.]*\) GFLOP 
     "$folder/said" >"$folder/numbers"
 measured "bench step" "$folder/numbers" "$seconds"
 bench --json
-check "JSON" 0 "^{\"arch\": \"$folder/architecture.json\", \"batch\": 4, \"slice\": 2, \"rank\": 4, \"caption_tokens\": 24, \"precision\": \"fp32\", \"threads\": 2, \"device\": \"cpu\", \"pairs" \
+check "JSON" 0 "^{\"arch\": \"$folder/architecture.json\", \"precision\": \"fp32\", \"device\": \"cpu\", \"batch\": 4, \"slice\": 2, \"rank\": 4, \"caption_tokens\": 24, \"threads\": 2, \"pairs" \
     cat "$folder/said"
-sed -n 's/.*"pairs_per_s_best": \([0-9.]*\), "pairs_per_s_median": \([0-9.]*\), "gflops_per_pair": \([0-9.]*\), "planned_mib": \([0-9]*\), "peak_mib": \([0-9]*\)}$/\1 \2 \3 \4 \5/p' \
+sed -n 's/.*"pairs_per_s_best": \([0-9.]*\), "pairs_per_s_median": \([0-9.]*\), "gflops_per_pair": \([0-9.]*\), "planned_mib": \([0-9.]*\), "peak_mib": \([0-9]*\)}$/\1 \2 \3 \4 \5/p' \
     "$folder/said" >"$folder/numbers"
 measured "bench step --json" "$folder/numbers" "$seconds"
 check "slices for every thread" 0 '^tiny, batch 7 in slices of 1, rank 16, captions of 16 tokens, fp32, 2 threads, cpu$' \
