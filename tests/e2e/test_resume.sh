@@ -87,7 +87,7 @@ for signal in TERM INT HUP USR1; do
     wait $process
     code=$?
     spent=$((($(date +%s%N) - begin) / 1000000))
-    if [ $code = 75 ] && [ $spent -le "$patience" ] && grep -q 'and saved' "$chain.said"; then
+    if [ $code = 75 ] && [ $spent -le "$patience" ] && said_why "$chain.said"; then
         good
     else
         bad "$signal: expected 75 within $patience ms, found $code after $spent: $(cat "$chain.said")"

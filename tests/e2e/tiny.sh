@@ -42,6 +42,10 @@ random_below() {
         srand(seed % 100000 * 10000 + n % 10000); rand(); print int(rand() * below) }'
 }
 
+# said_why FILE: what a run that ended with 75 said; while it evaluates or makes teacher features, all
+# its steps are saved already
+said_why() { grep -q 'and saved\|stopped before its end; run the same command again' "$1"; }
+
 # random_ms SEED NUMBER LOW HIGH: a number of milliseconds as seconds for sleep
 random_ms() {
     ms=$(($3 + $(random_below "$1" "$2" $(($4 - $3)))))

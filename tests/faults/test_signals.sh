@@ -42,7 +42,7 @@ while [ $n -lt "$wanted" ]; do
     case $how,$code in
     *,75)
         saved=$((saved + 1))
-        grep -q 'and saved' "$chain.said" || bad "$first: 75 without a word: $(cat "$chain.said")"
+        said_why "$chain.said" || bad "$first: 75 without a word: $(cat "$chain.said")"
         [ $spent -gt $slowest ] && slowest=$spent
         [ $spent -le "$patience" ] && good || bad "$first: expected 75 within $patience ms, took $spent"
         ;;
