@@ -257,14 +257,14 @@ static bool shares_batch_part(const struct stream_config *c, int i) {
            stream_order_batch_role(c->part[i].role) == stream_order_batch_role(c->part[i - 1].role);
 }
 
-static enum status check_config(const struct stream_config *c, struct error *e) {
+enum status stream_check(const struct stream_config *c, struct error *e) {
     if (c->n_parts < 1 || c->n_parts > STREAM_PARTS_MAX)
         return fail(e, STATUS_BAD_ARG, "stream: %d parts; expected 1 to %d", c->n_parts,
                     STREAM_PARTS_MAX);
-    if (c->n_threads < 1 || c->n_threads > 256 || c->depth < 1 || c->depth > 1024 ||
+    if (c->n_threads < 0 || c->n_threads > 256 || c->depth < 0 || c->depth > 1024 ||
         c->first_step < 0)
         return fail(e, STATUS_BAD_ARG,
-                    "stream: %d threads, depth %d, first step %lld; expected 1 to 256, 1 to 1024, "
+                    "stream: %d threads, depth %d, first step %lld; expected 0 to 256, 0 to 1024, "
                     "from 0",
                     c->n_threads, c->depth, (long long)c->first_step);
     for (int i = 0; i < c->n_parts; i++) {
@@ -437,7 +437,7 @@ enum status stream_open(struct stream **out, const struct stream_config *config,
     if (!s->config.depth) s->config.depth = STREAM_DEPTH_DEFAULT;
     s->fill_step = s->next_step = s->kept_step = config->first_step;
     s->digest = config->digest;
-    TRY(check_config(&s->config, e));
+    TRY(stream_check(&s->config, e));
     TRY(stream_order_create(&s->order, &s->config, e));
     deal_parts(s);
     for (int p = 0; p < config->n_parts; p++)

@@ -97,6 +97,8 @@ struct stream;
 struct stream_order; /* stream_order.h */
 struct stream_place;
 
+/* Whether stream_open would take it, with what it says otherwise. Reads no sample. */
+enum status stream_check(const struct stream_config *config, struct error *e);
 /* Starts the threads. Errors: BAD_ARG names the field; BAD_DATA for a source that has no picture or
  * no caption although its part wants them, naming what it has; NO_MEMORY. */
 enum status stream_open(struct stream **out, const struct stream_config *config, struct error *e);

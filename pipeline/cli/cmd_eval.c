@@ -30,11 +30,14 @@ static enum status print_run(const struct eval_options *o, struct error *e) {
     struct text table = {0};
     char path[FILE_PATH_MAX];
     const char *run = o->model.place;
+    TRY(file_join(path, run, "weights/model.safetensors", e));
+    const bool is_whole = file_exists(path);
     if (o->model.settings.n > 0 || o->json || o->results)
         TRY(fail(e, STATUS_BAD_ARG,
-                 "eval: %s is a run folder; --set, --json and --results go with a recipe, such as "
-                 "%s/recipe.resolved.json, or with folders to measure the run on",
-                 run, run));
+                 "eval: %s is a run folder; --set, --json and --results go with folders to measure "
+                 "the run on, or with its recipe and weights: sapwood eval "
+                 "%s/recipe.resolved.json --weights %s/weights/%s.safetensors",
+                 run, run, run, is_whole ? "model" : "adapters"));
     TRY(file_join(path, run, "evaluation.jsonl", e));
     if (!file_exists(path))
         TRY(fail(e, STATUS_NOT_FOUND,

@@ -125,6 +125,10 @@ enum status evaluation_look(struct dataset_counts *counts, const struct evaluati
             rc = look_at_shards(&counts[i], &sets[i], &place, model, text_string(&place.test), e);
         if (rc == STATUS_OK && place.task == EVALUATION_RETRIEVAL && counts[i].captions == 0)
             rc = fail(e, STATUS_BAD_DATA, "retrieval: no sample has a caption");
+        if (rc == STATUS_OK && place.task != EVALUATION_RETRIEVAL &&
+            place.task != EVALUATION_MULTILABEL && counts[i].labels == 0)
+            rc = fail(e, STATUS_BAD_DATA, "%s: no sample has a label; expected members cls (or a "
+                      "label_field of json)", task_words[place.task]);
         if (rc == STATUS_OK && place.train.n > 0)
             rc = look_at_shards(&train, &sets[i], &place, model, text_string(&place.train), e);
         evaluation_place_release(&place);

@@ -14,23 +14,46 @@
 
 /* --- Data --- */
 
-enum status job_stream(struct job *j, int stage, int64_t first_step, uint64_t digest,
-                       struct stream_config *c, struct error *e) {
-    const enum status rc = run_data_stage(&j->data, stage, c, e);
-    if (rc != STATUS_OK) return rc;
+/* What the model says of the stages' data. */
+static void complete_stream(const struct job *j, struct stream_config *c) {
     c->image_size = j->model.architecture.image_size;
     c->context = j->model.architecture.context;
     c->tokenizer = j->tokenizer;
     c->n_threads = (int)j->recipe->data.loader_threads;
-    c->first_step = first_step;
-    c->digest = digest;
     for (int p = 0; p < c->n_parts; p++) {
         struct stream_part *part = &c->part[p];
         part->with_text = part->with_text && architecture_has_text(&j->model.architecture);
         for (int v = 0; v < part->n_views; v++)
             part->view[v].blur_patch = j->model.architecture.patch;
     }
+}
+
+enum status job_stream(struct job *j, int stage, int64_t first_step, uint64_t digest,
+                       struct stream_config *c, struct error *e) {
+    const enum status rc = run_data_stage(&j->data, stage, c, e);
+    if (rc != STATUS_OK) return rc;
+    complete_stream(j, c);
+    c->first_step = first_step;
+    c->digest = digest;
     return STATUS_OK;
+}
+
+/* Every stage, so that the last one's trouble shows before the first one is trained. The samples of
+ * the past take time, so only a plan chooses them: for the last stage, whose past is the longest. */
+static enum status check_stages(struct job *j, struct error *e) {
+    enum status rc = STATUS_OK;
+    const int n = recipe_n_stages(j->recipe);
+    struct stream_config c;
+    for (int i = 0; i < n && rc == STATUS_OK; i++) {
+        const bool with_past = j->look_only && i == n - 1;
+        rc = (with_past ? run_data_stage : run_data_stage_parts)(&j->data, i, &c, e);
+        if (rc == STATUS_OK) {
+            complete_stream(j, &c);
+            rc = stream_check(&c, e);
+        }
+        if (rc != STATUS_OK) error_context(e, "stage %s", recipe_stage(j->recipe, i)->name);
+    }
+    return rc;
 }
 
 /* --- Model and terms --- */
@@ -195,6 +218,7 @@ static enum status open_job(struct job *j, const struct recipe *r, const char *r
         TRY(file_join(j->cache, run, "cache", e));
     TRY(open_model(j, true, e));
     TRY(run_data_open(&j->data, r, j->cache, look_only, e));
+    TRY(check_stages(j, e));
     TRY(backend_create(&j->backend, &options, e));
     TRY(open_references(j, e));
     TRY(open_terms(j, e));

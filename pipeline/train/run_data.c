@@ -297,6 +297,13 @@ static void add_buffer(struct run_data *d, struct stream_config *c, int n) {
     describe_part(d->recipe, &c->part[at]);
 }
 
+enum status run_data_stage_parts(struct run_data *d, int stage, struct stream_config *c,
+                                 struct error *e) {
+    int slots[BATCH_ROLE_COUNT];
+    recipe_mixture(d->recipe, stage, slots);
+    return describe_stage(d, stage, slots, c, e);
+}
+
 enum status run_data_stage(struct run_data *d, int stage, struct stream_config *c,
                            struct error *e) {
     enum status rc = STATUS_OK;

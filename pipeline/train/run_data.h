@@ -35,5 +35,8 @@ uint64_t run_data_digest(const struct run_data *d);
 /* Parts, sources and seed of a stage; the rest of the config is zero. Valid until the next call.
  * Errors: those of ordering_open and replay_choose. */
 enum status run_data_stage(struct run_data *d, int stage, struct stream_config *c, struct error *e);
+/* The same without past samples, which take time to choose. */
+enum status run_data_stage_parts(struct run_data *d, int stage, struct stream_config *c,
+                                 struct error *e);
 
 #endif

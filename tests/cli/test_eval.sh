@@ -9,7 +9,7 @@ check "gains" 0 '^gained' "$sapwood" eval "$run"
 check "losses" 0 '^retained' "$sapwood" eval "$run"
 check "metric" 0 '^acc5, percent  *fashion  *mean$' "$sapwood" eval "$run" --metric acc5
 check "unknown metric" 2 'expected one of: image_to_text_R@1, ' "$sapwood" eval "$run" --metric acc6
-check "option of a recipe" 2 'go with a recipe' "$sapwood" eval "$run" --json
+check "option of a recipe" 2 'recipe.resolved.json --weights .*weights/adapters.safetensors' "$sapwood" eval "$run" --json
 check "no run" 3 'expected a run folder' "$sapwood" eval "$folder"
 for model in nothing nothing.json; do
     check "no model" 3 "$model: not there; expected a recipe, a run folder, or weights" "$sapwood" eval \

@@ -115,6 +115,18 @@ check "missing evaluation shard, dry" 3 'evaluation emoji: .*emoji-test.tar: no 
 check "evaluation without pictures, dry" 3 'evaluation emoji: .*no sample has a picture; found txt' \
     "$sapwood" train "$recipe" --run "$run" --dry-run --set "evaluation.sets[0].shards=$folder/texts.tar"
 
+# What a later stage lacks is told before the first one is trained.
+check "captions of the last stage, dry" 3 'stage .*: update: source .*: no sample has a caption' \
+    "$sapwood" train "$recipe" --run "$run" --dry-run --set 'stages[1].sources[0].caption_field="captoin"'
+check "captions of the last stage" 3 'stage .*: update: source .*: no sample has a caption' \
+    "$sapwood" train "$recipe" --run "$run" --set 'stages[1].sources[0].caption_field="captoin"'
+[ ! -e "$run/metrics.jsonl" ] && good || bad "steps were trained before the last stage was looked at"
+check "labels of the past, dry" 3 'stage .*: buffer: no past sample has a label' "$sapwood" train "$recipe" \
+    --run "$run" --dry-run --set 'data.buffer={"share": 0.25, "keep": "class_balanced", "capacity": 10}'
+check "evaluation without labels, dry" 3 'evaluation emoji: classification: no sample has a label' "$sapwood" \
+    train "$recipe" --run "$run" --dry-run --set 'evaluation.sets[0].task="classification"' \
+    --set 'evaluation.sets[0].classnames=["a", "b"]'
+
 shard=$fixtures/fashion-train.tar
 mv "$shard" "$folder/kept.tar"
 wrong "missing shard" 3 'source fashion: .*fashion-train.tar: no such shard.*check the path'
