@@ -63,6 +63,11 @@ struct cache {
     bool is_full; /* nothing more can be fetched ahead for now */
 };
 
+/* How much of the folder was given with --cache or data.cache: all but /remote at its end. */
+static int given_folder(const struct cache *c) {
+    return (int)strlen(c->folder) - (int)strlen("/remote");
+}
+
 /* --- One shard, without the mutex: only one thread of this process has it --- */
 
 struct fetch {
@@ -170,8 +175,9 @@ static enum status download_once(struct fetch *f, struct index *index, struct er
         index_release(index);
         rc = fail(e, STATUS_BAD_DATA,
                   "%s: its content is not what its index says: the shard, or the index beside it, "
-                  "was changed on the server; accept it with: sapwood shards index --force %s",
-                  f->shown, f->shown);
+                  "was changed on the server; accept it with: sapwood shards index --force --cache "
+                  "%.*s %s",
+                  f->shown, given_folder(f->cache), f->cache->folder, f->shown);
     }
 done:
     file_destroy(&file);
@@ -273,8 +279,8 @@ static enum status fetch_index(struct fetch *f, struct index *index, struct erro
     if (f->cache->look_only)
         return fail(e, STATUS_NOT_FOUND,
                     "%s: its samples are not known yet, and a plan downloads no shards; run: "
-                    "sapwood shards index %s --cache DIR, or put %s.index beside it",
-                    f->shown, f->shown, f->shown);
+                    "sapwood shards index --cache %.*s %s, or put %s.index beside it",
+                    f->shown, given_folder(f->cache), f->cache->folder, f->shown, f->shown);
     struct index made = {0};
     TRY(fetch_shard(f, &made, e));
     if (made.block) {

@@ -32,18 +32,27 @@ static void print_plan(const struct recipe *r, const struct job *j) {
     }
 }
 
-enum status cmd_plan_print(const struct recipe *r, const char *run, struct error *e) {
+enum status cmd_plan_print(const struct recipe *r, const struct plan_run *run, struct error *e) {
     enum status rc = STATUS_OK;
     struct job j = {0};
+    int64_t step = 0;
     const struct schema_objects *sets = &r->evaluation.sets;
     struct dataset_counts *counts = calloc((size_t)sets->n + 1, sizeof *counts);
     if (!counts) TRY(fail(e, STATUS_NO_MEMORY, "no memory for a plan"));
-    TRY(job_look(&j, r, run, e));
+    TRY(job_look(&j, r, run->folder, e));
     TRY(learner_compile_longest(&j.learner, e));
     TRY(job_look_at_evaluation(&j, counts, e));
+    if (run->resume) {
+        struct run_folder folder = {.recipe = r, .allowed = run->allowed};
+        snprintf(folder.path, sizeof folder.path, "%s", run->folder);
+        TRY(run_folder_look(&folder, &j, run->resume, &step, e));
+    }
     print_plan(r, &j);
     for (int i = 0; i < sets->n; i++)
         print_counts("evaluation", ((const struct evaluation_set *)sets->item)[i].name, counts[i]);
+    if (step > 0)
+        printf("goes on         from step %lld of %lld in %s\n", (long long)step,
+               (long long)recipe_steps(r), run->folder);
 done:
     free(counts);
     job_close(&j);

@@ -48,7 +48,7 @@ static enum status explain(int argc, char **argv, struct error *e) {
     TRY(recipe_write(r, &text, e));
     snprintf(folder, sizeof folder, "runs/%s", r->name);
     printf("%s\n", text_string(&text));
-    TRY(cmd_plan_print(r, folder, e));
+    TRY(cmd_plan_print(r, &(struct plan_run){.folder = folder}, e));
 done:
     text_release(&text);
     recipe_destroy(&r);

@@ -67,7 +67,8 @@ enum status command_train(int argc, char **argv, struct error *e) {
     if (!run) snprintf(folder, sizeof folder, "runs/%s", r->name);
     log_set_level(quiet ? LOG_WARNING : LOG_INFO);
     if (dry) {
-        TRY(cmd_plan_print(r, run ? run : folder, e));
+        const struct plan_run planned = {run ? run : folder, resume, {allowed.item, allowed.n}};
+        TRY(cmd_plan_print(r, &planned, e));
         goto done;
     }
     signals_catch();

@@ -303,6 +303,35 @@ done:
     return rc;
 }
 
+static bool is_place(const char *resume) {
+    return strcmp(resume, "auto") && strcmp(resume, "never");
+}
+
+/* The checkpoint to go on from; NULL: none, a fresh start. */
+static enum status choose_checkpoint(struct run_folder *f, const char *resume,
+                                     struct checkpoint **c, struct error *e) {
+    if (is_place(resume)) return checkpoint_open(c, resume, e);
+    const enum status rc = find_checkpoint(f, resume, c, e);
+    return rc == STATUS_NOT_FOUND ? refuse_results(f, e) : rc;
+}
+
+enum status run_folder_look(struct run_folder *f, const struct job *j, const char *resume,
+                            int64_t *step, struct error *e) {
+    struct checkpoint *c = NULL;
+    struct run_position position;
+    struct snapshot_facts facts;
+    *step = 0;
+    enum status rc = choose_checkpoint(f, resume, &c, e);
+    if (rc == STATUS_OK && c) {
+        snapshot_position(c, &position);
+        snapshot_facts_collect(&facts, j, &position);
+        rc = check_facts(f, c, &facts, e);
+        *step = position.step;
+    }
+    checkpoint_destroy(&c);
+    return rc;
+}
+
 enum status run_folder_load(struct run_folder *f, struct job *j, const char *resume,
                             struct run_position *p, struct error *e) {
     enum status rc = STATUS_OK;
@@ -310,12 +339,9 @@ enum status run_folder_load(struct run_folder *f, struct job *j, const char *res
     struct text recipe = {0};
     char path[FILE_PATH_MAX];
     *p = (struct run_position){0};
-    const bool is_path = strcmp(resume, "auto") && strcmp(resume, "never");
-    rc = is_path ? checkpoint_open(&c, resume, e) : find_checkpoint(f, resume, &c, e);
-    if (rc == STATUS_OK) TRY(resume_from(f, j, c, p, e));
-    if (rc == STATUS_NOT_FOUND && !is_path) rc = refuse_results(f, e);
-    TRY(rc);
-    if (is_path) TRY(checkpoint_set_aside(f->path, p->step, e));
+    TRY(choose_checkpoint(f, resume, &c, e));
+    if (c) TRY(resume_from(f, j, c, p, e));
+    if (is_place(resume)) TRY(checkpoint_set_aside(f->path, p->step, e));
     TRY(open_logs(f, !p->is_resumed, e));
     TRY(recipe_write(f->recipe, &recipe, e));
     TRY(file_join(path, f->path, "recipe.resolved.json", e));

@@ -58,6 +58,10 @@ void run_folder_discard(struct run_folder *f);
  * first that is not). Opens the logs, cut to the position, and writes recipe.resolved.json. */
 enum status run_folder_load(struct run_folder *f, struct job *j, const char *resume,
                             struct run_position *p, struct error *e);
+/* For a plan: the step that run_folder_load would go on from, 0 for a fresh start, with the same
+ * errors. f needs path, recipe and allowed only; nothing is written. */
+enum status run_folder_look(struct run_folder *f, const struct job *j, const char *resume,
+                            int64_t *step, struct error *e);
 
 /* Loads weights and states of an older checkpoint, that of save_plan_back or, when it is missing or
  * damaged, the nearest before it, else the oldest valid one; p says then which step they are of and

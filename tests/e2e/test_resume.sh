@@ -188,8 +188,12 @@ changed=$folder/changed
 train "$changed" $often
 back "$changed" 40
 changes() {
+    check "$1, dry" 4 "$2" "$sapwood" train "$recipe" --run "$changed" --dry-run $3
     check "$1" 4 "$2" "$sapwood" train "$recipe" --run "$changed" $3
 }
+check "dry" 0 '^goes on  *from step 40 of 60' "$sapwood" train "$recipe" --run "$changed" --dry-run
+check "dry, never" 2 'has a checkpoint of step 40 but --resume never' "$sapwood" train "$recipe" \
+    --run "$changed" --dry-run --resume never
 changes "learning rate" 'recipe changed: optimizer.lr; expected 0.001, found 0.002' "--set optimizer.lr=0.002"
 changes "losses" 'recipe changed: losses\[1\].weight; expected 0.5, found 0.25' "--set losses.1.weight=0.25"
 changes "device" 'numerics changed; expected .*, found ' "--set device=llvmpipe"
