@@ -45,6 +45,15 @@ static bool is_closing(const struct line *l) {
     return l->n_value > 0 && (l->value[0] == '}' || l->value[0] == ']');
 }
 
+static void add_value(struct text *out, const struct line *l) {
+    const bool opens = l->n_value == 1 && (l->value[0] == '{' || l->value[0] == '[');
+    if (is_closing(l) || l->n_value == 0)
+        text_append(out, "nothing");
+    else
+        text_printf(out, "%.*s%s", l->n_value, l->value,
+                    !opens ? "" : l->value[0] == '{' ? "...}" : "...]");
+}
+
 bool recipe_change_find(struct recipe_change *change, const char *old, const char *young) {
     struct line above[DEPTH_MAX + 1] = {0};
     int item[DEPTH_MAX + 1] = {0}; /* number in its list of the line above */
@@ -64,8 +73,8 @@ bool recipe_change_find(struct recipe_change *change, const char *old, const cha
                     text_printf(&change->place, "%s%.*s", d > 1 ? "." : "", above[d].n_name,
                                 above[d].name);
             }
-            text_printf(&change->old, "%.*s", a.n_value, a.value);
-            text_printf(&change->young, "%.*s", b.n_value, b.value);
+            add_value(&change->old, &a);
+            add_value(&change->young, &b);
             return true;
         }
         old = a.next;

@@ -8,7 +8,7 @@
 
 struct recipe_change {
     struct text place;      /* "optimizer.lr", "losses[1].weight" */
-    struct text old, young; /* the values there; an opening bracket for an object or list */
+    struct text old, young; /* the values there; "{...}" an object, "[...]" a list, "nothing" */
 };
 
 /* Finds the first difference of two recipes as JSON with one value per line and two spaces per

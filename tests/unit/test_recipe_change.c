@@ -53,7 +53,10 @@ int main(void) {
     check_change("\"out: \\\" x\"", "\"fc\"", "model.lora.layers[1]", "\"out: \\\" x\"", "\"fc\"");
     check_change("\"clip\"", "\"zscl\"", "losses[0].type", "\"clip\"", "\"zscl\"");
     check_change("0.5", "0.25", "losses[1].weight", "0.5", "0.25");
-    check_change("      ]", "        \"x\"\n      ]", "model.lora.layers[2]", "]", "\"x\"");
-    check_change("\n}\n", "", "", "}", "");
+    check_change("      ]", "        \"x\"\n      ]", "model.lora.layers[2]", "nothing",
+                 "\"x\"");
+    check_change("\n}\n", "", "", "nothing", "nothing");
+    check_change("    }\n  ]", "    },\n    {\n      \"type\": \"x\"\n    }\n  ]", "losses[2]", "nothing",
+                 "{...}");
     return check_report();
 }
