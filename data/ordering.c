@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pipeline/base/file.h"
+#include "pipeline/base/hash.h"
 #include "pipeline/base/json.h"
 #include "pipeline/base/log.h"
 
@@ -134,6 +136,15 @@ void ordering_close(struct ordering **ordering) {
     json_destroy(&o->document);
     free(o);
     *ordering = NULL;
+}
+
+enum status ordering_digest(uint64_t *digest, const char *path, struct error *e) {
+    char *bytes = NULL;
+    size_t n = 0;
+    const enum status rc = file_read_all(&bytes, &n, path, LIST_BYTES_MAX, e);
+    if (rc == STATUS_OK) *digest = hash_64(bytes, n, 0);
+    free(bytes);
+    return rc;
 }
 
 enum status ordering_chunk(struct selection **out, const struct ordering *o, int chunk,

@@ -22,6 +22,9 @@ enum status ordering_open(struct ordering **out, const char *path,
                           const struct dataset *const *datasets, int n_datasets, struct error *e);
 void ordering_close(struct ordering **o);
 
+/* Hash of the list's bytes, which say what is drawn when. Errors: those of file_read_all. */
+enum status ordering_digest(uint64_t *digest, const char *path, struct error *e);
+
 /* The samples of chunk 1..n_chunks, counted from the end of the list when reversed; a sealed set
  * that is not empty. BAD_ARG when there are more chunks than entries. */
 enum status ordering_chunk(struct selection **out, const struct ordering *o, int chunk,

@@ -197,11 +197,11 @@ static enum status check(const struct recipe *r, struct error *e) {
     return recipe_data_check(r, e);
 }
 
-/* Where these are is no number: digests of the data, the tokenizer and the base weights, which cover
- * the architecture, say what they are. */
+/* Where these are is no number: digests of the data with its lists, the tokenizer and the base
+ * weights, which cover the architecture, say what they are. */
 static void forget_places(struct text *numbers) {
     static const char *const names[] = {"\"shards\": \"", "\"architecture\": \"",
-                                        "\"vocabulary\": \"", "\"weights\": \""};
+                                        "\"vocabulary\": \"", "\"weights\": \"", "\"list\": \""};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char *to = numbers->bytes, *from = to;
         for (char *hit; from && (hit = strstr(from, names[i]));) {

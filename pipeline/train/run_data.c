@@ -68,6 +68,26 @@ static enum status open_source(struct run_data *d, const struct recipe_source *s
     return dataset_open(&d->opened[n].dataset, &source, e);
 }
 
+/* The lists of all stages with an ordering, each read once for its chunks. */
+static enum status digest_lists(struct run_data *d, struct error *e) {
+    const char *last = "";
+    uint64_t list = 0;
+    for (int i = 0; i < recipe_n_stages(d->recipe); i++) {
+        const struct recipe_stage *stage = recipe_stage(d->recipe, i);
+        if (!stage->ordering) continue;
+        if (strcmp(stage->ordering->list, last) != 0) {
+            const enum status rc = ordering_digest(&list, stage->ordering->list, e);
+            if (rc != STATUS_OK) {
+                error_context(e, "stage %s", stage->name);
+                return rc;
+            }
+        }
+        last = stage->ordering->list;
+        d->lists_digest = hash_64(&list, sizeof list, d->lists_digest);
+    }
+    return STATUS_OK;
+}
+
 enum status run_data_open(struct run_data *d, const struct recipe *r, const char *cache,
                           bool look_only, struct error *e) {
     enum status rc = STATUS_OK;
@@ -93,6 +113,7 @@ enum status run_data_open(struct run_data *d, const struct recipe *r, const char
         for (int k = 0; list[i] && k < list[i]->n; k++)
             TRY(open_source(d, (const struct recipe_source *)list[i]->item + k, cache, look_only,
                             e));
+    TRY(digest_lists(d, e));
 done:
     free(list);
     if (rc != STATUS_OK) run_data_close(d);
@@ -121,7 +142,7 @@ struct dataset *run_data_dataset(const struct run_data *d, const struct recipe_s
 }
 
 uint64_t run_data_digest(const struct run_data *d) {
-    uint64_t digest = 0;
+    uint64_t digest = d->lists_digest;
     for (int i = 0; i < d->n_datasets; i++) {
         const uint64_t one = dataset_digest(d->opened[i].dataset);
         digest = hash_64(&one, sizeof one, digest);

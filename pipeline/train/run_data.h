@@ -18,18 +18,20 @@ struct run_data {
     struct ordering **ordering; /* (stages) where it was opened; else NULL */
     struct selection *
         *chosen;              /* (stages) the samples of a stage with an ordering, once asked for */
+    uint64_t lists_digest;    /* of the lists of orderings; 0: no stage has one */
     struct selection *buffer; /* past samples for the stage last asked for; NULL: none */
 };
 
 /* Opens every source, indexing what is not indexed. cache: folder for what cannot be kept beside
- * the shards. look_only: write nothing. Errors: those of dataset_open, NO_MEMORY. */
+ * the shards. look_only: write nothing. Errors: those of dataset_open and ordering_digest,
+ * NO_MEMORY. */
 enum status run_data_open(struct run_data *d, const struct recipe *r, const char *cache,
                           bool look_only, struct error *e);
 void run_data_close(struct run_data *d);
 
 /* The dataset of a source of the recipe. */
 struct dataset *run_data_dataset(const struct run_data *d, const struct recipe_source *source);
-/* Hash of all shards that the run reads: a resumed run must find the same. */
+/* Hash of all shards and lists of classes that the run reads: a resumed run must find the same. */
 uint64_t run_data_digest(const struct run_data *d);
 
 /* Parts, sources and seed of a stage; the rest of the config is zero. Valid until the next call.
