@@ -1,6 +1,7 @@
 #include "data/stream.h"
 
 #include <errno.h>
+#include <math.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +16,7 @@
 #include "pipeline/base/file.h"
 #include "pipeline/base/hash.h"
 
-enum { REASON_MAX = 240 };
+enum { REASON_MAX = 240, STALL_SLICES = 20 };
 
 /* One step in the ring. Threads write its slots; whoever finishes the last one marks it done. */
 struct entry {
@@ -435,6 +436,7 @@ enum status stream_open(struct stream **out, const struct stream_config *config,
     s->config = *config;
     if (!s->config.n_threads) s->config.n_threads = 1;
     if (!s->config.depth) s->config.depth = STREAM_DEPTH_DEFAULT;
+    if (!(s->config.stall_seconds > 0)) s->config.stall_seconds = STREAM_STALL_S;
     s->fill_step = s->next_step = s->kept_step = config->first_step;
     s->digest = config->digest;
     TRY(stream_check(&s->config, e));
@@ -496,13 +498,27 @@ void stream_close(struct stream **stream) {
     *stream = NULL;
 }
 
-/* Waits until the entry is done or the stream has failed. */
+/* The end of the next slice of a wait. */
+static struct timespec slice_end(const struct stream *s) {
+    const double slice = s->config.stall_seconds / STALL_SLICES, whole = floor(slice);
+    struct timespec end;
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    end.tv_sec += (time_t)whole;
+    end.tv_nsec += (long)((slice - whole) * 1e9);
+    if (end.tv_nsec >= 1000000000) {
+        end.tv_nsec -= 1000000000;
+        end.tv_sec++;
+    }
+    return end;
+}
+
+/* Waits until the entry is done or the stream has failed. The wait is counted in slices: the clock
+ * goes on while the process is stopped (SIGSTOP), which so counts as one slice at most. */
 static enum status wait_for(struct stream *s, const struct entry *entry, struct error *e) {
     enum status rc = STATUS_OK;
-    struct timespec deadline;
     uint64_t received = remote_received();
-    clock_gettime(CLOCK_MONOTONIC, &deadline);
-    deadline.tv_sec += STREAM_STALL_S;
+    struct timespec end = slice_end(s);
+    int n_slices = 0;
     pthread_mutex_lock(&s->mutex);
     for (;;) {
         if (entry->done && entry->batch.step == s->next_step) break;
@@ -511,17 +527,18 @@ static enum status wait_for(struct stream *s, const struct entry *entry, struct 
             rc = s->status;
             break;
         }
-        if (pthread_cond_timedwait(&s->done, &s->mutex, &deadline) == ETIMEDOUT) {
-            if (remote_received() != received) { /* slow, but it comes */
-                received = remote_received();
-                deadline.tv_sec += STREAM_STALL_S;
-                continue;
-            }
-            rc = fail(e, STATUS_STALLED,
-                      "stream: no batch for step %lld within %d s; a disk that does not answer?",
-                      (long long)s->next_step, STREAM_STALL_S);
-            break;
+        if (pthread_cond_timedwait(&s->done, &s->mutex, &end) != ETIMEDOUT) continue;
+        end = slice_end(s);
+        n_slices++;
+        if (remote_received() != received) { /* slow, but it comes */
+            received = remote_received();
+            n_slices = 0;
         }
+        if (n_slices < STALL_SLICES) continue;
+        rc = fail(e, STATUS_STALLED,
+                  "stream: no batch for step %lld within %g s; a disk that does not answer?",
+                  (long long)s->next_step, s->config.stall_seconds);
+        break;
     }
     pthread_mutex_unlock(&s->mutex);
     return rc;

@@ -91,6 +91,7 @@ struct stream_config {
     stream_report *report; /* called from stream_next in slot order; NULL: none */
     void *report_context;
     struct stream_budget budget;
+    double stall_seconds; /* 0: STREAM_STALL_S */
 };
 
 struct stream;
@@ -104,7 +105,8 @@ enum status stream_check(const struct stream_config *config, struct error *e);
 enum status stream_open(struct stream **out, const struct stream_config *config, struct error *e);
 /* The batch of the next step, valid until given back. Errors: BAD_DATA when a budget is spent
  * (counts by reason), STORAGE and others of reading, STOPPED while shards are fetched, STALLED when
- * for STREAM_STALL_S no batch and no byte of a remote shard came.
+ * for stall_seconds no batch and no byte of a remote shard came; time in which the process was
+ * stopped (SIGSTOP) does not count.
  * After a failure only stream_close is allowed. */
 enum status stream_next(struct stream *stream, const struct batch **batch, struct error *e);
 /* In the order of stream_next; up to depth - 1 batches may be kept while waiting for the next. */

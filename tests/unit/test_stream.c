@@ -7,10 +7,13 @@
 #include "tests/check.h"
 #include "tests/fixture.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { SIZE = 16, CONTEXT = 12, A_SAMPLES = 37, B_SAMPLES = 11, STEPS = 20 };
 
@@ -151,6 +154,7 @@ static void test_threads_and_resume(void) {
 /* Stands between the stream and its loader, see tests/CMakeLists.txt: delays that make threads
  * finish their slots in another order each time. */
 static _Atomic uint32_t delay_seed; /* 0: none */
+static int gate = -1;               /* the loader waits until this can be read; -1: it does not */
 enum status __real_loader_fill(struct batch_part *out, const struct stream_config *config,
                                const struct stream_part *part, const struct stream_place *place,
                                struct loader_memory *memory, struct error *e);
@@ -165,6 +169,8 @@ enum status __wrap_loader_fill(struct batch_part *out, const struct stream_confi
         const struct timespec delay = {.tv_nsec = r >> 28 ? 0 : (long)(r >> 8 & 0xFFFFF)};
         nanosleep(&delay, NULL); /* one slot in sixteen up to a millisecond */
     }
+    char byte;
+    if (gate >= 0 && read(gate, &byte, 1) < 0) return STATUS_STORAGE;
     return __real_loader_fill(out, config, part, place, memory, e);
 }
 
@@ -538,6 +544,49 @@ static void test_refusals(void) {
     dataset_close(&only);
 }
 
+enum { STALL_S = 2 };
+
+static void wait_seconds(double seconds) {
+    const struct timespec t = {.tv_sec = (time_t)seconds,
+                               .tv_nsec = (long)((seconds - (double)(time_t)seconds) * 1e9)};
+    nanosleep(&t, NULL);
+}
+
+/* How a process ends that waits at most STALL_S for a batch. It is stopped for longer than that if
+ * so wanted, and then its loader goes on. */
+static int run_stalled(bool is_stopped) {
+    int ends[2], state = 0;
+    if (!CHECK_EQUAL(pipe(ends), 0)) return -1;
+    fflush(NULL);
+    const pid_t child = fork();
+    if (child == 0) {
+        struct stream_config c = base_config();
+        const struct batch *b;
+        close(ends[1]);
+        gate = ends[0];
+        c.stall_seconds = STALL_S;
+        struct stream *s = open_stream(&c);
+        _exit(status_exit_code(stream_next(s, &b, NULL)));
+    }
+    close(ends[0]);
+    if (is_stopped) {
+        wait_seconds(0.2);
+        CHECK_EQUAL(kill(child, SIGSTOP), 0);
+        wait_seconds(STALL_S + 0.5);
+        CHECK_EQUAL(kill(child, SIGCONT), 0);
+        wait_seconds(0.2); /* in which a stall would be seen */
+        close(ends[1]);
+    }
+    CHECK_EQUAL(waitpid(child, &state, 0), child);
+    if (!is_stopped) close(ends[1]);
+    return WIFEXITED(state) ? WEXITSTATUS(state) : -1;
+}
+
+static void test_stall(void) {
+    CHECK_EQUAL(run_stalled(false), status_exit_code(STATUS_STALLED));
+    CHECK_EQUAL(run_stalled(true), 0); /* being stopped is no stall */
+}
+
 /* With more shards than are held open, one disappears during the run: that is no hole. */
 /* Batches of one sample that come before the end or a failure; *at (may be NULL): the step that has
  * the sample of that id. */
@@ -621,6 +670,7 @@ int main(void) {
     test_budgets();
     test_refusals();
     test_lost_shard();
+    test_stall();
     test_early_close();
     dataset_close(&set_a);
     dataset_close(&set_b);
