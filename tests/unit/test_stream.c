@@ -413,6 +413,8 @@ static void test_holes(void) {
     struct reports reports = {0};
     const struct batch *good, *holed;
     int64_t holes = 0, other = 0, dark = 0;
+    bool is_holed = false;
+    int equal_digests = 0, unequal_digests = 0;
     /* Equal names of source and shard, so equal orders and equal random choices. */
     CHECK_EQUAL(file_make_folder(fixture_path(folder, "bad"), NULL), STATUS_OK);
     write_shard("x-0.tar", 24, 0, 0);
@@ -432,6 +434,9 @@ static void test_holes(void) {
         CHECK_EQUAL(stream_next(t, &holed, &e), STATUS_OK);
         const struct batch_part *p = &good->part[0], *q = &holed->part[0];
         holes += holed->n_holes;
+        is_holed = is_holed || holed->n_holes;
+        equal_digests += is_holed && good->digest == holed->digest;
+        unequal_digests += !is_holed && good->digest != holed->digest;
         for (int slot = 0; slot < 16; slot++) {
             if (q->usable[slot]) {
                 other += memcmp(picture(p, 0, slot), picture(q, 0, slot), SIZE * SIZE * 3) != 0;
@@ -449,6 +454,8 @@ static void test_holes(void) {
     CHECK_EQUAL(reports.n, holes);
     CHECK_EQUAL(dark, holes);
     CHECK_EQUAL(other, 0);
+    CHECK_EQUAL(equal_digests, 0); /* a hole is part of the order, and stays in the chain */
+    CHECK_EQUAL(unequal_digests, 0);
     CHECK_TRUE(text_starts_with(reports.last, "x|x-0.tar|00"));
     CHECK_TRUE(strstr(reports.last, "|png: ") != NULL);
     stream_close(&s);
