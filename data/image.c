@@ -122,6 +122,7 @@ struct jpeg_decoder {
     struct jpeg_decompress_struct info;
     struct jpeg_error_mgr manager;
     jmp_buf failed;
+    JSAMPARRAY (*alloc_sarray)(j_common_ptr info, int pool, JDIMENSION columns, JDIMENSION rows);
 };
 
 static void jpeg_fail(j_common_ptr info) {
@@ -134,6 +135,15 @@ static void jpeg_message(j_common_ptr info, int level) {
     if (level < 0) jpeg_fail(info);
 }
 
+/* The rows that the library works in begin as zeros: should it leave some of them unwritten, the
+ * pixels are still the same in every run. They are a few rows, not the picture. */
+static JSAMPARRAY alloc_zeros(j_common_ptr info, int pool, JDIMENSION columns, JDIMENSION n_rows) {
+    const struct jpeg_decoder *d = (const struct jpeg_decoder *)info;
+    JSAMPARRAY rows = d->alloc_sarray(info, pool, columns, n_rows);
+    for (JDIMENSION i = 0; i < n_rows; i++) memset(rows[i], 0, columns);
+    return rows;
+}
+
 /* Inks as Adobe's programs write them: 255 is none. So a colour is its ink times the black ink,
  * divided by 255 and rounded to nearest, or half a step off where Pillow is. */
 static void inks_to_rgb(uint8_t *out, const uint8_t *in, size_t n) {
@@ -142,6 +152,19 @@ static void inks_to_rgb(uint8_t *out, const uint8_t *in, size_t n) {
             const uint32_t dark = (255u - in[c]) * in[3] + 128;
             *out++ = (uint8_t)(in[3] - ((dark + (dark >> 8)) >> 8));
         }
+}
+
+/* Whether the library decodes part of a reduced picture as it does the whole. A component sampled
+ * less both ways it reduces less, as far as both ways allow. What is then left to be made wider
+ * jpeg_crop_scanline gets wrong: it takes the component's rows for shorter than they are, and the
+ * ends of them stay unwritten. Sampled by 2 both ways (4:2:0) nothing is left. */
+static bool can_narrow_reduced(const struct jpeg_decompress_struct *info) {
+    for (int c = 0; c < info->num_components; c++) {
+        const int h = info->comp_info[c].h_samp_factor, v = info->comp_info[c].v_samp_factor;
+        const bool by_two = info->max_h_samp_factor == 2 * h && info->max_v_samp_factor == 2 * v;
+        if (h < info->max_h_samp_factor && v < info->max_v_samp_factor && !by_two) return false;
+    }
+    return true;
 }
 
 /* Narrows what the decoder gives to the columns of the box and those beside them, which the
@@ -184,22 +207,25 @@ static enum status decode_jpeg(struct image *out, const struct image_box *whole_
         return fail(e, STATUS_BAD_DATA, "jpeg: %s", text);
     }
     jpeg_create_decompress(&d.info);
+    d.alloc_sarray = d.info.mem->alloc_sarray;
+    d.info.mem->alloc_sarray = alloc_zeros;
     jpeg_mem_src(&d.info, data, (unsigned long)size);
     jpeg_read_header(&d.info, TRUE);
     const bool cmyk = d.info.num_components == 4;
-    const bool one_scan = !jpeg_has_multiple_scans(&d.info);
     d.info.out_color_space = cmyk ? JCS_CMYK : JCS_RGB;
     d.info.scale_num = 1;
     d.info.scale_denom = 1u << out->shift;
     jpeg_start_decompress(&d.info);
+    const bool in_part = !jpeg_has_multiple_scans(&d.info) &&
+                         (out->shift == 0 || can_narrow_reduced(&d.info));
     CHECK((int)d.info.output_width == columns &&
           (int)d.info.output_height == image_shrunk(out->height, out->shift));
     uint8_t *first = out->pixels;
-    if (one_scan) {
+    if (in_part) {
         first += 3 * (size_t)narrow(&d.info, box, out->pixels);
         if (box->y) jpeg_skip_scanlines(&d.info, (JDIMENSION)box->y);
     }
-    const JDIMENSION end = one_scan ? (JDIMENSION)(box->y + box->height) : d.info.output_height;
+    const JDIMENSION end = in_part ? (JDIMENSION)(box->y + box->height) : d.info.output_height;
     JSAMPARRAY inks = NULL; /* the library frees it with the rest */
     if (cmyk)
         inks = d.info.mem->alloc_sarray((j_common_ptr)&d.info, JPOOL_IMAGE, 4 * d.info.output_width,

@@ -99,8 +99,9 @@ enum status image_decode(struct image *out, const void *data, size_t size, enum 
 
 /* Decodes what image_check has passed and described, for a caller who reads the pixels of part->box
  * only: those are the same as image_decode's, and so is the verdict on the bytes; the other pixels
- * are undefined. A baseline JPEG saves the work for them; other pictures are decoded whole. The box
- * lies inside the picture.
+ * are undefined. A baseline JPEG saves the work for them, unless it has a shift and colours sampled
+ * less both ways other than by 2 (4:1:0); other pictures are decoded whole. The box lies inside the
+ * picture.
  *
  * With a shift a JPEG is decoded at 1/2, 1/4 or 1/8 of its size, from the low frequencies of its
  * blocks alone: faster, and near to what a filter makes of all pixels but not the same. Those of

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <jpeglib.h>
+
 #define FOLDER SAPWOOD_SOURCE_DIR "/tests/fixtures/images/"
 
 static const char *const names[] = {
@@ -235,6 +237,31 @@ static bool box_equals(const struct image *part, const struct image *whole,
     return same;
 }
 
+static struct image_box random_box(struct random *random, const struct image_info *info) {
+    struct image_box box;
+    box.width = 1 + (int)random_below(random, (uint64_t)info->width);
+    box.height = 1 + (int)random_below(random, (uint64_t)info->height);
+    box.x = (int)random_below(random, (uint64_t)(info->width - box.width + 1));
+    box.y = (int)random_below(random, (uint64_t)(info->height - box.height + 1));
+    return box;
+}
+
+/* Whether part of a picture, decoded over rubbish, has the pixels of the whole; says which not. */
+static bool part_is_same(struct image *part, const struct image_info *info,
+                         const struct image_part *read, const struct image *whole,
+                         const uint8_t *bytes, size_t n, const char *name) {
+    struct error e;
+    const struct image_box *box = &read->box;
+    CHECK_EQUAL(image_reserve(part, info->width, info->height, &e), STATUS_OK);
+    memset(part->pixels, 0xA5, part->capacity);
+    if (image_decode_part(part, info, read, bytes, n, IMAGE_RGB_PILLOW, &e) == STATUS_OK &&
+        box_equals(part, whole, box))
+        return true;
+    printf("    %s: %d,%d %dx%d of %dx%d at 1/%d\n", name, box->x, box->y, box->width, box->height,
+           info->width, info->height, 1 << read->shift);
+    return false;
+}
+
 /* Part of a picture has the pixels of the whole, and the same damage is seen, at every scale. */
 static void test_boxes(void) {
     struct image whole[IMAGE_SHIFT_MAX + 1] = {0}, part = {0};
@@ -256,21 +283,9 @@ static void test_boxes(void) {
         struct random random = random_begin(1, RANDOM_TEST, (uint64_t)i, 0);
         for (int round = 0; round < 60 * n_shifts; round++) {
             struct image_part read = {.shift = round % n_shifts};
-            struct image_box *box = &read.box;
-            box->width = 1 + (int)random_below(&random, (uint64_t)info.width);
-            box->height = 1 + (int)random_below(&random, (uint64_t)info.height);
-            box->x = (int)random_below(&random, (uint64_t)(info.width - box->width + 1));
-            box->y = (int)random_below(&random, (uint64_t)(info.height - box->height + 1));
-            CHECK_EQUAL(image_reserve(&part, info.width, info.height, &e), STATUS_OK);
-            memset(part.pixels, 0xA5, part.capacity);
+            read.box = random_box(&random, &info);
             n_boxes++;
-            if (image_decode_part(&part, &info, &read, bytes, n, IMAGE_RGB_PILLOW, &e) ==
-                    STATUS_OK &&
-                box_equals(&part, &whole[read.shift], box))
-                n_same++;
-            else
-                printf("    %s: %d,%d %dx%d of %dx%d at 1/%d\n", name, box->x, box->y, box->width,
-                       box->height, info.width, info.height, 1 << read.shift);
+            n_same += part_is_same(&part, &info, &read, &whole[read.shift], bytes, n, name);
             /* Damage anywhere is damage, in the box or not. */
             const size_t at = random_below(&random, n);
             const uint8_t kept = bytes[at];
@@ -295,6 +310,91 @@ static void test_boxes(void) {
     image_release(&part);
 }
 
+/* Horizontal and vertical sampling factors of a JPEG's three components. */
+struct sampling {
+    const char *name;
+    int factors[3][2];
+};
+
+static const struct sampling samplings[] = {
+    {"sampled 2x1", {{2, 1}, {1, 1}, {1, 1}}},
+    {"sampled 1x2", {{1, 2}, {1, 1}, {1, 1}}},
+    {"sampled 2x2", {{2, 2}, {1, 1}, {1, 1}}},
+    {"sampled 3x1", {{3, 1}, {1, 1}, {1, 1}}},
+    {"sampled 3x2", {{3, 2}, {1, 1}, {1, 1}}},
+    {"sampled 4x1", {{4, 1}, {1, 1}, {1, 1}}},
+    {"sampled 1x4", {{1, 4}, {1, 1}, {1, 1}}},
+    {"sampled 4x2", {{4, 2}, {1, 1}, {1, 1}}},
+    {"sampled 2x4", {{2, 4}, {1, 1}, {1, 1}}},
+    {"sampled 2x2, 2x1, 1x2", {{2, 2}, {2, 1}, {1, 2}}},
+    {"sampled 4x1, 1x4, 1x1", {{4, 1}, {1, 4}, {1, 1}}}, /* the third by 4 both ways */
+};
+enum { N_SAMPLINGS = sizeof samplings / sizeof *samplings };
+
+/* A baseline JPEG of coloured slopes and some noise; free() it. */
+static uint8_t *make_jpeg(const struct sampling *sampling, int width, int height, size_t *n) {
+    struct jpeg_compress_struct info;
+    struct jpeg_error_mgr manager; /* the library's own: it ends the program */
+    struct random random = random_begin(1, RANDOM_TEST, 0, 0);
+    unsigned char *bytes = NULL;
+    unsigned long size = 0;
+    uint8_t *row = malloc((size_t)width * 3);
+    info.err = jpeg_std_error(&manager);
+    jpeg_create_compress(&info);
+    jpeg_mem_dest(&info, &bytes, &size);
+    info.image_width = (JDIMENSION)width;
+    info.image_height = (JDIMENSION)height;
+    info.input_components = 3;
+    info.in_color_space = JCS_RGB;
+    jpeg_set_defaults(&info);
+    jpeg_set_quality(&info, 90, TRUE);
+    for (int c = 0; c < 3; c++) {
+        info.comp_info[c].h_samp_factor = sampling->factors[c][0];
+        info.comp_info[c].v_samp_factor = sampling->factors[c][1];
+    }
+    jpeg_start_compress(&info, TRUE);
+    for (int y = 0; y < height; y++) {
+        for (int x = 0; x < 3 * width; x++) {
+            const int slope = x * (1 + x % 3) / 4 + y * (3 - x % 3);
+            row[x] = (uint8_t)(slope + (int)random_below(&random, 32));
+        }
+        jpeg_write_scanlines(&info, &row, 1);
+    }
+    jpeg_finish_compress(&info);
+    jpeg_destroy_compress(&info);
+    free(row);
+    *n = size;
+    return bytes;
+}
+
+/* Colours sampled in whatever way: part of a picture has the pixels of the whole at every scale. */
+static void test_samplings(void) {
+    struct image whole = {0}, part = {0};
+    int n_boxes = 0, n_same = 0;
+    for (int i = 0; i < N_SAMPLINGS; i++) {
+        size_t n;
+        struct error e;
+        struct image_info info;
+        uint8_t *bytes = make_jpeg(&samplings[i], 203, 149, &n);
+        struct random random = random_begin(2, RANDOM_TEST, (uint64_t)i, 0);
+        CHECK_EQUAL(image_check(&info, bytes, n, &e), STATUS_OK);
+        for (int shift = 0; shift <= IMAGE_SHIFT_MAX; shift++) {
+            struct image_part read = {{0, 0, info.width, info.height}, shift};
+            CHECK_EQUAL(image_decode_part(&whole, &info, &read, bytes, n, IMAGE_RGB_PILLOW, &e),
+                        STATUS_OK);
+            for (int round = 0; round < 60; round++) {
+                read.box = random_box(&random, &info);
+                n_boxes++;
+                n_same += part_is_same(&part, &info, &read, &whole, bytes, n, samplings[i].name);
+            }
+        }
+        free(bytes);
+    }
+    CHECK_EQUAL(n_same, n_boxes);
+    image_release(&whole);
+    image_release(&part);
+}
+
 int main(void) {
     test_pixels(IMAGE_RGB_PILLOW);
     test_pixels(IMAGE_RGB_SHOWN);
@@ -302,5 +402,6 @@ int main(void) {
     test_refusals();
     test_shrunk();
     test_boxes();
+    test_samplings();
     return check_report();
 }
