@@ -36,12 +36,12 @@ int64_t ledger_tail(const struct ledger_line *line) {
     return rest ? line->samples - rest : 0;
 }
 
-enum status ledger_open_stage(struct ledger *l, int number, const char *stage,
+enum status ledger_open_stage(struct ledger *l, int number, const char *stage, int64_t n_steps,
                               const struct stream_order *o, struct error *e) {
     const struct stream_config *c = stream_order_config(o);
     int at = 0;
     while (at < l->n && l->line[at].number != number) at++;
-    const bool is_changed = at < l->n && l->line[at].is_changed;
+    const bool is_changed = at < l->n ? l->line[at].is_changed : n_steps > 0;
     for (int p = 0; p < c->n_parts; p++) {
         l->first[p] = at;
         for (int i = 0; i < c->part[p].n_sources; i++, at++) {
@@ -133,7 +133,7 @@ enum status ledger_check(const struct ledger *l, const struct stream_order *o, i
 
 void ledger_mark_changed(struct ledger *l, int number) {
     for (int i = 0; i < l->n; i++)
-        l->line[i].is_changed = l->line[i].is_changed || l->line[i].number == number;
+        l->line[i].is_changed = l->line[i].is_changed || l->line[i].number >= number;
 }
 
 void ledger_undo(struct ledger *l, const struct ledger *then) {

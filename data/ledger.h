@@ -39,8 +39,10 @@ struct ledger {
 };
 void ledger_release(struct ledger *l);
 
-/* Begins or goes on with a stage: its lines are added unless they are there. */
-enum status ledger_open_stage(struct ledger *l, int number, const char *stage,
+/* Begins or goes on with a stage after n_steps of its steps: its lines are added unless they are
+ * there. A stage that goes on but has no lines took other steps for its own: it counts as changed.
+ */
+enum status ledger_open_stage(struct ledger *l, int number, const char *stage, int64_t n_steps,
                               const struct stream_order *o, struct error *e);
 /* Counts a batch of the open stage and where its slots come from (stream_places). Errors: FAILED, a
  * bug, when an epoch ended and some sample was missing or came twice. */
@@ -50,7 +52,8 @@ enum status ledger_count(struct ledger *l, const struct stream_order *o,
 /* After n_steps steps of the open stage. Errors: FAILED, a bug, naming the line. */
 enum status ledger_check(const struct ledger *l, const struct stream_order *o, int64_t n_steps,
                          struct error *e);
-/* The stage goes on with another recipe or other data than it began with. */
+/* The stage goes on with another recipe or other data than it began with. So do those behind it
+ * that the run was in before, where the stage became longer. */
 void ledger_mark_changed(struct ledger *l, int number);
 /* The weights went back to those of the time of `then`: what was trained since counts as skipped.
  */

@@ -238,7 +238,7 @@ static enum status open_stage(struct trainer *t, int stage, int64_t first, struc
     c.report_context = t;
     TRY(stream_open(&t->stream, &c, e));
     TRY(ledger_open_stage(&t->job.ledger, stage, recipe_stage(t->recipe, stage)->name,
-                          stream_order_of(t->stream), e));
+                          t->position.step - first, stream_order_of(t->stream), e));
     if (t->position.step == first && stage > 0 && t->recipe->optimizer.reset_on_stage) {
         TRY(learner_reset_moments(&t->job.learner, e));
         t->position.updates = 0;
@@ -449,8 +449,8 @@ static enum status save_and_stop(struct trainer *t, const char *where, struct er
 }
 
 /* The evaluation after the last step of a stage, and the checkpoint. When a stop or a failure comes
- * between them the checkpoint says that the evaluation is owed; the run that goes on makes it and has
- * that checkpoint already. */
+ * between them the checkpoint says that the evaluation is owed; the run that goes on makes it and
+ * has that checkpoint already. */
 static enum status end_stage(struct trainer *t, int stage, struct error *e) {
     const bool was_owed = t->position.owes_evaluation;
     struct error trouble = {0};

@@ -46,4 +46,35 @@ check "list elsewhere" 0 '' train "$folder/list" --set stages.0.steps=10 \
 same "list elsewhere" "$ordered" "$folder/list"
 recipe=$plain
 
+# --- Other lengths of stages: steps that were made in one stage count for another ---
+
+train "$folder/lengths" --set checkpoint.keep=100 || bad "lengths: train failed"
+sed 's|{"name": "fashion", "steps": 30,|{"name": "between", "steps": 7, "sources": [{"name": "fashion", "shards": "../tests/fixtures/fashion-train.tar"}]},\
+    &|' "$recipe" >"$folder/recipes/inserted.json"
+# goes_on STEP STAGE COMPARED OPTION...: from the checkpoint of a step to the end; the checkpoint at
+# the end says of which stages the counts can still be compared with the order
+goes_on() {
+    step=$1 case="from step $1: $(basename "$recipe") $4" compared=$2
+    shift 2
+    cp -r "$folder/lengths" "$folder/lengthened"
+    back "$folder/lengthened" "$step"
+    check "$case, not allowed" 4 'recipe changed: ' train "$folder/lengthened" "$@"
+    check "$case" 0 '' train "$folder/lengthened" --allow-change recipe --allow-change data "$@"
+    found=$(grep -o '"number": [0-9]*\|"changed": [a-z]*' \
+        "$folder/lengthened/checkpoints/$(newest "$folder/lengthened")/ledger.json" |
+        sed 's/.*: //' | paste -d ' ' - - | uniq | paste -s -d ,)
+    [ "$found" = "$compared" ] && good || bad "$case: expected changed stages $compared, found $found"
+    rm -r "$folder/lengthened"
+}
+
+goes_on 30 "0 false,1 true" --set stages.0.steps=20
+goes_on 30 "0 false,1 true" --set stages.0.steps=25
+goes_on 40 "0 false,1 true" --set stages.0.steps=25
+goes_on 40 "0 true,1 true" --set stages.0.steps=50
+recipe=$folder/recipes/inserted.json
+goes_on 30 "0 false,1 false,2 false" --set stages.1.steps=8
+goes_on 40 "0 false,1 false,2 true" --set stages.1.steps=8
+goes_on 30 "0 false,2 true" --set stages.0.steps=20
+recipe=$plain
+
 report

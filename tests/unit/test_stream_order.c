@@ -119,7 +119,7 @@ static void test_counting(void) {
         struct stream_order *o;
         struct error e;
         CHECK_TRUE(stream_order_create(&o, &c, &e) == STATUS_OK);
-        CHECK_TRUE(ledger_open_stage(&ledger, 0, "stage", o, &e) == STATUS_OK);
+        CHECK_TRUE(ledger_open_stage(&ledger, 0, "stage", 0, o, &e) == STATUS_OK);
         memset(seen, 0, sizeof seen);
         int n_done = 0;
         int64_t step = 0;
@@ -168,7 +168,7 @@ static enum status count_epoch(int slot_that_repeats, struct ledger *ledger, str
     struct stream_order *o;
     enum status rc = STATUS_OK;
     CHECK_EQUAL(stream_order_create(&o, &c, e), STATUS_OK);
-    CHECK_EQUAL(ledger_open_stage(ledger, 0, "one", o, e), STATUS_OK);
+    CHECK_EQUAL(ledger_open_stage(ledger, 0, "one", 0, o, e), STATUS_OK);
     for (int step = 0; step < 2 && rc == STATUS_OK; step++) {
         stream_order_step(o, step, place);
         for (int i = 0; i < 8; i++) id[i] = dataset_sample(place[i].dataset, place[i].sample).id;
@@ -201,8 +201,10 @@ static void test_ledger(void) {
     /* A stage whose recipe was changed: its numbers cannot be compared any more. */
     ledger_mark_changed(&read, 1);
     CHECK_TRUE(!read.line[0].is_changed);
-    ledger_mark_changed(&read, 0);
+    read.line[0].number = 2; /* a later one that the run was in before goes on too */
+    ledger_mark_changed(&read, 1);
     CHECK_TRUE(read.line[0].is_changed);
+    read.line[0].number = 0;
     CHECK_EQUAL(count_epoch(0, &read, &e), STATUS_OK);
     CHECK_EQUAL(read.line[0].trained, 14);
     /* Back to the weights of the beginning: what was trained since does not count. */
