@@ -45,7 +45,7 @@ struct transfer {
     size_t limit;      /* of text */
     uint64_t received; /* in file or text */
     uint64_t total;    /* bytes of the whole, as far as known; 0: not known */
-    char etag[128], content_type[64];
+    char etag[128], modified[64], content_type[64];
     double begin, deadline; /* seconds */
 
     /* Of the present try. */
@@ -176,13 +176,21 @@ static enum status judge_whole(struct transfer *t) {
     return STATUS_OK;
 }
 
-/* The rest of a file; END: of another one, so all is wanted again. */
+/* Whether the header is as before, if there was one. */
+static bool is_same(const struct transfer *t, const char *name, const char *before) {
+    return !before[0] || strcmp(header_of(t, name), before) == 0;
+}
+
+/* The rest of a file; END: of another one, so all is wanted again. Where the server gives neither
+ * ETag nor Last-Modified, only the length can tell that the file was replaced. */
 static enum status judge_rest(struct transfer *t) {
     uint64_t first = 0, last = 0, all = 0;
     const char *range = header_of(t, "content-range");
     const int n = sscanf(range, "bytes %" SCNu64 "-%" SCNu64 "/%" SCNu64, &first, &last, &all);
-    const bool fits = n >= 2 && first == t->received && (n < 3 || !t->total || all == t->total) &&
-                      (!t->etag[0] || strcmp(header_of(t, "etag"), t->etag) == 0);
+    const bool has_length = n == 3 && t->total,
+               fits = n >= 2 && first == t->received &&
+                      (has_length ? all == t->total : t->etag[0] || t->modified[0]) &&
+                      is_same(t, "etag", t->etag) && is_same(t, "last-modified", t->modified);
     if (fits) return STATUS_OK;
     t->status = start_over(t);
     if (t->status != STATUS_OK) return t->status;
@@ -198,6 +206,7 @@ static enum status judge(struct transfer *t) {
     copy_header(t->content_type, sizeof t->content_type, t, "content-type");
     rc = code == 200 ? judge_whole(t) : judge_rest(t);
     copy_header(t->etag, sizeof t->etag, t, "etag");
+    copy_header(t->modified, sizeof t->modified, t, "last-modified");
     t->is_good = rc == STATUS_OK;
     return rc;
 }

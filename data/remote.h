@@ -3,11 +3,11 @@
  * Nothing here waits without a deadline: connecting takes at most 20 s, a transfer below 1 KiB/s
  * for 30 s is given up, all tries together end after four hours. What may pass (no answer, early
  * end, 408, 429, 500, 502, 503, 504) is tried again up to five times in a row, from the byte that
- * was reached if the server can, after 0.5, 1, 2, 4 s or what Retry-After says (at most a minute);
- * a try that brought a MiB more starts the count anew. What will not pass (403, 404, a certificate
- * that is not trusted) fails at once. Redirects: up to five, for http(s) addresses, never from
- * https to http. Certificates are checked against the system's, or the file that SSL_CERT_FILE
- * names.
+ * was reached if the server can and ETag, Last-Modified and length are as before, after 0.5, 1, 2,
+ * 4 s or what Retry-After says (at most a minute); a try that brought a MiB more starts the count
+ * anew. What will not pass (403, 404, a certificate that is not trusted) fails at once. Redirects:
+ * up to five, for http(s) addresses, never from https to http. Certificates are checked against the
+ * system's, or the file that SSL_CERT_FILE names.
  *
  * Addresses may carry a secret in their query (presigned ones do): messages show them without it.
  */

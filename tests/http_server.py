@@ -4,8 +4,9 @@
     http_server.py FOLDER LOG [CERTIFICATE KEY]
 
 Prints its port, then serves FOLDER as /FAULT/NAME until its input closes, at most ten minutes. A
-fault named once-X shows at the first request of each path only, then-X at all others. LOG gets a line per request:
-fault, name, range, what was answered.
+fault named once-X shows at the first request of each path only, then-X at all others; those of
+CUT_ONCE are cut at the first request. LOG gets a line per request: fault, name, range, what was
+answered.
 """
 import http.server
 import os
@@ -15,6 +16,7 @@ import threading
 import time
 
 FOLDER, LOG = sys.argv[1:3]
+CUT_ONCE = ("dated", "replaced", "bare", "grown")
 seen = set()
 lock = threading.Lock()
 
@@ -49,10 +51,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         path, _, query = self.path.partition("?")
         _, self.fault, self.name = path.split("/", 2)
         fault = self.fault
+        with lock:
+            first = path not in seen
+            seen.add(path)
         if fault.startswith(("once-", "then-")):
-            with lock:
-                first = path not in seen
-                seen.add(path)
             fault = fault[5:] if first == fault.startswith("once-") else "plain"
         if fault == "noindex" and self.name.endswith(".index"):
             return self.answer(403)  # as S3 does for what is not there
@@ -91,20 +93,27 @@ class Handler(http.server.BaseHTTPRequestHandler):
             body = bytes(255 - b for b in body)
         if fault == "flip":
             body = body[:700] + bytes([body[700] ^ 1]) + body[701:]
-        self.send_file(fault, body)
+        if fault in ("replaced", "grown") and first:  # the file that was there before
+            body = bytes(255 - b for b in body[: len(body) - 1000 * (fault == "grown")])
+        self.send_file(fault, body, first)
 
-    def send_file(self, fault, body):
+    def send_file(self, fault, body, first):
         start, size = 0, len(body)
-        tag = f'"{fault if fault == "changed" else ""}{size}"'
+        fields = {"ETag": f'"{fault if fault == "changed" else ""}{size}"'}
+        if fault in ("dated", "replaced"):
+            hour = 9 if fault == "replaced" and not first else 8
+            fields = {"Last_Modified": f"Thu, 01 Jan 2026 0{hour}:00:00 GMT"}
+        elif fault in ("bare", "grown"):
+            fields = {}
         wanted = self.headers.get("Range", "")
         if wanted.startswith("bytes=") and fault != "norange":
             start = int(wanted[6:].split("-")[0])
             if start >= size:
                 return self.answer(416)
-            self.head(206, size - start, ETag=tag, Content_Range=f"bytes {start}-{size - 1}/{size}")
+            self.head(206, size - start, Content_Range=f"bytes {start}-{size - 1}/{size}", **fields)
         else:
-            self.head(200, size, ETag=tag, Content_Type="application/x-tar")
-        if fault in ("cut", "changed", "norange"):
+            self.head(200, size, Content_Type="application/x-tar", **fields)
+        if fault in ("cut", "changed", "norange") or (first and fault in CUT_ONCE):
             self.wfile.write(body[start : (start + size) // 2])
             self.close_connection = True
         elif fault == "stall":
