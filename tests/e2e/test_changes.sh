@@ -77,4 +77,12 @@ goes_on 40 "0 false,1 false,2 true" --set stages.1.steps=8
 goes_on 30 "0 false,2 true" --set stages.0.steps=20
 recipe=$plain
 
+# --- What is read of the samples is part of the recipe, where they are is not ---
+
+check "label field" 4 'recipe changed: stages\[0\].sources\[0\].label_field; expected "", found "y"' \
+    train "$folder/lengths" --set 'stages.0.sources.0.label_field="y"'
+cp "$folder/tests/fixtures/emoji-train.tar" "$folder"
+check "shards elsewhere" 0 '' \
+    train "$folder/lengths" --set 'stages.0.sources.0.shards="../emoji-train.tar"'
+
 report

@@ -136,6 +136,11 @@ static void test_protocol(void) {
     CHECK_EQUAL(checkpoint_check_facts(c, now, 2, NULL, 0, &e), STATUS_MISMATCH);
     CHECK_TRUE(strstr(e.text, "device changed; expected cpu, found vulkan"));
     CHECK_EQUAL(checkpoint_check_facts(c, now, 2, allowed, 1, &e), STATUS_OK);
+    now[1] = (struct checkpoint_fact){"tokenizer", "5678"}; /* which an older program wrote not */
+    CHECK_EQUAL(checkpoint_check_facts(c, now, 2, allowed, 1, &e), STATUS_MISMATCH);
+    CHECK_TRUE(strstr(e.text, "tokenizer changed; expected nothing, found 5678"));
+    CHECK_EQUAL(checkpoint_check_facts(c, now, 2, (const char *const[]){"tokenizer"}, 1, &e),
+                STATUS_OK);
     checkpoint_destroy(&c);
 
     CHECK_EQUAL(save(run, 4, &e), STATUS_OK); /* the same step again */
@@ -154,6 +159,31 @@ static void test_protocol(void) {
     CHECK_EQUAL(checkpoint_lock(&lock, run, &e), STATUS_OK);
     CHECK_TRUE(!file_exists(path));
     file_destroy(&lock);
+}
+
+/* All that are newer go aside, under names of their own each time. */
+static void test_set_aside(void) {
+    static const char *const left[] = {"step_00000001", "abandoned_0_step_00000002",
+                                       "abandoned_0_step_00000003", "abandoned_0_step_00000004",
+                                       "abandoned_1_step_00000003"};
+    const char *run = new_run("aside");
+    struct checkpoint *c = NULL;
+    struct error e = {0};
+    char folder[FILE_PATH_MAX], path[FILE_PATH_MAX];
+    for (int64_t step = 1; step <= 4; step++) CHECK_EQUAL(save(run, step, &e), STATUS_OK);
+    CHECK_EQUAL(checkpoint_set_aside(run, 2, &e), STATUS_OK);
+    CHECK_EQUAL(checkpoint_find(&c, run, NULL, &e), STATUS_OK);
+    CHECK_EQUAL(checkpoint_step(c), 2);
+    checkpoint_destroy(&c);
+    CHECK_EQUAL(save(run, 3, &e), STATUS_OK);
+    CHECK_EQUAL(checkpoint_set_aside(run, 1, &e), STATUS_OK);
+    CHECK_EQUAL(checkpoint_set_aside(run, 1, &e), STATUS_OK); /* nothing to do */
+    CHECK_EQUAL(count_entries(run), 5);
+    checkpoint_list_folder(folder, run, NULL);
+    for (int i = 0; i < 5; i++) {
+        file_join(path, folder, left[i], NULL);
+        CHECK_TRUE(file_exists(path));
+    }
 }
 
 /* Flips one bit of a file, or cuts it, or removes it. */
@@ -360,6 +390,7 @@ int main(int argc, char **argv) {
     uint64_t seed = argc > 1 ? strtoull(argv[1], NULL, 10) : 1;
     fixture_folder();
     test_protocol();
+    test_set_aside();
     test_retention();
     test_damage(seed);
     test_full_disk();

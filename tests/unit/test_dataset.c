@@ -165,6 +165,33 @@ static void test_class_captions(void) {
     dataset_memory_release(&memory);
 }
 
+/* Two sources with other captions never pass for each other, though their shards are the same. */
+static void test_caption_digests(void) {
+    static const char *const templates[] = {"a {}", "b {}", "a {}", "c {}"};
+    static const char *const names[] = {"0", "1", "2", "3", "4", "5", "6", "cat", "7"};
+    const struct {
+        int template, n_templates, name;
+    } cases[] = {{0, 2, 0}, {0, 1, 0}, {1, 1, 0}, {1, 2, 0}, {2, 2, 0}, {0, 2, 1}, {0, 0, 0}};
+    enum { N = sizeof cases / sizeof *cases };
+    uint64_t digest[N] = {0};
+    for (int i = 0; i < 2 * N; i++) { /* twice: the same source has the same digest */
+        const int k = i % N;
+        const struct dataset_source source = {.name = "classes",
+                                              .shards = fixture_path(folder, "s-0.tar"),
+                                              .templates = templates + cases[k].template,
+                                              .n_templates = cases[k].n_templates,
+                                              .classnames = names + cases[k].name,
+                                              .n_classnames = 8};
+        struct dataset *d;
+        struct error e;
+        if (!CHECK_EQUAL(dataset_open(&d, &source, &e), STATUS_OK)) return;
+        for (int j = 0; i < N && j < i; j++) CHECK_TRUE(dataset_digest(d) != digest[j]);
+        if (i < N) digest[k] = dataset_digest(d);
+        CHECK_TRUE(dataset_digest(d) == digest[k]);
+        dataset_close(&d);
+    }
+}
+
 static void fill_is(const char *template, const char *name, const char *expected) {
     struct text t = {0};
     CHECK_EQUAL(classnames_fill(&t, template, name, NULL), expected ? STATUS_OK : STATUS_BAD_ARG);
@@ -472,6 +499,7 @@ int main(void) {
     test_captions();
     test_caption_mix();
     test_class_captions();
+    test_caption_digests();
     test_templates();
     test_reads();
     test_changed_bytes();
