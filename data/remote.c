@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "data/s3.h"
+#include "pipeline/base/address.h"
 #include "pipeline/base/clock.h"
 #include "pipeline/base/log.h"
 #include "pipeline/base/stop.h"
@@ -69,19 +70,7 @@ bool remote_is_url(const char *path) {
 }
 
 void remote_show(char *out, size_t n, const char *path) {
-    const char *host = strstr(path, "://");
-    if (!host) {
-        snprintf(out, n, "%s", path);
-        return;
-    }
-    host += 3;
-    const size_t name = strcspn(host, "/?#");
-    const char *user = memchr(host, '@', name);
-    for (const char *at = user; at; at = memchr(at + 1, '@', name - (size_t)(at + 1 - host)))
-        user = at;
-    const char *from = user ? user + 1 : host;
-    snprintf(out, n, "%.*s%s%.*s%s", (int)(host - path), path, user ? "...@" : "",
-             (int)strcspn(from, "?#"), from, strpbrk(from, "?#") ? "?..." : "");
+    address_show(out, n, path);
 }
 
 void remote_base_name(char *out, size_t n, const char *url) {

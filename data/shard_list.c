@@ -89,6 +89,17 @@ static enum status expand_url(struct shard_list *list, const char *url, struct e
     return list_add(list, url, e);
 }
 
+/* HTTP:// is as good elsewhere, but here an address is compared as it is written. */
+static enum status check_scheme(const char *entry, struct error *e) {
+    const size_t n =
+        strspn(entry, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+-.");
+    if (!n || !text_starts_with(entry + n, "://") || remote_is_url(entry)) return STATUS_OK;
+    return fail(e, STATUS_BAD_ARG,
+                "%.*s...: expected a path, or http://, https:// or s3://bucket/key in small "
+                "letters; most stores have an https:// address too",
+                (int)(n < 32 ? n : 32), entry);
+}
+
 static enum status expand_file(struct shard_list *list, const char *file, struct error *e) {
     enum status rc = STATUS_OK;
     char *bytes = NULL;
@@ -105,8 +116,10 @@ static enum status expand_file(struct shard_list *list, const char *file, struct
         while (length && isspace((unsigned char)line[length - 1])) line[--length] = '\0';
         if (!length || *line == '#') continue;
         const bool is_url = remote_is_url(line);
-        if (!is_url) TRY(file_join(path, folder, line, e));
-        rc = is_url ? expand_url(list, line, e) : expand_plain(list, path, true, e);
+        rc = check_scheme(line, e);
+        if (!is_url && rc == STATUS_OK) rc = file_join(path, folder, line, e);
+        if (rc == STATUS_OK)
+            rc = is_url ? expand_url(list, line, e) : expand_plain(list, path, true, e);
         if (rc != STATUS_OK) {
             error_context(e, "%s:%d", file, number);
             goto done;
@@ -242,7 +255,8 @@ static enum status expand_entry(struct shard_list *list, const char *entry, stru
                         "%.*s...: expected a path, http://, https:// or s3://bucket/key; most "
                         "stores have an https:// address too",
                         (int)strlen(others[i]), entry);
-    return expand_braces(list, entry, e);
+    const enum status rc = check_scheme(entry, e);
+    return rc == STATUS_OK ? expand_braces(list, entry, e) : rc;
 }
 
 enum status shard_list_expand(struct shard_list *list, const char *spec, struct error *e) {

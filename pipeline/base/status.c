@@ -5,27 +5,30 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pipeline/base/address.h"
+
 enum status fail(struct error *e, enum status status, const char *format, ...) {
-    if (e) {
-        va_list args;
-        e->status = status;
-        va_start(args, format);
-        vsnprintf(e->text, sizeof e->text, format, args);
-        va_end(args);
-    }
+    char text[ERROR_TEXT_MAX];
+    va_list args;
+    if (!e) return status;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    e->status = status;
+    address_hide(e->text, sizeof e->text, text);
     return status;
 }
 
 void error_context(struct error *e, const char *format, ...) {
-    char old[ERROR_TEXT_MAX];
+    char text[ERROR_TEXT_MAX];
     va_list args;
     if (!e) return;
-    memcpy(old, e->text, sizeof old);
     va_start(args, format);
-    int n = vsnprintf(e->text, sizeof e->text, format, args);
+    const int n = vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    if (n >= 0 && n < ERROR_TEXT_MAX)
-        snprintf(e->text + n, sizeof e->text - (size_t)n, ": %s", old);
+    if (n < 0 || n >= ERROR_TEXT_MAX) return;
+    snprintf(text + n, sizeof text - (size_t)n, ": %s", e->text);
+    address_hide(e->text, sizeof e->text, text);
 }
 
 int status_exit_code(enum status status) {

@@ -41,7 +41,8 @@ struct error {
     char text[ERROR_TEXT_MAX];
 };
 
-/* Fills e (may be NULL) and returns status, so that `return fail(...)` is one line. */
+/* Fills e (may be NULL) and returns status, so that `return fail(...)` is one line. Addresses in the
+ * text lose what may be a secret (address_hide). */
 enum status fail(struct error *e, enum status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

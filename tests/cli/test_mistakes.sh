@@ -187,6 +187,27 @@ if [ "$(id -u)" != 0 ]; then
         --run "$folder/locked/run"
 fi
 
+# --- Addresses with a secret in them ---
+
+# hidden CODE PATTERN COMMAND...: answers so, without the secret
+hidden() {
+    check "hidden: $3 $4" "$@"
+    case $output in *SECRET*) bad "a secret shows: $output" ;; *) good ;; esac
+}
+hidden 3 'http://h/e.tar?\.\.\.: not there' "$sapwood" embed "$recipe" --images "http://h/e.tar?sig=SECRET" \
+    --out "$folder/e.npy"
+hidden 3 'http://\.\.\.@h/e.tar.*: user and password' "$sapwood" shards index "http://user:SECRET/a@h/e.tar" \
+    --cache "$folder/cache"
+hidden 2 'HTTP\.\.\.: expected .* in small letters' "$sapwood" shards ls "HTTP://u:SECRET@h/e.tar?sig=SECRET"
+echo "HTTP://u:SECRET@h/e.tar?sig=SECRET" >"$folder/capitals.txt"
+hidden 2 'capitals.txt:1: HTTP\.\.\.: expected' "$sapwood" shards check "$folder/capitals.txt"
+hidden 2 "http://h/e.tar?\.\.\.: .*unknown key; did you mean 'shards'?" "$sapwood" train "$recipe" \
+    --run "$run" --set "stages.0.sources.0.shard=http://h/e.tar?sig=SECRET"
+hidden 2 'http://h/e.tar?\.\.\.: .*expected a number' "$sapwood" train "$recipe" --run "$run" \
+    --set "stages.0.steps=http://h/e.tar?sig=SECRET"
+hidden 2 "unexpected word 'http://h/e.tar?\.\.\.'" "$sapwood" train "$recipe" "http://h/e.tar?sig=SECRET"
+rm -rf "$run"
+
 # --- Commands ---
 
 check "unknown command" 2 "unknown command 'trian'; did you mean 'train'?" "$sapwood" trian

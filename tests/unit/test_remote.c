@@ -186,7 +186,14 @@ static void test_secrets(void) {
         {"https://h/a/b.tar?X-Amz-Signature=1", "https://h/a/b.tar?..."},
         {"https://h/a/b.tar#part", "https://h/a/b.tar?..."},
         {"https://h/a/b.tar", "https://h/a/b.tar"},
-        {"https://u:p@h/a@b.tar?x", "https://...@h/a@b.tar?..."},
+        {"https://h:8080/a@b.tar?x@y", "https://h:8080/a@b.tar?..."},
+        {"https://u:p@h/a@b.tar?x", "https://...@b.tar?..."},
+        {"HTTP://u:p@h/a?x", "HTTP://...@h/a?..."},
+        {"http://u:p/q@h/a", "http://...@h/a"},
+        {"http://u:p?q@h/a", "http://...@..."},
+        {"http://u:p/q", "http://..."},
+        {"http://[::1]:80/a?x", "http://[::1]:80/a?..."},
+        {"a.tar::http://h/a?x y::http://u:p@h/b", "a.tar::http://h/a?...::http://...@h/b"},
         {"https://u:p@q@h/a", "https://...@h/a"},
         {"s3://bucket/a.tar", "s3://bucket/a.tar"},
         {"/home/me/what?.tar", "/home/me/what?.tar"},
@@ -195,6 +202,14 @@ static void test_secrets(void) {
         remote_show(shown, sizeof shown, cases[i][0]);
         CHECK_TEXT(shown, cases[i][1]);
     }
+    remote_show(shown, 12, "https://u:p@h/a");
+    CHECK_TEXT(shown, "https://...");
+    /* Any error, whoever makes it; also one that had been shown before. */
+    fail(&e, STATUS_REMOTE, "%s: not there; found '%s', %s", "http://h/a?x", "s3://u:p@h/b",
+         "http://h:80/c#d, http://");
+    error_context(&e, "--set a=%s", "HTTP://u:p/q@h/d?e");
+    CHECK_TEXT(e.text, "--set a=HTTP://...@h/d?...: http://h/a?...: not there; found "
+                       "'s3://...@h/b', http://h:80/c?..., http://");
 }
 
 static void *stop_soon(void *argument) {
