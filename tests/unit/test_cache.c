@@ -1,6 +1,7 @@
 /* Remote shards as local files: bounded, shared, looked at before use; and a dataset of them is the
  * dataset of the same local files. */
 #include "data/cache.h"
+#include "data/cache_room.h"
 #include "data/dataset.h"
 #include "pipeline/base/log.h"
 #include "pipeline/base/stop.h"
@@ -8,6 +9,7 @@
 #include "tests/fixture.h"
 #include "tests/http_server.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -215,6 +217,50 @@ static void test_limit(void) {
     CHECK_EQUAL(get_file(c, 0, &e), STATUS_BAD_ARG);
     CHECK_TRUE(strstr(e.text, "raise data.cache_bytes"));
     cache_close(&c);
+}
+
+/* A file of 100 bytes that was last used and changed so long ago. */
+static void write_old(char out[FILE_PATH_MAX], const char *folder, const char *name, int age_s) {
+    static const uint8_t bytes[100];
+    const struct timespec then = {.tv_sec = time(NULL) - age_s};
+    file_join(out, folder, name, NULL);
+    fixture_write(out, bytes, sizeof bytes);
+    CHECK_EQUAL(utimensat(AT_FDCWD, out, (const struct timespec[]){then, then}, 0), 0);
+}
+
+/* What goes to make room: unused for the longest time first, but what is needed next only when
+ * somebody waits, and then what is needed last; parts only when their run must be gone. */
+static void test_room(void) {
+    char folder[FIXTURE_PATH_MAX], next[FILE_PATH_MAX], later[FILE_PATH_MAX], other[FILE_PATH_MAX],
+        part[FILE_PATH_MAX], stale[FILE_PATH_MAX], claim[FILE_PATH_MAX];
+    struct error e;
+    bool has_room;
+    cache_folder(folder, "room");
+    CHECK_EQUAL(file_make_folders(folder, &e), STATUS_OK);
+    write_old(next, folder, "a-0123456789abcdef.shard", 4000);
+    write_old(later, folder, "b-0123456789abcdef.shard", 3000);
+    write_old(other, folder, "c-0123456789abcdef.shard", 2000);
+    write_old(part, folder, "d-0123456789abcdef.shard.part", 1800);
+    write_old(stale, folder, "e-0123456789abcdef.shard.part", 2 * 3600);
+    file_join(claim, folder, "f-0123456789abcdef.shard.part", NULL);
+    const char *const spared[] = {next, later};
+    struct cache_room room = {
+        .folder = folder, .limit = 400, .spared = spared, .n_spared = 2, .claim = claim};
+    /* 500 bytes, of which the stale part is enough. */
+    CHECK_EQUAL(cache_room_make(&room, &has_room, &e), STATUS_OK);
+    CHECK_TRUE(has_room && !file_exists(stale) && file_exists(part) && file_exists(other));
+    /* The one that nobody needs, though it was used last. */
+    room.bytes = 100;
+    CHECK_EQUAL(cache_room_make(&room, &has_room, &e), STATUS_OK);
+    CHECK_TRUE(has_room && file_exists(next) && file_exists(later) && !file_exists(other));
+    CHECK_EQUAL(file_remove(claim, &e), STATUS_OK); /* which had taken the place */
+    /* Nothing else may go, until somebody waits. */
+    room.bytes = 200;
+    CHECK_EQUAL(cache_room_make(&room, &has_room, &e), STATUS_OK);
+    CHECK_TRUE(!has_room && file_exists(next) && file_exists(later));
+    room.is_urgent = true;
+    CHECK_EQUAL(cache_room_make(&room, &has_room, &e), STATUS_OK);
+    CHECK_TRUE(has_room && file_exists(next) && !file_exists(later) && file_exists(part));
 }
 
 static void test_ahead(void) {
@@ -447,6 +493,7 @@ int main(void) {
         return 77;
     }
     test_limit();
+    test_room();
     test_ahead();
     test_shared();
     test_served_index();
