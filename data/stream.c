@@ -581,6 +581,36 @@ done:
     return rc;
 }
 
+void stream_recall(struct stream *s, const struct stream_hole *hole) {
+    struct stream_place place = {0};
+    int p = 0;
+    while (p < s->config.n_parts && s->config.part[p].role != hole->role) p++;
+    if (p == s->config.n_parts || hole->step < 0 || hole->step >= s->config.first_step) return;
+    pthread_mutex_lock(&s->mutex); /* the order is shared with the threads */
+    const bool is_slot = stream_order_has_slot(s->order, p, hole->slot);
+    if (is_slot) place = stream_order_place(s->order, hole->step, p, hole->slot);
+    pthread_mutex_unlock(&s->mutex);
+    if (!is_slot) return;
+    const struct dataset_sample sample = dataset_sample(place.dataset, place.sample);
+    if (strcmp(sample.key, hole->key) ||
+        strcmp(file_base_name(sample.shard), file_base_name(hole->shard)))
+        return;
+    struct stream_budget_state *budget = s->budget[p][place.source][place.member];
+    stream_budget_pass(budget, (int64_t)place.draw - stream_budget_drawn(budget));
+    /* What was spent then ended that run; this one is ended by the next hole. */
+    (void)stream_budget_count(budget, place.sample, hole->reason, NULL);
+}
+
+void stream_recalled(struct stream *s) {
+    for (int p = 0; p < s->config.n_parts; p++)
+        for (int i = 0; i < s->config.part[p].n_sources; i++) {
+            struct stream_budget_state **budget = s->budget[p][i];
+            const int64_t draws = (int64_t)stream_order_draws(s->order, p, i, s->config.first_step);
+            for (int d = 0; budget[d]; d++)
+                stream_budget_pass(budget[d], draws - stream_budget_drawn(budget[d]));
+        }
+}
+
 enum status stream_next(struct stream *s, const struct batch **batch, struct error *e) {
     enum status rc = STATUS_OK;
     struct entry *entry = entry_of(s, s->next_step);

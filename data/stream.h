@@ -68,8 +68,8 @@ typedef void stream_report(void *context, const struct stream_hole *hole);
 
 /* When the stream gives up: distinct bad samples of one shard or of one source, as a share of its
  * samples but at least floor of them; bad draws in a row; not one usable among the first draws of a
- * source (or among all its samples if they are fewer). Counted from first_step on. 0: the default.
- */
+ * source (or among all its samples if they are fewer). Counted from first_step on and with what
+ * stream_recall is told. 0: the default. */
 struct stream_budget {
     double shard, source; /* default 0.05 and 0.01 */
     int floor;            /* default 10 */
@@ -103,6 +103,13 @@ enum status stream_check(const struct stream_config *config, struct error *e);
 /* Starts the threads. Errors: BAD_ARG names the field; BAD_DATA for a source that has no picture or
  * no caption although its part wants them, naming what it has; NO_MEMORY. */
 enum status stream_open(struct stream **out, const struct stream_config *config, struct error *e);
+/* Before the first stream_next of a stream that does not begin at step 0: the holes of the steps
+ * before first_step, in the order in which they were reported, then stream_recalled. The budgets
+ * are then as if the stream had made those steps itself; of a source with a selection of several
+ * datasets, draws between two holes count as usable ones of the same dataset. A hole that the order
+ * does not know is left out. */
+void stream_recall(struct stream *stream, const struct stream_hole *hole);
+void stream_recalled(struct stream *stream);
 /* The batch of the next step, valid until given back. Errors: BAD_DATA when a budget is spent
  * (counts by reason), STORAGE and others of reading, STOPPED while shards are fetched, STALLED when
  * for stall_seconds no batch and no byte of a remote shard came; time in which the process was

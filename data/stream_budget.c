@@ -115,3 +115,14 @@ enum status stream_budget_count(struct stream_budget_state *s, int64_t sample, c
         return spent(s, "first draws", s->n_drawn, s->n_drawn, where.shard, e);
     return STATUS_OK;
 }
+
+void stream_budget_pass(struct stream_budget_state *s, int64_t n) {
+    if (n <= 0) return;
+    s->n_drawn += n;
+    s->n_usable += n;
+    s->in_a_row = 0;
+}
+
+int64_t stream_budget_drawn(const struct stream_budget_state *s) {
+    return s->n_drawn;
+}

@@ -20,5 +20,9 @@ void stream_budget_destroy(struct stream_budget_state **state);
  * what, and the counts by reason. */
 enum status stream_budget_count(struct stream_budget_state *state, int64_t sample,
                                 const char *reason, struct error *e);
+/* Counts usable draws of which nothing is known but that there were n. */
+void stream_budget_pass(struct stream_budget_state *state, int64_t n);
+/* Draws counted so far. */
+int64_t stream_budget_drawn(const struct stream_budget_state *state);
 
 #endif

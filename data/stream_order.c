@@ -140,14 +140,24 @@ static struct order_draw draw_of(const struct stream_order *o, int part, int64_t
     return d;
 }
 
+bool stream_order_has_slot(const struct stream_order *o, int part, int slot) {
+    return slot >= o->first_slot[part] && slot - o->first_slot[part] < o->config->part[part].n;
+}
+
+struct stream_place stream_order_place(struct stream_order *o, int64_t step, int part, int slot) {
+    const int of_part = slot - o->first_slot[part];
+    CHECK(stream_order_has_slot(o, part, slot));
+    const struct order_draw d = draw_of(o, part, step, of_part);
+    struct stream_place place = stream_order_draw(o, part, d.source, d.draw);
+    place.step = step;
+    place.slot = slot;
+    return place;
+}
+
 void stream_order_step(struct stream_order *o, int64_t step, struct stream_place *places) {
     for (int part = 0, item = 0; part < o->config->n_parts; part++)
-        for (int slot = 0; slot < o->config->part[part].n; slot++, item++) {
-            const struct order_draw d = draw_of(o, part, step, slot);
-            places[item] = stream_order_draw(o, part, d.source, d.draw);
-            places[item].step = step;
-            places[item].slot = o->first_slot[part] + slot;
-        }
+        for (int slot = 0; slot < o->config->part[part].n; slot++, item++)
+            places[item] = stream_order_place(o, step, part, o->first_slot[part] + slot);
 }
 
 uint64_t stream_order_draws(const struct stream_order *o, int part, int source, int64_t n_steps) {

@@ -33,6 +33,10 @@ const struct stream_config *stream_order_config(const struct stream_order *o);
 int stream_order_slots(const struct stream_order *o);
 /* The places (stream_order_slots) of a step, part after part. One caller at a time. */
 void stream_order_step(struct stream_order *o, int64_t step, struct stream_place *places);
+/* Whether a part has this slot, counted as in stream_place. */
+bool stream_order_has_slot(const struct stream_order *o, int part, int slot);
+/* What stands in one slot, counted as in stream_place, of a part. One caller at a time. */
+struct stream_place stream_order_place(struct stream_order *o, int64_t step, int part, int slot);
 /* The sample of one draw of a source. One caller at a time. */
 struct stream_place stream_order_draw(struct stream_order *o, int part, int source, uint64_t draw);
 

@@ -257,6 +257,11 @@ done:
     return rc;
 }
 
+enum status run_folder_log_path(const struct run_folder *f, enum run_log log,
+                                char path[FILE_PATH_MAX], struct error *e) {
+    return file_join(path, f->path, logs[log].file, e);
+}
+
 enum status run_folder_go_back(struct run_folder *f, struct job *j, int64_t step,
                                struct run_position *p, struct error *e) {
     enum status rc = STATUS_OK;

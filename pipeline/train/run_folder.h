@@ -76,6 +76,10 @@ enum status run_folder_go_back(struct run_folder *f, struct job *j, int64_t step
 enum status run_folder_log(struct run_folder *f, enum run_log log, struct text *line,
                            struct error *e);
 
+/* Where a log is. */
+enum status run_folder_log_path(const struct run_folder *f, enum run_log log,
+                                char path[FILE_PATH_MAX], struct error *e);
+
 /* Copies the state and lets it be written behind the following steps; waits only for a checkpoint
  * that is still being written. With is_last, which says that this process will not save again, it
  * returns after the commit. A failed checkpoint keeps the older ones and is a warning, but an error

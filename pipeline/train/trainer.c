@@ -4,6 +4,7 @@
 #include "pipeline/base/clock.h"
 #include "pipeline/base/file.h"
 #include "pipeline/base/hash.h"
+#include "pipeline/base/json.h"
 #include "pipeline/base/json_write.h"
 #include "pipeline/base/log.h"
 #include "pipeline/base/stop.h"
@@ -132,6 +133,8 @@ static void write_hole(void *context, const struct stream_hole *hole) {
     json_write_int(&w, hole->step);
     json_write_name(&w, "role");
     json_write_text(&w, batch_role_name(hole->role));
+    json_write_name(&w, "slot");
+    json_write_int(&w, hole->slot);
     json_write_name(&w, "source");
     json_write_text(&w, hole->source);
     json_write_name(&w, "shard");
@@ -143,6 +146,54 @@ static void write_hole(void *context, const struct stream_hole *hole) {
     json_write_object_end(&w);
     if (run_folder_log(&t->folder, RUN_QUARANTINE, &w.text, &e) != STATUS_OK)
         log_warning("%s", e.text);
+}
+
+/* Tells the stream of a hole that a line of the log states. */
+static enum status recall_line(struct trainer *t, const char *bytes, size_t n, const char *path,
+                               struct error *e) {
+    enum status rc = STATUS_OK;
+    struct json_document *line = NULL;
+    struct stream_hole hole = {0};
+    const char *stage, *role;
+    int64_t slot;
+    TRY(json_parse(&line, bytes, n, path, e));
+    const struct json *root = json_root(line);
+    TRY(json_text(root, "stage", &stage, e));
+    if (strcmp(stage, recipe_stage(t->recipe, t->stage)->name) != 0) goto done;
+    TRY(json_int(root, "stage_step", 0, INT64_MAX, &hole.step, e));
+    TRY(json_text(root, "role", &role, e));
+    TRY(json_int(root, "slot", 0, INT32_MAX, &slot, e));
+    TRY(json_text(root, "shard", &hole.shard, e));
+    TRY(json_text(root, "key", &hole.key, e));
+    TRY(json_text(root, "reason", &hole.reason, e));
+    hole.slot = (int)slot;
+    while (hole.role < BATCH_ROLE_COUNT && strcmp(role, batch_role_name(hole.role)) != 0)
+        hole.role++;
+    stream_recall(t->stream, &hole);
+done:
+    json_destroy(&line);
+    return rc;
+}
+
+/* The stage's holes so far spend the budgets of a stream that is opened in the middle of it. With
+ * another recipe or other data than it began with they say nothing. */
+static enum status recall_holes(struct trainer *t, struct error *e) {
+    enum status rc = STATUS_OK;
+    struct file_map map = {0};
+    struct error why;
+    char path[FILE_PATH_MAX];
+    const struct ledger *l = &t->job.ledger;
+    if (l->line[l->first[0]].is_changed) return rc;
+    TRY(run_folder_log_path(&t->folder, RUN_QUARANTINE, path, e));
+    TRY(file_map_open(&map, path, e));
+    const char *at = (const char *)map.bytes, *end = at ? at + map.n : at, *line_end;
+    for (; at < end && (line_end = memchr(at, '\n', (size_t)(end - at))); at = line_end + 1)
+        if (recall_line(t, at, (size_t)(line_end - at), path, &why) != STATUS_OK)
+            log_warning("%s; the hole is not counted", why.text);
+    stream_recalled(t->stream);
+done:
+    file_map_close(&map);
+    return rc;
 }
 
 /* Epochs of the sources of pairs, for a person: "emoji 2.50, buffer 0.12". */
@@ -239,6 +290,7 @@ static enum status open_stage(struct trainer *t, int stage, int64_t first, struc
     TRY(stream_open(&t->stream, &c, e));
     TRY(ledger_open_stage(&t->job.ledger, stage, recipe_stage(t->recipe, stage)->name,
                           t->position.step - first, stream_order_of(t->stream), e));
+    if (t->position.step > first) TRY(recall_holes(t, e));
     if (t->position.step == first && stage > 0 && t->recipe->optimizer.reset_on_stage) {
         TRY(learner_reset_moments(&t->job.learner, e));
         t->position.updates = 0;

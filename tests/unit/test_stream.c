@@ -505,6 +505,75 @@ static void test_budgets(void) {
     dataset_close(&d);
 }
 
+enum { HOLES = 512 };
+
+struct past {
+    int n;
+    struct stream_hole hole[HOLES];
+    char reason[HOLES][64];
+};
+
+static void keep(void *context, const struct stream_hole *hole) {
+    struct past *past = context;
+    CHECK(past->n < HOLES);
+    past->hole[past->n] = *hole; /* its source, shard and key live as long as the dataset */
+    snprintf(past->reason[past->n], sizeof past->reason[0], "%s", hole->reason);
+    past->hole[past->n].reason = past->reason[past->n];
+    past->n++;
+}
+
+/* Two slots a step, from a step on, knowing the holes before it; the step that fails. */
+static int64_t fail_from(const struct dataset *d, struct stream_budget budget, int64_t first,
+                         const struct past *known, struct past *seen, struct error *e) {
+    struct stream_config c = base_config();
+    const struct batch *b;
+    int64_t step = first;
+    c.n_parts = 1;
+    c.part[0].n = 2;
+    c.part[0].n_sources = 1;
+    c.part[0].source[0].dataset = d;
+    c.budget = budget;
+    c.first_step = first;
+    c.report = seen ? keep : NULL;
+    c.report_context = seen;
+    struct stream *s = open_stream(&c);
+    for (int i = 0; known && i < known->n; i++)
+        if (known->hole[i].step < first) stream_recall(s, &known->hole[i]);
+    if (known) stream_recalled(s);
+    e->text[0] = '\0';
+    for (; step < 200 && stream_next(s, &b, e) == STATUS_OK; step++) stream_give_back(s, b);
+    stream_close(&s);
+    return step;
+}
+
+/* Begun at any step with the holes before it, a stream gives up where it does undisturbed, and says
+ * the same. */
+static void test_recall(void) {
+    static const struct stream_budget budgets[] = {
+        {.floor = 10},
+        {.shard = 0.9, .floor = 3},
+        {.shard = 0.9, .source = 0.9, .in_a_row = 3},
+        {.shard = 0.9, .source = 0.9, .floor = 100, .in_a_row = 100}};
+    struct error e, again;
+    write_shard("half-0.tar", 60, 0, 20);
+    write_shard("all-0.tar", 15, 0, 15);
+    for (int k = 0; k < 2; k++) {
+        struct dataset *d = open_set(k ? "all" : "half", k ? "all-0.tar" : "half-0.tar");
+        for (int i = 0; i < 4; i++) {
+            static struct past past;
+            past.n = 0;
+            const int64_t end = fail_from(d, budgets[i], 0, NULL, &past, &e);
+            CHECK_TRUE(end > 0 && (end < 200) == (e.text[0] != '\0'));
+            CHECK_TRUE(end < 200 || (!k && i == 3)); /* a third unusable is within the last */
+            for (int64_t first = 1; first <= end && end < 200; first++) {
+                CHECK_EQUAL(fail_from(d, budgets[i], first, &past, NULL, &again), end);
+                CHECK_TRUE(strcmp(again.text, e.text) == 0);
+            }
+        }
+        dataset_close(&d);
+    }
+}
+
 static void refuses(struct stream_config c, enum status status, const char *said) {
     struct stream *s;
     struct error e = {0};
@@ -675,6 +744,7 @@ int main(void) {
     test_caption_mix();
     test_holes();
     test_budgets();
+    test_recall();
     test_refusals();
     test_lost_shard();
     test_stall();
