@@ -10,6 +10,10 @@
 #include <string.h>
 #include <time.h>
 
+/* Time is counted in slices: the clock goes on while the process is stopped (SIGSTOP), which so
+ * counts as one slice at most. */
+enum { SLICES = 20 };
+
 struct watchdog {
     pthread_t thread;
     pthread_mutex_t mutex;
@@ -20,19 +24,25 @@ struct watchdog {
     const char *what; /* NULL: nothing is watched */
     const struct backend *backend;
     int64_t number;
-    uint64_t seen; /* at the last look */
-    struct timespec deadline;
+    uint64_t seen;            /* at the last look */
+    int n_slices;             /* since something moved */
+    struct timespec deadline; /* end of the slice */
 };
 
-static void extend(struct watchdog *w) {
+static void begin_slice(struct watchdog *w) {
+    const double slice = w->seconds / SLICES, whole = (double)(int64_t)slice;
     clock_gettime(CLOCK_MONOTONIC, &w->deadline);
-    const double whole = (double)(int64_t)w->seconds;
     w->deadline.tv_sec += (time_t)whole;
-    w->deadline.tv_nsec += (long)((w->seconds - whole) * 1e9);
+    w->deadline.tv_nsec += (long)((slice - whole) * 1e9);
     if (w->deadline.tv_nsec >= 1000000000) {
         w->deadline.tv_nsec -= 1000000000;
         w->deadline.tv_sec++;
     }
+}
+
+static void extend(struct watchdog *w) {
+    w->n_slices = 0;
+    begin_slice(w);
 }
 
 static bool is_over(const struct timespec *deadline) {
@@ -58,6 +68,8 @@ static void *watch(void *argument) {
         }
         pthread_cond_timedwait(&w->changed, &w->mutex, &w->deadline);
         if (w->stop || !w->what || !is_over(&w->deadline)) continue;
+        begin_slice(w);
+        if (++w->n_slices < SLICES) continue;
         const uint64_t seen = look(w->backend);
         if (seen != w->seen) {
             w->seen = seen;
