@@ -73,8 +73,8 @@ static enum status spent(const struct stream_budget_state *s, const char *what, 
         text_printf(&reasons, "%s%lld x %s", i ? ", " : "", (long long)s->reason[i].n,
                     s->reason[i].text);
     fail(e, STATUS_BAD_DATA,
-         "source %.100s: too much unusable data: %lld of %lld %s (%.400s); run: sapwood shards "
-         "check %.250s",
+         "source %.100s: too much unusable data: %lld of %lld %s (%.300s); run: sapwood shards "
+         "check %.450s",
          dataset_name(s->dataset), (long long)n, (long long)of, what, text_string(&reasons), place);
     text_release(&reasons);
     return STATUS_BAD_DATA;

@@ -503,6 +503,18 @@ static void test_budgets(void) {
     CHECK_EQUAL(run_to_failure(d, (struct stream_budget){.in_a_row = 4}, &e), STATUS_BAD_DATA);
     CHECK_TRUE(strstr(e.text, "4 of 4 draws in a row"));
     dataset_close(&d);
+    /* the command that it names has the whole path, also of a shard deep down */
+    char deep[400];
+    snprintf(deep, sizeof deep, "%0150d", 0);
+    CHECK_EQUAL(file_make_folder(fixture_path(folder, deep), NULL), STATUS_OK);
+    snprintf(deep, sizeof deep, "%0150d/%0150d", 0, 0);
+    CHECK_EQUAL(file_make_folder(fixture_path(folder, deep), NULL), STATUS_OK);
+    snprintf(deep, sizeof deep, "%0150d/%0150d/none-0.tar", 0, 0);
+    write_shard(deep, 5, 0, 5);
+    d = open_set("none", deep);
+    CHECK_EQUAL(run_to_failure(d, usual, &e), STATUS_BAD_DATA);
+    CHECK_TRUE(text_ends_with(e.text, "/none-0.tar"));
+    dataset_close(&d);
 }
 
 enum { HOLES = 512 };
