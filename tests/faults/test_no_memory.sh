@@ -18,7 +18,7 @@ n_all=$(cat "$folder/count")
 [ "$wanted" = 0 ] && wanted=$n_all
 awk -v n="$n_all" -v wanted="$wanted" -v seed="$seed" 'BEGIN { srand(seed)
     for (i = 0; i < wanted; i++) print int((i + rand()) * n / wanted) + 1, i % 4 == 3 ? "1" : "" }' >"$folder/cases"
-n=0 ended=0
+n=0 ended=0 unfired=0
 while read -r at sticky; do
     n=$((n + 1))
     what="allocation $at${sticky:+ and all later ones}"
@@ -28,9 +28,11 @@ while read -r at sticky; do
         >"$folder/said" 2>&1
     code=$?
     # With 8 another thread may have ended the program before the mark was written. How far the loader
-    # gets ahead of the end differs: some runs have fewer allocations than the one that was counted.
-    [ -e "$folder/fired" ] || [ $code = 8 ] || [ "$at" -gt $((n_all * 4 / 5)) ] ||
-        bad "$what: the fault did not fire"
+    # gets ahead of the end differs: a run that ends well may have fewer allocations than the counted one.
+    if [ ! -e "$folder/fired" ] && [ $code != 8 ]; then
+        [ $code = 0 ] && [ "$at" -gt $((n_all * 4 / 5)) ] || bad "$what: the fault did not fire"
+        unfired=$((unfired + 1))
+    fi
     case $code in
     0) ;;
     8)
@@ -46,6 +48,7 @@ while read -r at sticky; do
     fi
     good
 done <"$folder/cases"
+[ $unfired -le $((n / 20 + 1)) ] && good || bad "$unfired of $n faults did not fire"
 [ $ended -ge $((n / 2)) ] && good || bad "only $ended of $n ended with 8"
-echo "$n of $n_all allocations: $ended ended with 8, $((n - ended)) were done without"
+echo "$n of $n_all allocations: $ended ended with 8, $((n - ended - unfired)) were done without, $unfired were not reached"
 report
