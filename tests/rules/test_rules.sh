@@ -86,10 +86,25 @@ rule_op_has_all_files() {
         done
     done
 }
+# A test that a document names is there, under that name.
+rule_docs_name_tests() {
+    for name in $(grep -ohE '`test_[a-z_0-9]+`' README.md docs/*.md 2>/dev/null | tr -d '`' | sort -u); do
+        ls tests/*/"$name".c tests/*/"$name".sh tests/fuzz/"${name#test_}".c 2>/dev/null | grep -q . ||
+            echo "$name: named in the docs, not in tests/"
+    done
+}
+rule_guarantees_have_tests() {
+    [ -f docs/guarantees.md ] || return 0
+    for n in $(seq 17); do
+        grep -qE "^[|] G$n [|] .* [|] .*\`test_[a-z_0-9]+\`.* [|]\$" docs/guarantees.md ||
+            echo "docs/guarantees.md: no row for G$n that names its test"
+    done
+}
 
 RULES="base_includes_base data_stands_on_base models_stand_on_base pipeline_below_cli
 nobody_includes_tests one_owner_per_library header_compiles_alone file_length nothing_unfinished
-only_cli_prints file_work_in_file no_unsafe_functions unique_names op_has_all_files"
+only_cli_prints file_work_in_file no_unsafe_functions unique_names op_has_all_files
+docs_name_tests guarantees_have_tests"
 
 check() { # what, 0 if it holds
     if [ "$2" = 0 ]; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
@@ -123,6 +138,8 @@ breach() {
     no_unsafe_functions) plant data/a.c 'atoi(s);' ;;
     unique_names) plant data/a.c '' && plant models/a.c '' ;;
     op_has_all_files) plant models/op_list.h '    OP(gelu)' ;;
+    docs_name_tests) plant docs/a.md 'shown by `test_a`' ;;
+    guarantees_have_tests) plant docs/guarantees.md "$(seq -f '| G%g | promise | `test_a` |' 16)" ;;
     esac
 }
 plant() { mkdir -p "$(dirname "$1")" && echo "$2" >"$1"; }
