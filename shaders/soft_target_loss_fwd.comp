@@ -1,6 +1,6 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
-/* Cross-entropy of each line (row, or column with by_columns): both lse, and the weighted term of
+/* Cross-entropy, or divergence, of each line (row, or column with by_columns): both lse, and the weighted term of
  * the loss. Logits are taken relative to the largest, as on the CPU. */
 #include "shaders/common/row.glsl"
 #include "shaders/common/soft_target.glsl"
@@ -32,10 +32,11 @@ void main() {
         const uint row = by_columns ? item : line, column = by_columns ? line : item;
         if (!is_used(row)) continue;
         const float z = student_logit(row, column, s) - student_max;
-        const float q = math_exp(teacher_logit(row, column, s) - teacher_max);
+        const float t = teacher_logit(row, column, s) - teacher_max;
+        const float q = math_exp(t);
         student_sum += math_exp(z);
         teacher_sum += q;
-        cross_sum += q * z;
+        cross_sum += q * (p.divergence != 0 ? z - t : z);
     }
     const vec3 sums = row_sum3(vec3(student_sum, teacher_sum, cross_sum), p.lanes);
     student_sum = sums.x, teacher_sum = sums.y, cross_sum = sums.z;
@@ -43,6 +44,7 @@ void main() {
     student_lse[line] = used != 0.0 ? student_max + math_log(student_sum) : 0.0;
     teacher_lse[line] = used != 0.0 ? teacher_max + math_log(teacher_sum) : 0.0;
     const float line_weight = by_columns ? 1.0 / float(p.columns) : weight[line];
-    terms[line] =
-        used != 0.0 ? line_weight * (math_log(student_sum) - cross_sum / teacher_sum) : 0.0;
+    const float entropy_part = p.divergence != 0 ? math_log(teacher_sum) : 0.0;
+    const float loss = math_log(student_sum) - entropy_part - cross_sum / teacher_sum;
+    terms[line] = used != 0.0 ? line_weight * loss : 0.0;
 }

@@ -12,6 +12,7 @@ struct logits {
     const float *student, *teacher, *weight, *center;
     float student_scale, teacher_scale;
     int64_t n, columns;
+    bool divergence;
 };
 
 static const struct soft_target_loss_options *options_of(const struct op_call *c) {
@@ -30,6 +31,7 @@ static struct logits logits_of(const struct op_call *c) {
         .teacher_scale = s / o->teacher_temperature,
         .n = op_rows(c, OP_IN + STUDENT),
         .columns = op_columns(c, OP_IN + STUDENT),
+        .divergence = o->divergence != 0,
     };
 }
 
@@ -77,7 +79,7 @@ static uint64_t backward_reads(const struct op_call *c, uint32_t wanted) {
 }
 
 /* Per column: the largest logits, the sums of exponentials and of teacher exponentials times
- * student logits. */
+ * student logits (minus teacher logits, with divergence). */
 enum { STUDENT_MAX, TEACHER_MAX, STUDENT_SUM, TEACHER_SUM, CROSS_SUM, COLUMN_SUMS };
 
 static int64_t scratch_bytes(const struct op_call *c) {
@@ -86,7 +88,14 @@ static int64_t scratch_bytes(const struct op_call *c) {
     return COLUMN_SUMS * op_columns(c, OP_IN) * (int64_t)sizeof(float);
 }
 
-/* Returns sum_i weight[i] sum_j -q[i][j] log p[i][j]. Logits are taken relative to the largest, so
+/* The loss of one softmax from its sums; with divergence cross_sum is that of q (z - t). */
+static double line_loss(const struct logits *l, double student_sum, double teacher_sum,
+                        double cross_sum) {
+    const double entropy_part = l->divergence ? log(teacher_sum) : 0;
+    return log(student_sum) - entropy_part - cross_sum / teacher_sum;
+}
+
+/* Returns sum_i weight[i] loss(i). Logits are taken relative to the largest, so
  * that a confident student's small loss is not the difference of two large numbers. */
 static double forward_rows(const struct logits *l, float *student_lse, float *teacher_lse) {
     double loss = 0;
@@ -101,14 +110,14 @@ static double forward_rows(const struct logits *l, float *student_lse, float *te
         double student_sum = 0, teacher_sum = 0, cross_sum = 0;
         for (int64_t j = 0; j < l->columns; j++) {
             const float z = student_logit(l, i, j) - student_max;
-            const float q = expf(teacher_logit(l, i, j) - teacher_max);
+            const float t = teacher_logit(l, i, j) - teacher_max, q = expf(t);
             student_sum += expf(z);
             teacher_sum += q;
-            cross_sum += (double)q * z;
+            cross_sum += (double)q * (l->divergence ? z - t : z);
         }
         student_lse[i] = student_max + (float)log(student_sum);
         teacher_lse[i] = teacher_max + (float)log(teacher_sum);
-        loss += l->weight[i] * (log(student_sum) - cross_sum / teacher_sum);
+        loss += l->weight[i] * line_loss(l, student_sum, teacher_sum, cross_sum);
     }
     return loss;
 }
@@ -140,17 +149,17 @@ static double forward_columns(const struct logits *l, float *student_lse, float 
         if (!(l->weight[i] > 0)) continue;
         for (int64_t j = 0; j < columns; j++) {
             const float z = student_logit(l, i, j) - student_max[j];
-            const float q = expf(teacher_logit(l, i, j) - teacher_max[j]);
+            const float t = teacher_logit(l, i, j) - teacher_max[j], q = expf(t);
             student_sum[j] += expf(z);
             teacher_sum[j] += q;
-            cross_sum[j] += q * z;
+            cross_sum[j] += q * (l->divergence ? z - t : z);
         }
     }
     double loss = 0;
     for (int64_t j = 0; j < columns; j++) {
         student_lse[j] = student_max[j] + logf(student_sum[j]);
         teacher_lse[j] = teacher_max[j] + logf(teacher_sum[j]);
-        loss += log(student_sum[j]) - (double)cross_sum[j] / teacher_sum[j];
+        loss += line_loss(l, student_sum[j], teacher_sum[j], cross_sum[j]);
     }
     return loss / (double)columns;
 }

@@ -12,6 +12,7 @@ int soft_target_loss_kernels(const struct op_call *c, struct kernel *k) {
         .rows = (uint)op_rows(c, OP_IN + STUDENT),
         .columns = (uint)op_columns(c, OP_IN + STUDENT),
         .by_columns = o->columns != 0,
+        .divergence = o->divergence != 0,
         .has_scale = op_has(c, OP_IN + LOGIT_SCALE),
         .has_center = op_has(c, OP_IN + CENTER),
         .accumulate = op_adds(c, STUDENT),

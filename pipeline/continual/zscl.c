@@ -1,8 +1,10 @@
 /* zscl: distillation of the frozen base model over a reference set.
  *
  *   Zt = s ubar vbar',  Zs = s u v';  s = exp(logit_scale) of the base model
- *   image term T^2 mean over images of CE(softmax_rows(Zt / T), softmax_rows(Zs / T))
- *   text term  T^2 mean over texts of CE(softmax_columns(Zt / T), softmax_columns(Zs / T))
+ *   image term T^2 mean over images of KL(softmax_rows(Zt / T) || softmax_rows(Zs / T))
+ *   text term  T^2 mean over texts of KL(softmax_columns(Zt / T) || softmax_columns(Zs / T))
+ * The published loss is the cross-entropy. It is larger by the teacher's entropy, which no weight
+ * changes, so the gradient is the same; the divergence is 0 at the start and shows the drift.
  * ubar and vbar are the base model's features, made once before the run. v = vbar, a fixed set of
  * texts, as in the published code; with student_texts v are the student's features of the texts of
  * the step, so that the text tower is held too.
@@ -112,6 +114,7 @@ static enum status build(struct loss_term *base, struct learner *l, struct error
         .student_temperature = (float)temperature,
         .teacher_temperature = (float)temperature,
         .factor = (float)(temperature * temperature),
+        .divergence = 1,
     };
     struct soft_target_loss_inputs in = {.center = GRAPH_NONE};
     int teacher_images, teacher_texts;
@@ -128,11 +131,11 @@ static enum status build(struct loss_term *base, struct learner *l, struct error
     const int student_texts = base->config.student_texts ? learner_rows(l, t->text) : teacher_texts;
     in.teacher = linear_plain_call(g, teacher_images, teacher_texts, GRAPH_NONE);
     in.student = linear_plain_call(g, learner_rows(l, t->image), student_texts, GRAPH_NONE);
-    TRY(learner_add_loss(l, "zscl_image", soft_target_loss_call(g, in, options), &t->image_number,
-                         e));
+    TRY(learner_add_loss(l, "zscl_kl_image", soft_target_loss_call(g, in, options),
+                         &t->image_number, e));
     options.columns = 1;
-    TRY(learner_add_loss(l, "zscl_text", soft_target_loss_call(g, in, options), &t->text_number,
-                         e));
+    TRY(learner_add_loss(l, "zscl_kl_text", soft_target_loss_call(g, in, options),
+                         &t->text_number, e));
 done:
     return rc;
 }

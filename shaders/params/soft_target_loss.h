@@ -6,6 +6,7 @@
 struct soft_target_loss_params {
     uint rows, columns;
     uint by_columns;            /* softmax over each column instead of each row */
+    uint divergence;            /* minus the teacher's entropy; read by forward only */
     uint has_scale, has_center;
     uint accumulate;
     float student_factor, teacher_factor; /* 1 / temperature */

@@ -27,7 +27,7 @@ compare() {
             n = split(line, field, ",")
             for (i = 1; i <= n; i++) {
                 split(field[i], pair, ":")
-                if (pair[1] ~ /^(loss|clip|zscl_image|zscl_text|glare_global|glare_local)$/)
+                if (pair[1] ~ /^(loss|clip|zscl_kl_image|zscl_kl_text|glare_global|glare_local)$/)
                     terms[pair[1]] = pair[2]
             }
         }

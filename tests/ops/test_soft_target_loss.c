@@ -34,7 +34,8 @@ static struct op_harness_case make(int64_t n, int64_t columns,
     return c;
 }
 
-/* Softmaxes of columns, of rows, with and without scale and centre. */
+/* Softmaxes of columns, of rows, with and without scale and centre; two of the four are
+ * divergences. */
 static void run_shape(int64_t n, int64_t columns) {
     static const float scale = 1.5f;
     for (int variant = 0; variant < 4; variant++) {
@@ -45,6 +46,7 @@ static void run_shape(int64_t n, int64_t columns) {
             .teacher_temperature = variant & 2 ? 0.2f : 2,
             .factor = 4,
             .columns = variant & 1,
+            .divergence = variant == 1 || variant == 2,
         };
         struct op_harness_case c = make(n, columns, &options);
         if (variant & 2) {
@@ -118,7 +120,7 @@ static void cosines(float *out, int n, double k, int n_others, double k_others) 
 static void test_zscl(void) {
     struct example x = {.n = 4,
                         .columns = 5,
-                        .options = {2, 2, 4, 0},
+                        .options = {2, 2, 4, 0, 0},
                         .weight = {0.25f, 0.25f, 0.25f, 0.25f},
                         .has_scale = true,
                         .logit_scale = logf(100)};
@@ -131,6 +133,23 @@ static void test_zscl(void) {
     run_example(&x);
     const float by_text = x.loss;
     CHECK_CLOSE(by_text, 7.675619463054, 1e-5);
+
+    /* The divergence is what the entropy leaves of it, with the same gradient to the last bit. */
+    struct example y = x;
+    y.options.divergence = 1;
+    run_example(&y);
+    CHECK_CLOSE(y.loss, 6.485105066229, 1e-5);
+    CHECK_TRUE(!memcmp(y.d_student, x.d_student, sizeof x.d_student));
+    y.options.columns = 0;
+    run_example(&y);
+    CHECK_CLOSE(y.loss, 5.624459581472, 1e-5);
+    for (int columns = 0; columns < 2; columns++) {
+        struct example same = y;
+        same.options.columns = columns;
+        memcpy(same.student, same.teacher, sizeof same.student);
+        run_example(&same);
+        CHECK_CLOSE(same.loss, 0, 0);
+    }
 
     /* With the teacher as student what is left is the entropy part. */
     memcpy(x.student, x.teacher, sizeof x.student);
@@ -146,8 +165,11 @@ static void test_zscl(void) {
 
 /* The same through PyTorch with other features: tests/golden/make_golden.py, make_zscl. */
 static void test_zscl_golden(void) {
-    struct example x = {
-        .n = 5, .columns = 8, .options = {2, 2, 4, 0}, .has_scale = true, .logit_scale = logf(30)};
+    struct example x = {.n = 5,
+                        .columns = 8,
+                        .options = {2, 2, 4, 0, 0},
+                        .has_scale = true,
+                        .logit_scale = logf(30)};
     golden_open("zscl");
     const float *const images[] = {golden_f32("image", NULL), golden_f32("teacher_image", NULL)};
     const float *const texts[] = {golden_f32("text", NULL), golden_f32("teacher_text", NULL)};
@@ -182,7 +204,7 @@ static void test_zscl_golden(void) {
 static void test_consistency(void) {
     static const float weight[6] = {1 / 6.0f, 1 / 6.0f, 1 / 6.0f, 1 / 6.0f, 1 / 6.0f, 1 / 6.0f};
     static const float one[] = {1};
-    const struct soft_target_loss_options options = {0.1f, 0.04f, 1, 0};
+    const struct soft_target_loss_options options = {0.1f, 0.04f, 1, 0, 0};
     struct op_harness_case c = make(6, 20, &options);
     golden_open("consistency");
     c.in[CENTER] = op_harness_f32(20, 0, 0, 0);
@@ -199,7 +221,7 @@ static void test_consistency(void) {
 }
 
 static void test_properties(void) {
-    struct example x = {.n = 4, .columns = 6, .options = {0.5f, 0.25f, 1, 0}};
+    struct example x = {.n = 4, .columns = 6, .options = {0.5f, 0.25f, 1, 0, 0}};
     struct example y;
     for (int i = 0; i < 24; i++) {
         x.student[i] = sinf((float)(3 * i * i));
@@ -251,7 +273,7 @@ static void test_properties(void) {
     /* Logits of +-1000 neither overflow nor lose the small loss of a student that is right: what is
      * left is the entropy, here by the definition. */
     y = x;
-    y.options = (struct soft_target_loss_options){0.001f, 0.001f, 1, 0};
+    y.options = (struct soft_target_loss_options){0.001f, 0.001f, 1, 0, 0};
     memcpy(y.student, y.teacher, sizeof y.student);
     run_example(&y);
     double entropy = 0;
@@ -280,7 +302,7 @@ int main(void) {
     test_consistency();
     test_properties();
 
-    const struct soft_target_loss_options cold = {0, 1, 1, 0}, warm = {1, 1, 1, 0};
+    const struct soft_target_loss_options cold = {0, 1, 1, 0, 0}, warm = {1, 1, 1, 0, 0};
     struct op_harness_case c = make(3, 4, &cold);
     op_harness_refuse(&c, "temperatures; expected above 0");
     c = make(3, 4, &warm);
