@@ -1,8 +1,10 @@
 /* main: finds the command, prints what went wrong, and turns it into the exit code. */
 #include <locale.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "pipeline/base/text.h"
 #include "pipeline/cli/command_list.h"
@@ -15,7 +17,7 @@ static const struct {
 } command_table[] = {COMMAND_LIST(COMMAND_ENTRY){NULL, NULL, NULL}};
 #undef COMMAND_ENTRY
 
-enum { N_COMMANDS = (int)(sizeof command_table / sizeof command_table[0]) - 1 };
+enum { N_COMMANDS = (int)(sizeof command_table / sizeof command_table[0]) - 1, HELP_WORDS = 2 };
 
 static void print_usage(void) {
     printf("usage: sapwood COMMAND [options]\n\n");
@@ -27,8 +29,8 @@ static void print_usage(void) {
         printf("  %-12s  ", command_table[i].name);
         options_print_folded(command_table[i].help, 16, 16);
     }
-    printf("\n`sapwood COMMAND --help` tells more about a command; `sapwood --version` prints the "
-           "version.\n\nExit codes:\n");
+    printf("\n`sapwood COMMAND --help` (or `sapwood help COMMAND`) tells more about a command; "
+           "`sapwood --version`\nprints the version.\n\nExit codes:\n");
     int before = -1;
 #define STATUS_LINE(name, code, text)                                                              \
     if (code != before)                                                                            \
@@ -39,6 +41,21 @@ static void print_usage(void) {
     STATUS_LIST(STATUS_LINE)
 #undef STATUS_LINE
     printf("\n");
+}
+
+static enum status run_command(int argc, char **argv, struct error *e);
+
+/* `sapwood help COMMAND [SUBCOMMAND]` is `sapwood COMMAND [SUBCOMMAND] --help`. */
+static enum status run_help(int n_words, char **words, struct error *e) {
+    static char program[] = "sapwood", help[] = "--help";
+    char *argv[HELP_WORDS + 3] = {program};
+    int argc = 1;
+    if (n_words > HELP_WORDS)
+        return fail(e, STATUS_BAD_ARG, "help: unexpected word '%s'; expected help COMMAND",
+                    words[HELP_WORDS]);
+    for (int i = 0; i < n_words; i++) argv[argc++] = words[i];
+    argv[argc++] = help;
+    return run_command(argc, argv, e);
 }
 
 static enum status run_command(int argc, char **argv, struct error *e) {
@@ -53,6 +70,7 @@ static enum status run_command(int argc, char **argv, struct error *e) {
         printf("sapwood %s\n", SAPWOOD_VERSION);
         return STATUS_OK;
     }
+    if (!strcmp(argv[1], "help")) return run_help(argc - 2, argv + 2, e);
     for (int i = 0; i < N_COMMANDS; i++)
         if (!strcmp(argv[1], names[i])) return command_table[i].run(argc - 1, argv + 1, e);
     int nearest = text_nearest(argv[1], names, N_COMMANDS);
@@ -62,16 +80,29 @@ static enum status run_command(int argc, char **argv, struct error *e) {
     return fail(e, STATUS_BAD_ARG, "unknown command '%s'; `sapwood --help` lists them", argv[1]);
 }
 
+/* Whether nobody reads the standard output any more: `sapwood shards ls ... | head`. */
+static bool reader_is_gone(void) {
+    struct pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT};
+    return poll(&out, 1, 0) > 0 && (out.revents & (POLLERR | POLLHUP));
+}
+
 int main(int argc, char **argv) {
     struct error e = {0};
     /* Names outside ASCII in archives need it; numbers stay as in C, so not LC_ALL. */
     setlocale(LC_CTYPE, "C.UTF-8");
-    /* A closed pipe and a file size limit are then errors of write, like a full disk. */
+    /* A closed pipe and a file size limit are then errors of write, like a full disk. A reader of the
+     * log that goes away must not end a run. */
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
     enum status rc = run_command(argc, argv, &e);
     if (rc == STATUS_END) rc = STATUS_OK; /* the help was printed */
-    if ((fflush(stdout) || ferror(stdout)) && rc == STATUS_OK)
+    const bool is_cut = fflush(stdout) || ferror(stdout);
+    if (is_cut && rc == STATUS_OK && reader_is_gone()) {
+        /* Nobody wants the rest, so this is no error: the quiet end that every filter has. */
+        signal(SIGPIPE, SIG_DFL);
+        raise(SIGPIPE);
+    }
+    if (is_cut && rc == STATUS_OK)
         rc = fail(&e, STATUS_STORAGE, "cannot write to the standard output");
     if (rc != STATUS_OK) fprintf(stderr, "sapwood: %s\n", e.text[0] ? e.text : status_text(rc));
     return status_exit_code(rc);
