@@ -321,6 +321,16 @@ static enum status read_preset(struct schema_source *s, const struct schema_fiel
     return rc;
 }
 
+/* Answers an unknown key that the table has a hint for; json_check_names answers all others. */
+static enum status check_hints(const struct schema *schema, const struct json *object,
+                               struct error *e) {
+    for (const struct json *c = object->first; c; c = c->next)
+        for (const struct schema_hint *h = schema->hints; h && h->name; h++)
+            if (!strcmp(c->name, h->name))
+                return json_fail(c, e, STATUS_BAD_DATA, "unknown key; %s", h->text);
+    return STATUS_OK;
+}
+
 static enum status read_object(struct schema_source *s, const struct schema *schema,
                                const struct json *object, enum extra extra, void *values,
                                struct error *e) {
@@ -330,6 +340,8 @@ static enum status read_object(struct schema_source *s, const struct schema *sch
     CHECK(schema->n <= FIELDS_MAX);
     for (; n < schema->n; n++) names[n] = schema->field[n].name;
     if (extra_names[extra]) names[n++] = extra_names[extra];
+    TRY(json_expect(object, JSON_OBJECT, e));
+    TRY(check_hints(schema, object, e));
     TRY(json_check_names(object, names, n, e));
     for (int i = 0; i < schema->n; i++) {
         const struct schema_field *f = &schema->field[i];

@@ -72,17 +72,24 @@ struct schema_field {
     const char *help;                     /* one sentence, with the unit */
 };
 
+/* A key that other programs have and this one has not, and what to write instead. */
+struct schema_hint {
+    const char *name, *text;
+};
+
 struct schema {
     const char *name; /* of a variant: its "type" */
     size_t bytes;     /* of the struct */
     const struct schema_field *field;
     int n;
     const char *help;
+    const struct schema_hint *hints; /* for unknown keys; ends with one without name; may be NULL */
 };
-#define SCHEMA(title, type, fields)                                                                \
+#define SCHEMA(title, type, fields) SCHEMA_HINTED(title, type, fields, NULL)
+#define SCHEMA_HINTED(title, type, fields, list)                                                   \
     {                                                                                              \
         .name = (title), .bytes = sizeof(type), .field = (fields),                                 \
-        .n = (int)(sizeof(fields) / sizeof(fields)[0])                                             \
+        .n = (int)(sizeof(fields) / sizeof(fields)[0]), .hints = (list)                            \
     }
 
 struct schema_variant {

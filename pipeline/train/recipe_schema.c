@@ -158,6 +158,11 @@ static const struct schema_field ordering_fields[] = {
 static const struct schema ordering_schema =
     SCHEMA("ordering", struct recipe_ordering, ordering_fields);
 
+/* open_clip counts epochs. */
+static const struct schema_hint step_hints[] = {
+    {"epochs", "write the steps of each stage: steps = epochs x samples of its sources / batch_size; "
+               "`sapwood train RECIPE --dry-run` shows the passes that they are"},
+    {NULL, NULL}};
 static const struct schema_field stage_fields[] = {
     {"name", SCHEMA_TEXT, AT(recipe_stage, name), .min = 1, .max = 63, .help = "name in logs"},
     {"steps", SCHEMA_INT, AT(recipe_stage, steps), .min = 1, .max = 1e12,
@@ -171,7 +176,8 @@ static const struct schema_field stage_fields[] = {
      .help = "only the samples of some classes, in stages cut from one list; reads the class of "
              "every sample at the start"},
 };
-static const struct schema stage_schema = SCHEMA("stage", struct recipe_stage, stage_fields);
+static const struct schema stage_schema =
+    SCHEMA_HINTED("stage", struct recipe_stage, stage_fields, step_hints);
 
 static const struct schema_field set_fields[] = {
     {"name", SCHEMA_TEXT, AT(evaluation_set, name), .min = 1, .max = 63,
@@ -424,4 +430,5 @@ static const struct schema_field recipe_fields[] = {
     {"stall_seconds", SCHEMA_DOUBLE, AT(recipe, stall_seconds), .min = 0.1, .max = 1e6,
      .preset = "600", .help = "end the run (exit 9) when nothing moves for so long"},
 };
-const struct schema recipe_schema = SCHEMA("recipe", struct recipe, recipe_fields);
+const struct schema recipe_schema =
+    SCHEMA_HINTED("recipe", struct recipe, recipe_fields, step_hints);

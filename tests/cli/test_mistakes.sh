@@ -16,6 +16,9 @@ wrong() {
 wrong "misspelt key" 2 "optimizer.wamup: unknown key; did you mean 'warmup'?" --set optimizer.wamup=1
 wrong "unknown key" 2 'optimizer.learning_rate: unknown key; expected one of lr,' \
     --set optimizer.learning_rate=1
+wrong "epochs" 2 'stages\[0\].epochs: unknown key; .*steps = epochs x samples .* / batch_size' \
+    --set stages.0.epochs=3
+wrong "epochs of the recipe" 2 ' epochs: unknown key; .*steps = epochs x samples' --set epochs=3
 wrong "wrong kind" 2 'optimizer.lr: .*expected a number, found a text' --set optimizer.lr='"fast"'
 wrong "out of range" 2 'optimizer.lr: out of range; expected 0 to 10, found 11' --set optimizer.lr=11
 wrong "fraction" 2 'stages\[0\].steps: .*1.5' --set stages.0.steps=1.5
