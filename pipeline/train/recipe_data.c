@@ -7,6 +7,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* --- Questions --- */
 
@@ -77,6 +78,118 @@ static enum status check_sources(const struct schema_objects *sources, struct er
         error_context(e, "source %s", s[i].name);
         break;
     }
+    return rc;
+}
+
+static bool equal_texts(const struct schema_texts *a, const struct schema_texts *b) {
+    if (a->n != b->n) return false;
+    for (int i = 0; i < a->n; i++)
+        if (strcmp(a->item[i], b->item[i]) != 0) return false;
+    return true;
+}
+
+static bool equal_mixes(const struct schema_objects *a, const struct schema_objects *b) {
+    const struct dataset_mix *x = a->item, *y = b->item;
+    if (a->n != b->n) return false;
+    for (int i = 0; i < a->n; i++)
+        if (strcmp(x[i].field, y[i].field) != 0 || x[i].probability < y[i].probability ||
+            x[i].probability > y[i].probability)
+            return false;
+    return true;
+}
+
+/* The first field in which two sources differ, or NULL. */
+static const char *differing_field(const struct recipe_source *a, const struct recipe_source *b) {
+    if (strcmp(a->name, b->name) != 0) return "name";
+    if (strcmp(a->shards, b->shards) != 0) return "shards";
+    if (a->captions != b->captions) return "captions";
+    if (strcmp(a->caption_field, b->caption_field) != 0) return "caption_field";
+    if (strcmp(a->label_field, b->label_field) != 0) return "label_field";
+    if (!equal_mixes(&a->caption_mix, &b->caption_mix)) return "caption_mix";
+    if (!equal_texts(&a->templates, &b->templates)) return "templates";
+    if (!equal_texts(&a->classnames, &b->classnames)) return "classnames";
+    return NULL;
+}
+
+bool recipe_source_equal(const struct recipe_source *a, const struct recipe_source *b) {
+    return !differing_field(a, b);
+}
+
+/* A source and where the recipe has it. */
+struct placed_source {
+    const struct recipe_source *source;
+    const struct recipe_stage *stage; /* NULL: of a role */
+    enum batch_role role;
+    int index; /* in its list */
+    int order; /* among all sources of the recipe */
+};
+
+static int compare_names(const void *a, const void *b) {
+    const struct placed_source *x = a, *y = b;
+    const int names = strcmp(x->source->name, y->source->name);
+    return names ? names : x->order - y->order;
+}
+
+static void write_place(struct text *out, const struct placed_source *p) {
+    if (p->stage)
+        text_printf(out, "stage %s: sources[%d]", p->stage->name, p->index);
+    else
+        text_printf(out, "data.%s.sources[%d]", batch_role_name(p->role), p->index);
+}
+
+static void add_sources(struct placed_source *list, int *n, const struct schema_objects *sources,
+                        const struct recipe_stage *stage, enum batch_role role) {
+    for (int i = 0; i < sources->n; i++, (*n)++)
+        list[*n] = (struct placed_source){.source = (const struct recipe_source *)sources->item + i,
+                                          .stage = stage,
+                                          .role = role,
+                                          .index = i,
+                                          .order = *n};
+}
+
+/* Chunks of one ordering share their sources. */
+static bool shares_sources(const struct recipe *r, int stage) {
+    return stage > 0 &&
+           recipe_stage(r, stage)->sources.item == recipe_stage(r, stage - 1)->sources.item;
+}
+
+/* The name is part of a sample's id, so two sources of one name would give the same id to different
+ * samples: teacher features, holes and ledger could not tell them apart. */
+static enum status check_names(const struct recipe *r, struct error *e) {
+    enum status rc = STATUS_OK;
+    struct text places[2] = {{0}, {0}};
+    struct placed_source *list = NULL;
+    int n = 0;
+    for (int role = 0; role < BATCH_ROLE_COUNT; role++)
+        if (r->data.part[role]) n += r->data.part[role]->sources.n;
+    for (int i = 0; i < recipe_n_stages(r); i++) n += recipe_stage(r, i)->sources.n;
+    list = calloc((size_t)n + 1, sizeof *list);
+    if (!list) return fail(e, STATUS_NO_MEMORY, "recipe: no memory for %d sources", n);
+    n = 0;
+    for (int role = 0; role < BATCH_ROLE_COUNT; role++)
+        if (r->data.part[role])
+            add_sources(list, &n, &r->data.part[role]->sources, NULL, (enum batch_role)role);
+    for (int i = 0; i < recipe_n_stages(r); i++)
+        if (!shares_sources(r, i))
+            add_sources(list, &n, &recipe_stage(r, i)->sources, recipe_stage(r, i), 0);
+    qsort(list, (size_t)n, sizeof *list, compare_names);
+    for (int i = 1; i < n; i++) {
+        const struct placed_source *first = &list[i - 1], *second = &list[i];
+        if (strcmp(first->source->name, second->source->name) != 0) continue;
+        const char *field = differing_field(first->source, second->source);
+        if (!field) continue;
+        write_place(&places[0], first);
+        write_place(&places[1], second);
+        TRY(fail(e, STATUS_BAD_ARG,
+                 "%.200s: the name \"%s\" is also that of %.200s, with other %s; expected equal "
+                 "sources under one name, which is part of each sample's identity; give one of "
+                 "them another name",
+                 text_string(&places[1]), first->source->name, text_string(&places[0]), field));
+    }
+done:
+    free(list);
+    text_release(&places[0]);
+    text_release(&places[1]);
     return rc;
 }
 
@@ -217,6 +330,7 @@ enum status recipe_data_check(const struct recipe *r, struct error *e) {
         if (r->data.part[role]) TRY(check_sources(&r->data.part[role]->sources, e));
     for (int i = 0; i < recipe_n_stages(r); i++)
         TRY(check_sources(&recipe_stage(r, i)->sources, e));
+    TRY(check_names(r, e));
 done:
     return rc;
 }

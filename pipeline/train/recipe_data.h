@@ -9,5 +9,7 @@
 enum status recipe_data_expand(struct recipe *r, struct error *e);
 /* BAD_ARG names the source and what to change. */
 enum status recipe_data_check(const struct recipe *r, struct error *e);
+/* Whether two sources have the same samples and read them alike; ratio does not count. */
+bool recipe_source_equal(const struct recipe_source *a, const struct recipe_source *b);
 
 #endif

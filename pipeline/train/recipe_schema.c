@@ -43,7 +43,8 @@ static const struct schema caption_schema = SCHEMA("caption", struct dataset_mix
 
 static const struct schema_field source_fields[] = {
     {"name", SCHEMA_TEXT, AT(recipe_source, name), .min = 1, .max = 63,
-     .help = "name of the source in logs; part of each sample's identity"},
+     .help = "name of the source in logs; part of each sample's identity, so what has one name "
+             "must be equal but for its ratio"},
     {"shards", SCHEMA_TEXT, AT(recipe_source, shards), .min = 1, .max = 65536,
      .help = "tar shards: paths with braces {000..012}, several joined with ::"},
     {"ratio", SCHEMA_DOUBLE, AT(recipe_source, ratio), .max = 1e6, .preset = "0",

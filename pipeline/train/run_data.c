@@ -3,6 +3,7 @@
 #include "data/replay.h"
 #include "data/stream_order.h"
 #include "pipeline/base/hash.h"
+#include "pipeline/train/recipe_data.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -11,32 +12,6 @@
 
 static const char *text_or_null(const char *text) {
     return text[0] ? text : NULL;
-}
-
-static bool equal_texts(const struct schema_texts *a, const struct schema_texts *b) {
-    if (a->n != b->n) return false;
-    for (int i = 0; i < a->n; i++)
-        if (strcmp(a->item[i], b->item[i]) != 0) return false;
-    return true;
-}
-
-static bool equal_mixes(const struct schema_objects *a, const struct schema_objects *b) {
-    const struct dataset_mix *x = a->item, *y = b->item;
-    if (a->n != b->n) return false;
-    for (int i = 0; i < a->n; i++)
-        if (strcmp(x[i].field, y[i].field) != 0 || x[i].probability < y[i].probability ||
-            x[i].probability > y[i].probability)
-            return false;
-    return true;
-}
-
-/* Whether two sources have the same samples and read them alike. */
-static bool is_same(const struct recipe_source *a, const struct recipe_source *b) {
-    return !strcmp(a->name, b->name) && !strcmp(a->shards, b->shards) &&
-           a->captions == b->captions && !strcmp(a->caption_field, b->caption_field) &&
-           !strcmp(a->label_field, b->label_field) &&
-           equal_mixes(&a->caption_mix, &b->caption_mix) &&
-           equal_texts(&a->templates, &b->templates) && equal_texts(&a->classnames, &b->classnames);
 }
 
 static enum status open_source(struct run_data *d, const struct recipe_source *s, const char *cache,
@@ -60,7 +35,7 @@ static enum status open_source(struct run_data *d, const struct recipe_source *s
     const int n = d->n_datasets++;
     d->opened[n].source = s;
     for (int i = 0; i < n; i++) {
-        if (!is_same(d->opened[i].source, s)) continue;
+        if (!recipe_source_equal(d->opened[i].source, s)) continue;
         d->opened[n].dataset = d->opened[i].dataset;
         d->opened[n].is_shared = true;
         return STATUS_OK;

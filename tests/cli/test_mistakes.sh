@@ -43,6 +43,15 @@ wrong "two ways to captions" 2 'source emoji: .*move the field into caption_mix'
     --set stages.0.sources.0.caption_field='"x"'
 wrong "template without a place" 2 'source emoji: template "a photo": no place for the class name' \
     --set 'stages.0.sources.0.templates=["a photo"]'
+named='the name "openclipart" is also that of'
+wrong "two sources of one name" 2 'stage fashion: sources\[0\]: the name "emoji" is also that of stage emoji: sources\[0\], with other shards; .*another name' \
+    --set stages.1.sources.0.name=emoji
+wrong "a stage's source named as a role's" 2 "stage fashion: sources\[0\]: $named data.ref_text.sources\[0\], with other shards" \
+    --set stages.1.sources.0.name=openclipart
+wrong "two sources of one name in a role" 2 "ref_image.sources\[1\]: $named data.ref_image.sources\[0\], with other shards" \
+    --set 'data.ref_image.sources=[{"name":"openclipart","shards":"a.tar"},{"name":"openclipart","shards":"b.tar"}]'
+wrong "one source read in two ways" 2 "data.ref_text.sources\[0\]: $named data.ref_image.sources\[0\], with other captions" \
+    --set data.ref_text.sources.0.captions=lines
 wrong "nothing to train" 2 'model.train is "adapters" but neither' --set model.lora=null \
     --set model.uniadapter=null
 wrong "number for a text" '[23]' 'no Vulkan device for .99.' --set device=99
