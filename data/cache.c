@@ -268,10 +268,25 @@ done:
     return rc;
 }
 
+/* The index that is kept, or the one of the shard that is there without it. What the server says
+ * does not count then: nothing would compare it with the shard. */
+static bool find_index(const struct fetch *f, struct index *index) {
+    struct error why;
+    if (file_exists(f->kept)) {
+        if (index_load(index, f->kept, &why) == STATUS_OK) return true;
+        log_warning("%s; it is not used", why.text);
+    }
+    if (!file_exists(f->entry->path) || index_build(index, f->entry->path, NULL) != STATUS_OK)
+        return false;
+    if (f->cache->look_only || index_save(index, f->kept, &why) == STATUS_OK) return true;
+    log_warning("%s", why.text);
+    return true;
+}
+
 static enum status fetch_index(struct fetch *f, struct index *index, struct error *e) {
     enum status rc = STATUS_OK;
     if (!f->cache->renew) {
-        if (file_exists(f->kept) && index_load(index, f->kept, NULL) == STATUS_OK) return rc;
+        if (find_index(f, index)) return rc;
         rc = fetch_served_index(f, index, e);
         if (rc != STATUS_NOT_FOUND) return rc;
         rc = STATUS_OK;

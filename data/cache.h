@@ -5,8 +5,9 @@
  * threads fetch: first what a reader waits for, then indices, then what cache_want says will be
  * needed next.
  *
- * Index: the one kept in the folder from before, else URL.index from the server, else made from the
- * shard. Indices stay when shards go, so a later run with the same folder begins at once. An index
+ * Index: the one kept in the folder from before, else made from the shard if that is there, else
+ * URL.index from the server, else made from the shard once it has come. One from the server is
+ * compared with its shard before the first read. Indices stay when shards go, so a later run with the same folder begins at once. An index
  * decides: bytes on the server that do not fit it any more are an error, never other samples.
  *
  * Folder: FOLDER/remote/BASE-HASH.shard and .shard.index, HASH from the address without its query.

@@ -311,6 +311,10 @@ enum status index_parse(struct index *out, char *bytes, size_t n, struct error *
     if (body_bytes(&index) != n - INDEX_HEADER) goto damaged;
     set_pointers(&index);
     if (!index_valid(&index)) goto damaged;
+    /* The digest stands for the shard from here on, so an index may not claim another one's. */
+    if (index.digest != hash_64(index.sample, body_bytes(&index), 0))
+        return fail(e, STATUS_BAD_DATA,
+                    "not an index of the shard whose digest it has; somebody changed it");
     *out = index;
     return STATUS_OK;
 damaged:
@@ -334,9 +338,18 @@ enum status index_save(const struct index *index, const char *file, struct error
     return file_write_all(file, index->block, INDEX_HEADER + body_bytes(index), e);
 }
 
+/* True if there is a whole index at path; a bad one is named. */
+static bool load_kept(struct index *out, const char *path) {
+    struct error why;
+    if (!file_exists(path)) return false;
+    const enum status rc = index_load(out, path, &why);
+    if (rc == STATUS_BAD_DATA) log_warning("%s; it is not used", why.text);
+    return rc == STATUS_OK;
+}
+
 /* True if the file at path is a whole index of a shard with this size and time. */
 static bool index_read(struct index *out, const char *path, uint64_t size, int64_t time) {
-    if (!file_exists(path) || index_load(out, path, NULL) != STATUS_OK) return false;
+    if (!load_kept(out, path)) return false;
     if (out->shard_size == size && out->shard_time == time) return true;
     index_release(out);
     return false;
@@ -408,9 +421,9 @@ enum status index_kept(struct index *out, const char *path, const char *cache, s
     char at[FILE_PATH_MAX];
     *out = (struct index){0};
     TRY(index_path(at, path, NULL, e));
-    if (index_load(out, at, NULL) == STATUS_OK) goto done;
+    if (load_kept(out, at)) goto done;
     if (cache) TRY(index_path(at, path, cache, e));
-    if (!cache || index_load(out, at, NULL) != STATUS_OK)
+    if (!cache || !load_kept(out, at))
         rc = fail(e, STATUS_NOT_FOUND, "%.300s: no index of it is kept", path);
 done:
     return rc;
@@ -420,7 +433,13 @@ done:
  * the old index knows. */
 static void warn_changed(const struct index *index, const char *path, const char *cache) {
     struct index old = {0};
-    if (index_kept(&old, path, cache, NULL) != STATUS_OK) return;
+    char at[FILE_PATH_MAX];
+    bool found = index_path(at, path, NULL, NULL) == STATUS_OK &&
+                 index_load(&old, at, NULL) == STATUS_OK;
+    if (!found && cache)
+        found = index_path(at, path, cache, NULL) == STATUS_OK &&
+                index_load(&old, at, NULL) == STATUS_OK;
+    if (!found) return; /* find has named a bad one */
     if (old.digest != index->digest)
         log_warning("%s: changed since it was indexed: %" PRIu64 " samples, now %" PRIu64, path,
                     old.n_samples, index->n_samples);

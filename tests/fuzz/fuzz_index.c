@@ -1,6 +1,6 @@
 /* Index files. One that is taken is safe to walk, and is the same when it is written and read
- * again. Its own CRC is repaired first in every second input, so that changes reach what the CRC
- * covers. An input that is no index is a list of names, one in a line: a shard of members with
+ * again. Its own digest and CRC are repaired first in every second input, so that changes reach
+ * what they cover. An input that is no index is a list of names, one in a line: a shard of members with
  * these names is indexed, and the index says what a plain grouping of the names does. */
 #include <fcntl.h>
 #include <stdlib.h>
@@ -16,7 +16,7 @@
 #include "tests/fixture.h"
 #include "tests/fuzz/fuzz.h"
 
-enum { CRC_AT = 12, COVERED_FROM = 16, NAMES_MAX = 48, NAME_BYTES_MAX = 100 };
+enum { CRC_AT = 12, COVERED_FROM = 16, DIGEST_AT = 56, BODY_AT = 72, NAMES_MAX = 48, NAME_BYTES_MAX = 100 };
 
 static const char *shard, *beside, *saved, *cache;
 
@@ -47,7 +47,9 @@ static void read_index(const uint8_t *given, size_t n) {
     uint8_t *bytes = malloc(n ? n : 1);
     CHECK(bytes);
     if (n) memcpy(bytes, given, n);
-    if (n >= COVERED_FROM && given[n - 1] % 2 == 0) {
+    if (n >= BODY_AT && given[n - 1] % 2 == 0) {
+        const uint64_t digest = hash_64(bytes + BODY_AT, n - BODY_AT, 0);
+        memcpy(bytes + DIGEST_AT, &digest, sizeof digest);
         const uint32_t crc = hash_crc32c(0, bytes + COVERED_FROM, n - COVERED_FROM);
         memcpy(bytes + CRC_AT, &crc, sizeof crc);
     }

@@ -340,6 +340,18 @@ static void test_served_index(void) {
     CHECK_EQUAL(get_file(c, 1, &e), STATUS_REMOTE);
     CHECK_TRUE(strstr(e.text, "/plain/s-1.tar: its content is not what its index says"));
     cache_close(&c);
+    /* A shard that is there without its index is not read by one of the server. */
+    char kept[FILE_PATH_MAX], folder[FIXTURE_PATH_MAX];
+    cache_folder(folder, "indices");
+    kept_path(kept, folder, 0, ".shard.index");
+    CHECK_EQUAL(file_remove(kept, &e), STATUS_OK);
+    CHECK_EQUAL(index_save(&other, fixture_path(served, "s-0.tar.index"), &e), STATUS_OK);
+    CHECK_EQUAL(open_cache(&c, folder, "plain", 1, 0, &e), STATUS_OK);
+    struct index found = {0};
+    CHECK_EQUAL(cache_index(c, 0, &found, &e), STATUS_OK);
+    CHECK_TRUE(found.digest == index.digest);
+    index_release(&found);
+    cache_close(&c);
     remove_indices();
     index_release(&index);
     index_release(&other);

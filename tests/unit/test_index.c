@@ -2,6 +2,7 @@
 #include "data/index.h"
 #include "pipeline/base/file.h"
 #include "pipeline/base/hash.h"
+#include "pipeline/base/log.h"
 #include "tests/check.h"
 #include "tests/fixture.h"
 
@@ -117,6 +118,44 @@ static void test_damaged_index(void) {
     fixture_tar_release(&tar);
 }
 
+/* Captions of two samples changed places: every CRC and size is right, and the digest is kept. */
+static void test_forged_index(void) {
+    const char *path = fixture_path(fixture_folder(), "s.tar");
+    char beside[600], *bytes;
+    struct fixture_tar tar = {0};
+    struct index x;
+    struct error e;
+    size_t n;
+    snprintf(beside, sizeof beside, "%s.index", path);
+    fixture_tar_text(&tar, "a.txt", "a");
+    fixture_tar_text(&tar, "b.txt", "b");
+    fixture_tar_end(&tar);
+    fixture_write(path, tar.bytes, tar.n);
+    CHECK_EQUAL(index_open(&x, path, NULL, &e), STATUS_OK);
+    const uint64_t digest = x.digest;
+    index_release(&x);
+    CHECK_EQUAL(file_read_all(&bytes, &n, beside, 1 << 20, &e), STATUS_OK);
+    CHECK_EQUAL(index_load(&x, beside, &e), STATUS_OK);
+    const size_t at = n - x.n_strings - 2 * sizeof *x.member;
+    index_release(&x);
+    struct index_member member[2];
+    memcpy(member, bytes + at, sizeof member);
+    memcpy(bytes + at, &member[1], sizeof *member);
+    memcpy(bytes + at + sizeof *member, &member[0], sizeof *member);
+    const uint32_t crc = hash_crc32c(0, bytes + 16, n - 16);
+    memcpy(bytes + 12, &crc, sizeof crc);
+    fixture_write(beside, bytes, n);
+    CHECK_EQUAL(index_load(&x, beside, &e), STATUS_BAD_DATA);
+    CHECK_TRUE(strstr(e.text, "s.tar.index: not an index of the shard whose digest it has"));
+    CHECK_EQUAL(index_kept(&x, path, NULL, &e), STATUS_NOT_FOUND);
+    CHECK_EQUAL(index_open(&x, path, NULL, &e), STATUS_OK);
+    CHECK_TRUE(x.built && x.digest == digest);
+    CHECK_EQUAL(x.member[0].crc, hash_crc32c_table(0, "a", 1));
+    index_release(&x);
+    free(bytes);
+    fixture_tar_release(&tar);
+}
+
 static void test_cache_folder(void) {
     const char *path = fixture_path(fixture_folder(), "s.tar");
     char cache[600], beside[600];
@@ -157,7 +196,10 @@ static void test_errors(void) {
 
 int main(void) {
     test_grouping_and_reuse();
+    log_set_level(LOG_ERROR); /* hundreds of bad indices are named */
     test_damaged_index();
+    log_set_level(LOG_WARNING);
+    test_forged_index();
     test_cache_folder();
     test_errors();
     return check_report();
