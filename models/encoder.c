@@ -84,9 +84,38 @@ static enum status compile(struct encoder *n, int bucket, struct error *e) {
     if (n->program[bucket]) return rc;
     graph_init(&g);
     TRY(build(n, &g, bucket, e));
-    TRY(program_create(&n->program[bucket], n->backend, &g, n->config.n_slices, e));
+    TRY(program_create(&n->program[bucket], n->backend, &g, n->config.n_slices, n->arena, e));
 done:
     graph_release(&g);
+    return rc;
+}
+
+static int n_buckets(const struct encoder *n) {
+    if (n->config.tower == TOWER_IMAGE) return 1;
+    return (n->config.view.architecture->context - 1) / bucket_step(n) + 1;
+}
+
+/* One arena for the largest bucket, which every program of this encoder uses. Plans do not have to
+ * grow with the length, so all are looked at. */
+static enum status create_arena(struct encoder *n, struct error *e) {
+    enum status rc = STATUS_OK;
+    int64_t most = 0;
+    for (int bucket = 0; bucket < n_buckets(n) && rc == STATUS_OK; bucket++) {
+        struct graph g;
+        struct plan p = {0};
+        graph_init(&g);
+        rc = build(n, &g, bucket, e);
+        if (rc == STATUS_OK) rc = plan_init(&p, &g, e);
+        if (rc == STATUS_OK) {
+            const int64_t bytes = program_arena_bytes(&p, n->config.n_slices);
+            if (bytes > most) most = bytes;
+        }
+        plan_release(&p);
+        graph_release(&g);
+    }
+    TRY(rc);
+    TRY(n->backend->table->buffer_create(n->backend, &n->arena, most, e));
+done:
     return rc;
 }
 
@@ -118,6 +147,7 @@ enum status encoder_create(struct encoder **out, struct backend *b,
     TRY(t->buffer_create(b, &n->index, n->index_stride * config->n_slices, e));
     TRY(t->buffer_create(b, &n->features, n->feature_stride * config->n_slices, e));
     TRY(t->buffer_create(b, &n->d_features, n->feature_stride * config->n_slices, e));
+    TRY(create_arena(n, e));
     if (config->tower == TOWER_IMAGE) TRY(compile(n, 0, e));
 done:
     if (rc != STATUS_OK) encoder_destroy(&n);
@@ -128,9 +158,9 @@ done:
 void encoder_destroy(struct encoder **encoder) {
     struct encoder *n = *encoder;
     if (!n) return;
-    struct buffer *buffers[] = {n->input, n->index, n->features, n->d_features};
+    struct buffer *buffers[] = {n->input, n->index, n->features, n->d_features, n->arena};
     for (int i = 0; i < ENCODER_BUCKETS; i++) program_destroy(&n->program[i]);
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 5; i++)
         if (buffers[i]) n->backend->table->buffer_destroy(buffers[i]);
     free(n);
     *encoder = NULL;
@@ -202,8 +232,7 @@ done:
 }
 
 enum status encoder_compile_longest(struct encoder *n, struct error *e) {
-    if (n->config.tower == TOWER_TEXT)
-        n->bucket = (n->config.view.architecture->context - 1) / bucket_step(n);
+    n->bucket = n_buckets(n) - 1;
     return compile(n, n->bucket, e);
 }
 
@@ -236,11 +265,9 @@ done:
     return rc;
 }
 
-int64_t encoder_arena_bytes(const struct encoder *n) {
-    int64_t bytes = 0;
-    for (int i = 0; i < ENCODER_BUCKETS; i++)
-        if (n->program[i]) bytes += n->program[i]->arena->bytes;
-    return bytes;
+int64_t encoder_bytes(const struct encoder *n) {
+    return n->input->bytes + n->index->bytes + n->features->bytes + n->d_features->bytes +
+           n->arena->bytes;
 }
 
 double encoder_flops(const struct encoder *n) {

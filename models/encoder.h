@@ -4,8 +4,9 @@
  * result: features, slice by slice, each slice at a line of its own (feature_place), and the
  * gradients of the features (d_feature_place), which a loss program writes between forward and
  * backward. Text is run at the length of the longest caption of the step, rounded up to a bucket;
- * a program is compiled for a bucket when it is first needed. A text tower that pools the last
- * position always runs at its full context.
+ * a program is compiled for a bucket when it is first needed. All buckets share one arena, made for
+ * the largest of them at the start, so a caption of a new length takes no more of the device's
+ * memory. A text tower that pools the last position always runs at its full context.
  *
  * Rows: ENCODER_FEATURES gives one row of `joint` numbers of length 1 per sample;
  * ENCODER_RAW_FEATURES the same before it is scaled to length 1; ENCODER_TOKENS gives
@@ -35,6 +36,7 @@ struct encoder {
     int row_width;                                      /* numbers per result row */
     int64_t input_stride, index_stride, feature_stride; /* bytes per slice */
     struct buffer *input, *index, *features, *d_features;
+    struct buffer *arena;                     /* of all programs; one bucket runs at a time */
     struct program *program[ENCODER_BUCKETS]; /* images use the first */
     int bucket;                               /* of the current step */
 };
@@ -52,7 +54,8 @@ enum status encoder_set_pixels(struct encoder *n, const uint8_t *pixels, const i
 enum status encoder_set_text(struct encoder *n, const int32_t *ids, int context,
                              const int32_t *length, struct error *e);
 
-/* Compiles the text program of the longest captions: what the worst step takes. */
+/* Compiles the text program of the longest captions and makes it the current one, for the FLOPs of
+ * the worst step. */
 enum status encoder_compile_longest(struct encoder *n, struct error *e);
 
 /* The prepared work of the current step, n_slices items each; backward NULL: nothing learns. */
@@ -66,8 +69,9 @@ int encoder_rows(const struct encoder *n, struct graph *g, bool gradient);
 /* Copies the result rows to the host. */
 enum status encoder_read(const struct encoder *n, float *rows, struct error *e);
 
-/* Peak bytes of the programs compiled so far, and FLOPs of one step at the current bucket. */
-int64_t encoder_arena_bytes(const struct encoder *n);
+/* All its buffers on the device, which stay the same from its creation on; and the FLOPs of one
+ * step at the current bucket. */
+int64_t encoder_bytes(const struct encoder *n);
 double encoder_flops(const struct encoder *n);
 
 #endif

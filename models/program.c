@@ -40,8 +40,13 @@ static enum status prepare(struct work **out, struct backend *b, const struct gr
     return b->table->work_create(b, out, calls, last - first, e);
 }
 
+int64_t program_arena_bytes(const struct plan *p, int n_slices) {
+    const int64_t bytes = p->arena_bytes * n_slices;
+    return bytes > 0 ? bytes : 256;
+}
+
 enum status program_create(struct program **out, struct backend *b, const struct graph *g,
-                           int n_slices, struct error *e) {
+                           int n_slices, struct buffer *arena, struct error *e) {
     enum status rc = STATUS_OK;
     struct program *p = calloc(1, sizeof *p);
     struct op_call *calls = calloc((size_t)g->n_nodes + 1, sizeof *calls);
@@ -54,8 +59,11 @@ enum status program_create(struct program **out, struct backend *b, const struct
     TRY(graph_status(g, e));
     TRY(plan_init(&p->plan, g, e));
     p->n_slices = n_slices;
-    const int64_t arena_bytes = p->plan.arena_bytes * n_slices;
-    TRY(b->table->buffer_create(b, &p->arena, arena_bytes > 0 ? arena_bytes : 256, e));
+    const int64_t arena_bytes = program_arena_bytes(&p->plan, n_slices);
+    CHECK(!arena || arena->bytes >= arena_bytes);
+    p->arena = arena;
+    p->owns_arena = !arena;
+    if (p->owns_arena) TRY(b->table->buffer_create(b, &p->arena, arena_bytes, e));
     p->forward = calloc((size_t)n_slices, sizeof(struct work *));
     const bool has_backward = g->n_nodes > g->n_forward;
     if (has_backward) p->backward = calloc((size_t)n_slices, sizeof(struct work *));
@@ -85,7 +93,7 @@ void program_destroy(struct program **program) {
     }
     free(p->forward);
     free(p->backward);
-    if (p->arena) table->buffer_destroy(p->arena);
+    if (p->arena && p->owns_arena) table->buffer_destroy(p->arena);
     plan_release(&p->plan);
     free(p);
     *program = NULL;

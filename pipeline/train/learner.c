@@ -206,7 +206,7 @@ static enum status compile_reduce(struct learner *l, struct error *e) {
     const int norm = floats_at(&g, "norm", l->result, STEP_LOSSES_MAX * RESULT_STRIDE, 2);
     sum_slices_update(&g, x, sum);
     gradient_norm_update(&g, sum, step, norm);
-    TRY(program_create(&l->reduce, l->backend, &g, 1, e));
+    TRY(program_create(&l->reduce, l->backend, &g, 1, NULL, e));
 done:
     graph_release(&g);
     return rc;
@@ -245,7 +245,7 @@ static enum status compile_update(struct learner *l, struct error *e) {
                      floats_at(g, "student", l->model->student, 0, p->trainable_bytes / 4),
                      l->step_tensor_update,
                      (struct blend_options){.keep_index = STEP_KEEP_TEACHER});
-    TRY(program_create(&l->update, l->backend, g, 1, e));
+    TRY(program_create(&l->update, l->backend, g, 1, NULL, e));
 done:
     return rc;
 }
@@ -254,7 +254,7 @@ enum status learner_compile(struct learner *l, struct error *e) {
     enum status rc = STATUS_OK;
     CHECK(l->n_losses > 0);
     graph_backward(&l->loss_graph, l->n_losses, l->loss_tensor, l->loss_gradient);
-    TRY(program_create(&l->loss, l->backend, &l->loss_graph, 1, e));
+    TRY(program_create(&l->loss, l->backend, &l->loss_graph, 1, NULL, e));
     TRY(compile_reduce(l, e));
     TRY(compile_update(l, e));
 done:
@@ -383,11 +383,7 @@ done:
 int64_t learner_bytes(const struct learner *l) {
     int64_t bytes = l->model->frozen->bytes + l->model->student->bytes + l->buffer_bytes +
                     l->loss->arena->bytes + l->reduce->arena->bytes + l->update->arena->bytes;
-    for (int i = 0; i < l->n_encoders; i++) {
-        const struct encoder *n = l->encoder[i];
-        bytes += encoder_arena_bytes(n) + n->input->bytes + n->index->bytes + n->features->bytes +
-                 n->d_features->bytes;
-    }
+    for (int i = 0; i < l->n_encoders; i++) bytes += encoder_bytes(l->encoder[i]);
     return bytes;
 }
 

@@ -114,12 +114,12 @@ enum status learner_gradient_hash(struct learner *l, uint64_t *hash, struct erro
 /* Applies the update. */
 enum status learner_update(struct learner *l, struct error *e);
 
-/* Compiles the text programs of the longest captions, so that the two numbers below are those of
- * the worst step. */
+/* Compiles the text programs of the longest captions, so that the FLOPs below are those of the
+ * worst step. */
 enum status learner_compile_longest(struct learner *l, struct error *e);
 /* Planned memory, all that a step has on the device: weights, gradients, moments, what terms keep,
- * activations of the programs compiled so far; and the FLOPs of a step at the present text length.
- */
+ * activations with the longest captions; the same from learner_compile on. And the FLOPs of a step
+ * at the present text length. */
 int64_t learner_bytes(const struct learner *l);
 double learner_flops(const struct learner *l);
 

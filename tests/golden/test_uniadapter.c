@@ -76,7 +76,7 @@ int main(void) {
     const int dy = graph_input(&g, "dy", tensor_make(TENSOR_F32, 2, (int64_t[]){ROWS, WIDTH}),
                                (struct place){.buffer = output, .offset = BLOCK});
     graph_backward(&g, 1, &y, &dy);
-    CHECK_EQUAL(program_create(&program, backend, &g, 1, &e), STATUS_OK);
+    CHECK_EQUAL(program_create(&program, backend, &g, 1, NULL, &e), STATUS_OK);
     CHECK_EQUAL(t->run(backend, program->forward, 1, &e), STATUS_OK);
     CHECK_EQUAL(t->run(backend, program->backward, 1, &e), STATUS_OK);
     check_block(output, 0, "y");

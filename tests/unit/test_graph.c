@@ -74,7 +74,7 @@ static struct tensor matrix(int64_t rows, int64_t columns) {
 static void run(struct bench *b, int n_slices) {
     struct error e = {0};
     struct program *p = NULL;
-    if (!CHECK_EQUAL(program_create(&p, b->backend, &b->graph, n_slices, &e), STATUS_OK)) {
+    if (!CHECK_EQUAL(program_create(&p, b->backend, &b->graph, n_slices, NULL, &e), STATUS_OK)) {
         printf("    %s\n", e.text);
         return;
     }
@@ -296,7 +296,7 @@ static void test_wrong_shape(void) {
 
     struct program *p = (struct program *)&e; /* must become NULL */
     struct error from_program = {0};
-    CHECK_EQUAL(program_create(&p, b.backend, g, 1, &from_program), STATUS_BAD_ARG);
+    CHECK_EQUAL(program_create(&p, b.backend, g, 1, NULL, &from_program), STATUS_BAD_ARG);
     CHECK_TRUE(p == NULL);
     CHECK_TEXT(from_program.text, first.text);
     bench_end(&b);
