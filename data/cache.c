@@ -254,7 +254,7 @@ static enum status fetch_served_index(struct fetch *f, struct index *index, stru
     rc = remote_read(f->remote, &request, &bytes, INDEX_BYTES_MAX, e);
     TRY(rc);
     rc = index_parse(index, bytes.bytes, bytes.n, e);
-    if (rc == STATUS_BAD_DATA) {
+    if (rc == STATUS_BAD_DATA || rc == STATUS_UNSUPPORTED) {
         log_warning("%s.index: %s; the shard is read instead", f->shown, e->text);
         rc = STATUS_NOT_FOUND;
     }

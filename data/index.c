@@ -12,7 +12,7 @@
 #include "pipeline/base/log.h"
 #include "pipeline/base/text.h"
 
-enum { INDEX_VERSION = 1, INDEX_HEADER = 72 };
+enum { INDEX_VERSION = 1, INDEX_VERSION_MAX = 65535, INDEX_HEADER = 72 };
 static const char magic[8] = "SAPWIDX";
 static const uint64_t file_bytes_max = (uint64_t)4 << 30;
 
@@ -291,12 +291,23 @@ static bool index_valid(const struct index *index) {
     return true;
 }
 
+/* Later versions keep the first two fields of the header; a number beyond their limit is damage. */
+static bool is_newer(const struct header *h) {
+    return memcmp(h->magic, magic, sizeof magic) == 0 && h->version > INDEX_VERSION &&
+           h->version <= INDEX_VERSION_MAX;
+}
+
 enum status index_parse(struct index *out, char *bytes, size_t n, struct error *e) {
     struct header h;
     struct index index;
     *out = (struct index){0};
     if (n < INDEX_HEADER) goto damaged;
     memcpy(&h, bytes, sizeof h);
+    if (is_newer(&h))
+        return fail(e, STATUS_UNSUPPORTED,
+                    "an index of version %" PRIu32 "; sapwood " SAPWOOD_VERSION
+                    " reads version %d; a newer one made it",
+                    h.version, INDEX_VERSION);
     if (memcmp(h.magic, magic, sizeof magic) != 0 || h.version != INDEX_VERSION ||
         h.n_samples > n || h.n_members > n || h.n_strings > n ||
         h.crc != hash_crc32c(0, bytes + 16, n - 16))
@@ -318,7 +329,7 @@ enum status index_parse(struct index *out, char *bytes, size_t n, struct error *
     *out = index;
     return STATUS_OK;
 damaged:
-    return fail(e, STATUS_BAD_DATA, "not an index of this version, or damaged");
+    return fail(e, STATUS_BAD_DATA, "not an index, or damaged");
 }
 
 enum status index_load(struct index *out, const char *file, struct error *e) {
@@ -334,7 +345,23 @@ enum status index_load(struct index *out, const char *file, struct error *e) {
     return rc;
 }
 
+/* Fails when a newer version of this program made the file, which must stay. */
+static enum status check_replaceable(const char *path, struct error *e) {
+    struct header h;
+    struct file *file = NULL;
+    const bool newer = file_open(&file, path, NULL) == STATUS_OK &&
+                       file_pread(file, &h, sizeof h, 0, NULL) == STATUS_OK && is_newer(&h);
+    file_destroy(&file);
+    if (!newer) return STATUS_OK;
+    return fail(e, STATUS_UNSUPPORTED,
+                "%.300s: an index of version %" PRIu32 ", made by a newer sapwood, is there and "
+                "stays; remove it if that one is no longer used",
+                path, h.version);
+}
+
 enum status index_save(const struct index *index, const char *file, struct error *e) {
+    const enum status rc = check_replaceable(file, e);
+    if (rc != STATUS_OK) return rc;
     return file_write_all(file, index->block, INDEX_HEADER + body_bytes(index), e);
 }
 

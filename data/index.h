@@ -4,7 +4,8 @@
  * when the shard's folder cannot be written). It is used again while the shard has the same size
  * and modification time, else built anew. It is a cache in the byte order of this machine: a
  * damaged or foreign one is named in a warning and built anew, never an error. So is one whose digest
- * is not that of its own body: the digest goes into checkpoints as what the data is.
+ * is not that of its own body: the digest goes into checkpoints as what the data is. One of a newer
+ * version of this program is not used and not written over.
  *
  * File: header (INDEX_HEADER bytes: magic, version, CRC32C of all that follows, shard size and
  * time, counts, digest), samples, members, strings (NUL after each). Fixed-width fields. */
@@ -72,7 +73,8 @@ enum status index_rebuild(struct index *out, const char *path, const char *cache
  * damaged shard has lost. NOT_FOUND when there is none that is whole. */
 enum status index_kept(struct index *out, const char *path, const char *cache, struct error *e);
 /* An index without a look at its shard. parse takes bytes (from malloc) over when it succeeds.
- * BAD_DATA when it is not one, or damaged, or changed, or of another version of this program. */
+ * BAD_DATA when it is not one, or damaged, or changed, UNSUPPORTED when a newer version of this
+ * program made it. save is UNSUPPORTED when such a one is in its place. */
 enum status index_parse(struct index *out, char *bytes, size_t n, struct error *e);
 enum status index_load(struct index *out, const char *file, struct error *e);
 enum status index_save(const struct index *index, const char *file, struct error *e);

@@ -80,8 +80,8 @@ static void saved_at(const char *folder, char *out, size_t n) {
     file_destroy(&f);
 }
 
-/* Opens a checkpoint of a list by checkpoint_open or checkpoint_look; a damaged one gives NULL and
- * its reason. A running process may delete one meanwhile: *gone then. */
+/* Opens a checkpoint of a list by checkpoint_open or checkpoint_look; one that is damaged or of a
+ * newer version gives NULL and its reason. A running process may delete one meanwhile: *gone then. */
 static enum status open_listed(struct checkpoint **c, const char *run, int64_t step,
                                enum status (*reader)(struct checkpoint **, const char *,
                                                      struct error *),
@@ -93,6 +93,10 @@ static enum status open_listed(struct checkpoint **c, const char *run, int64_t s
     if (rc != STATUS_OK) return rc;
     if (reader(c, path, reason) != STATUS_OK) *gone = !file_exists(path);
     return STATUS_OK;
+}
+
+static const char *trouble(const struct error *reason) {
+    return reason->status == STATUS_UNSUPPORTED ? "newer" : "damaged";
 }
 
 /* --- ls --- */
@@ -112,7 +116,7 @@ static enum status list_checkpoints(const char *run, struct error *e) {
         TRY(open_listed(&c, run, list.step[i], checkpoint_look, &reason, &gone, e));
         if (gone) continue;
         if (!c) {
-            printf("step_%08" PRId64 "  damaged: %s\n", list.step[i], reason.text);
+            printf("step_%08" PRId64 "  %s: %s\n", list.step[i], trouble(&reason), reason.text);
             continue;
         }
         saved_at(checkpoint_folder(c), saved, sizeof saved);
@@ -307,7 +311,7 @@ static enum status show(int argc, char **argv, struct error *e) {
     TRY(checkpoint_list_read(&list, run, e));
     for (int i = 0; i < list.n && !c; i++) {
         TRY(open_listed(&c, run, list.step[i], checkpoint_look, &reason, &gone, e));
-        if (!c && !gone) printf("%-12s %s\n", "damaged", reason.text);
+        if (!c && !gone) printf("%-12s %s\n", trouble(&reason), reason.text);
     }
     show_state(run, &p, c);
     printf("%-12s %d in %s/checkpoints\n", "checkpoints", list.n, run);
@@ -328,12 +332,13 @@ static enum status verify(int argc, char **argv, struct error *e) {
     struct checkpoint_list list = {0};
     struct checkpoint *c = NULL;
     struct error reason;
-    int n_valid = 0, n_damaged = 0;
+    int n_valid = 0, n_damaged = 0, n_newer = 0;
     bool gone;
     TRY(parse_folder("run verify",
                      "Reads every byte of every checkpoint and compares sizes and CRCs with the "
                      "manifests, and the logs with the sizes that the newest valid one recorded. "
-                     "Ends with 3 when something is damaged, with 10 when no checkpoint is valid.",
+                     "Ends with 3 when something is damaged, with 10 when no checkpoint is valid, "
+                     "with 77 when a newer version of Sapwood wrote one.",
                      DIR_HELP, &run, argc, argv, e));
     TRY(check_is_run(run, e));
     TRY(checkpoint_list_read(&list, run, e));
@@ -344,16 +349,24 @@ static enum status verify(int argc, char **argv, struct error *e) {
             printf("step_%08" PRId64 "  good: %d files, %" PRIu64 " bytes\n", list.step[i],
                    checkpoint_n_files(c), checkpoint_bytes(c));
         else
-            printf("step_%08" PRId64 "  damaged: %s\n", list.step[i], reason.text);
-        n_damaged += !c;
+            printf("step_%08" PRId64 "  %s: %s\n", list.step[i], trouble(&reason), reason.text);
+        if (!c && reason.status == STATUS_UNSUPPORTED)
+            n_newer++;
+        else
+            n_damaged += !c;
         if (c && !n_valid++ && checkpoint_check_logs(c, run, &reason) != STATUS_OK) {
             printf("%s\n", reason.text);
             n_damaged++;
         }
         checkpoint_destroy(&c);
     }
-    printf("%d checkpoints: %d good, %d damaged\n", list.n, n_valid, list.n - n_valid);
-    if (!n_valid)
+    printf("%d checkpoints: %d good, %d damaged", list.n, n_valid, list.n - n_valid - n_newer);
+    if (n_newer) printf(", %d of a newer version", n_newer);
+    printf("\n");
+    if (n_newer)
+        rc = fail(e, STATUS_UNSUPPORTED,
+                  "%s: a newer version of Sapwood has worked here; verify it with that one", run);
+    else if (!n_valid)
         rc = fail(e, STATUS_NO_CHECKPOINT, "%s: no valid checkpoint among %d", run, list.n);
     else if (n_damaged)
         rc = fail(e, STATUS_BAD_DATA, "%s: damaged; a run goes on from the newest good checkpoint",

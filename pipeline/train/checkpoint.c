@@ -79,50 +79,58 @@ done:
     return rc;
 }
 
-static enum status check_file(struct checkpoint *c, const struct json *entry, bool is_read,
-                              struct error *e) {
+/* What the manifest says of one file. */
+struct entry {
+    const char *name;
+    int64_t size;
+    uint64_t crc;
+};
+
+static enum status read_entry(struct entry *entry, const struct json *from, struct error *e) {
     static const char *const names[] = {"name", "size", "crc32c"};
     enum status rc = STATUS_OK;
-    const char *name = NULL;
-    char path[FILE_PATH_MAX];
-    int64_t expected_size = 0;
-    uint64_t expected = 0, size = 0;
-    uint32_t crc = 0;
-    TRY(json_check_names(entry, names, 3, e));
-    TRY(json_text(entry, "name", &name, e));
-    if (!checkpoint_list_is_plain(name)) {
-        rc = json_fail(entry, e, STATUS_BAD_DATA, "not a plain file name: '%s'", name);
-        goto done;
-    }
-    TRY(json_int(entry, "size", 0, INT64_MAX, &expected_size, e));
-    TRY(read_hex(entry, "crc32c", 8, &expected, e));
-    TRY(file_join(path, c->folder, name, e));
-    TRY(is_read ? file_crc(path, &size, &crc, e) : file_bytes(path, &size, e));
-    c->bytes += size;
-    if (size != (uint64_t)expected_size)
-        rc = fail(e, STATUS_BAD_DATA, "%s: size %" PRIu64 ", expected %" PRId64, name, size,
-                  expected_size);
-    else if (is_read && crc != expected)
-        rc = fail(e, STATUS_BAD_DATA, "%s: crc %08" PRIx32 ", expected %08" PRIx32, name, crc,
-                  (uint32_t)expected);
+    TRY(json_check_names(from, names, 3, e));
+    TRY(json_text(from, "name", &entry->name, e));
+    if (!checkpoint_list_is_plain(entry->name))
+        TRY(json_fail(from, e, STATUS_BAD_DATA, "not a plain file name: '%s'", entry->name));
+    TRY(json_int(from, "size", 0, INT64_MAX, &entry->size, e));
+    TRY(read_hex(from, "crc32c", 8, &entry->crc, e));
 done:
     return rc;
 }
 
-static enum status read_manifest(struct checkpoint *c, struct error *e) {
+static enum status check_file(struct checkpoint *c, const struct json *from, bool is_read,
+                              struct error *e) {
+    enum status rc = STATUS_OK;
+    struct entry entry;
+    char path[FILE_PATH_MAX];
+    uint64_t size = 0;
+    uint32_t crc = 0;
+    TRY(read_entry(&entry, from, e)); /* which read_manifest has done with all of them */
+    TRY(file_join(path, c->folder, entry.name, e));
+    TRY(is_read ? file_crc(path, &size, &crc, e) : file_bytes(path, &size, e));
+    c->bytes += size;
+    if (size != (uint64_t)entry.size)
+        rc = fail(e, STATUS_BAD_DATA, "%s: size %" PRIu64 ", expected %" PRId64, entry.name, size,
+                  entry.size);
+    else if (is_read && crc != entry.crc)
+        rc = fail(e, STATUS_BAD_DATA, "%s: crc %08" PRIx32 ", expected %08" PRIx32, entry.name, crc,
+                  (uint32_t)entry.crc);
+done:
+    return rc;
+}
+
+/* BAD_DATA for whatever this program does not know. */
+static enum status parse_manifest(struct checkpoint *c, const char *bytes, size_t n,
+                                  struct error *e) {
     static const char *const names[] = {"version", "step",  "digest", "facts",
                                         "logs",    "files", "crc32c"};
     enum status rc = STATUS_OK;
-    char path[FILE_PATH_MAX];
-    char *bytes = NULL;
-    size_t n = 0;
+    struct entry ignored;
     int64_t version = 0;
-    TRY(file_join(path, c->folder, CHECKPOINT_LIST_MANIFEST, e));
-    TRY(file_read_all(&bytes, &n, path, MANIFEST_BYTES_MAX, e));
-    TRY(check_own_crc(bytes, n, e));
     TRY(json_parse(&c->manifest, bytes, n, CHECKPOINT_LIST_MANIFEST, e));
     const struct json *root = json_root(c->manifest);
-    TRY(json_int(root, "version", 1, 1, &version, e));
+    TRY(json_int(root, "version", CHECKPOINT_VERSION, CHECKPOINT_VERSION, &version, e));
     TRY(json_check_names(root, names, 7, e));
     TRY(json_int(root, "step", 0, INT64_MAX, &c->step, e));
     TRY(read_hex(root, "digest", 16, &c->digest, e));
@@ -132,6 +140,30 @@ static enum status read_manifest(struct checkpoint *c, struct error *e) {
     TRY(json_expect(c->logs, JSON_OBJECT, e));
     TRY(json_member(root, "files", &c->files, e));
     TRY(json_expect(c->files, JSON_LIST, e));
+    for (const struct json *f = c->files->first; f; f = f->next) TRY(read_entry(&ignored, f, e));
+done:
+    return rc;
+}
+
+/* A manifest whose own CRC fits is as it was written, so what cannot be read in it is of another
+ * version and no damage. */
+static enum status read_manifest(struct checkpoint *c, struct error *e) {
+    enum status rc = STATUS_OK;
+    struct error reason = {0};
+    char path[FILE_PATH_MAX];
+    char *bytes = NULL;
+    size_t n = 0;
+    TRY(file_join(path, c->folder, CHECKPOINT_LIST_MANIFEST, e));
+    TRY(file_read_all(&bytes, &n, path, MANIFEST_BYTES_MAX, e));
+    TRY(check_own_crc(bytes, n, e));
+    rc = parse_manifest(c, bytes, n, &reason);
+    if (rc == STATUS_BAD_DATA)
+        rc = fail(e, STATUS_UNSUPPORTED,
+                  "%s; its crc fits, so a newer sapwood wrote it and this one (" SAPWOOD_VERSION
+                  ") leaves it alone; go on with the newer program, or begin in another folder",
+                  reason.text);
+    else if (rc != STATUS_OK && e)
+        *e = reason;
 done:
     free(bytes);
     return rc;
@@ -168,7 +200,8 @@ enum status checkpoint_look(struct checkpoint **out, const char *folder, struct 
     return open_folder(out, folder, false, e);
 }
 
-/* Trouble of this machine must not pass for a damaged checkpoint. */
+/* Trouble of this machine must not pass for a damaged checkpoint, and one of a newer version is not
+ * damaged: a run that went on from an older one would lose its work. */
 static bool is_damage(enum status rc) {
     return rc == STATUS_BAD_DATA || rc == STATUS_NOT_FOUND || rc == STATUS_MISMATCH;
 }
@@ -191,6 +224,7 @@ enum status checkpoint_find(struct checkpoint **out, const char *run, struct tex
         if (opened == STATUS_OK) goto done;
         if (!is_damage(opened)) {
             if (e) *e = reason;
+            error_context(e, "checkpoint step %" PRId64, list.step[i]);
             rc = opened;
             goto done;
         }

@@ -20,6 +20,10 @@
 #include "pipeline/base/status.h"
 #include "pipeline/base/text.h"
 
+/* Of the manifest. It rises when an older program could not go on from what is written, be it for
+ * one more key; any later one keeps the name of the file, `version` and the CRC at its end. */
+enum { CHECKPOINT_VERSION = 1 };
+
 /* --- A run folder --- */
 
 /* Makes RUN and RUN/checkpoints when missing, takes the lock (IN_USE when another process has it)
@@ -61,13 +65,14 @@ enum status checkpoint_add_tensors(struct checkpoint_writer *w, const char *name
                                    struct safetensors_content *content, struct error *e);
 /* Writes the manifest and gives the folder its name. *w is NULL afterwards in any case; after a
  * failure nothing of it is left. When a valid checkpoint of this step is there already it stays,
- * since the same step of a run has the same bytes; a damaged one is replaced. */
+ * since the same step of a run has the same bytes; a damaged one is replaced, and one of a newer
+ * version is UNSUPPORTED. */
 enum status checkpoint_commit(struct checkpoint_writer **w, const struct checkpoint_about *about,
                               struct error *e);
 void checkpoint_abandon(struct checkpoint_writer **w);
 
-/* Deletes all but the newest n valid checkpoints (at least 2), what is newer than those, and the
- * n_kept steps of kept. */
+/* Deletes all but the newest n valid checkpoints (at least 2), what is newer than those, the n_kept
+ * steps of kept, and any of a newer version. */
 enum status checkpoint_retain(const char *run, int n, const int64_t *kept, int n_kept,
                               struct error *e);
 /* Renames checkpoints newer than step to abandoned_*, so that a run that was told to go on from an
@@ -80,10 +85,12 @@ struct checkpoint;
 
 /* Opens the newest valid checkpoint of a run; every byte was compared with its CRC. For each one
  * that is not valid appends a line to warnings (may be NULL). NOT_FOUND when the run has none,
- * which allows a fresh start; NO_CHECKPOINT when it has some and none is valid, which does not. */
+ * which allows a fresh start; NO_CHECKPOINT when it has some and none is valid, which does not;
+ * UNSUPPORTED when one of a newer version comes before a valid one. */
 enum status checkpoint_find(struct checkpoint **out, const char *run, struct text *warnings,
                             struct error *e);
-/* Opens one folder, checked in the same way. BAD_DATA when it is damaged. */
+/* Opens one folder, checked in the same way. BAD_DATA when it is damaged, UNSUPPORTED when a newer
+ * version of this program wrote it. */
 enum status checkpoint_open(struct checkpoint **out, const char *folder, struct error *e);
 /* The same with a look at the manifest and at the sizes of its files only: for showing. */
 enum status checkpoint_look(struct checkpoint **out, const char *folder, struct error *e);

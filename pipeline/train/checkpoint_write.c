@@ -167,7 +167,7 @@ static enum status write_manifest(const struct checkpoint_writer *w,
     uint64_t size = 0;
     json_write_object_begin(&json);
     json_write_name(&json, "version");
-    json_write_int(&json, 1);
+    json_write_int(&json, CHECKPOINT_VERSION);
     json_write_name(&json, "step");
     json_write_int(&json, w->step);
     json_write_name(&json, "digest");
@@ -224,13 +224,13 @@ static enum status rename_folder(struct checkpoint_writer *w, struct error *e) {
     enum status rc = STATUS_OK;
     struct checkpoint *there = NULL;
     char path[FILE_PATH_MAX], folder[FILE_PATH_MAX], old[FILE_PATH_MAX];
-    struct error ignored;
     TRY(checkpoint_list_folder(folder, w->run, e));
     TRY(checkpoint_list_path(path, w->run, "", w->step, e));
     if (file_exists(path)) {
-        bool valid = checkpoint_open(&there, path, &ignored) == STATUS_OK;
+        const enum status found = checkpoint_open(&there, path, e);
         checkpoint_destroy(&there);
-        if (valid) return file_remove_tree(w->folder, e);
+        if (found == STATUS_OK) return file_remove_tree(w->folder, e);
+        if (found == STATUS_UNSUPPORTED) return found;
         TRY(checkpoint_list_path(old, w->run, ".tmp_damaged_", w->step, e));
         TRY(file_remove_tree(old, e));
         TRY(file_rename(path, old, e));
@@ -294,6 +294,9 @@ enum status checkpoint_retain(const char *run, int n, const int64_t *kept, int n
             continue;
         }
         if (is_among(list.step[i], kept, n_kept)) continue;
+        const enum status looked = checkpoint_look(&c, path, &ignored);
+        checkpoint_destroy(&c);
+        if (looked == STATUS_UNSUPPORTED) continue; /* of a newer version */
         /* Renamed first: a folder that is half deleted never bears the name of a checkpoint. */
         TRY(checkpoint_list_path(doomed, run, ".tmp_delete_", list.step[i], e));
         TRY(file_remove_tree(doomed, e));

@@ -301,6 +301,59 @@ static void test_damage(uint64_t seed) {
     CHECK_TRUE(c == NULL);
 }
 
+/* Puts a text in the place of another in a manifest and makes its CRC right again. */
+static void edit_manifest(const char *run, int64_t step, const char *old, const char *young) {
+    char folder[FILE_PATH_MAX], path[FILE_PATH_MAX], *bytes = NULL;
+    size_t n = 0;
+    struct text t = {0};
+    CHECK(checkpoint_list_path(folder, run, "", step, NULL) == STATUS_OK);
+    CHECK(file_join(path, folder, CHECKPOINT_LIST_MANIFEST, NULL) == STATUS_OK);
+    CHECK(file_read_all(&bytes, &n, path, 1 << 20, NULL) == STATUS_OK);
+    const char *at = strstr(bytes, old), *end = strstr(bytes, ",\n  \"crc32c\": ");
+    CHECK(at);
+    for (const char *next = end; next; next = strstr(next + 1, ",\n  \"crc32c\": ")) end = next;
+    text_append_bytes(&t, bytes, (size_t)(at - bytes));
+    text_append(&t, young);
+    at += strlen(old);
+    text_append_bytes(&t, at, (size_t)(end - at));
+    text_printf(&t, ",\n  \"crc32c\": \"%08" PRIx32 "\"\n}\n", hash_crc32c(0, t.bytes, t.n));
+    CHECK(file_write_all(path, t.bytes, t.n, NULL) == STATUS_OK);
+    text_release(&t);
+    free(bytes);
+}
+
+/* What a newer version wrote is no damage: nothing goes on from an older checkpoint, and neither
+ * retention nor a save of the same step removes it. */
+static void test_newer(void) {
+    static const char *const edits[][2] = {
+        {"\"version\": 1", "\"version\": 2"},
+        {"\"version\": 1", "\"version\": 1,\n  \"world\": 4"},
+        {"\"size\":", "\"compressed\": false,\n      \"size\":"},
+        {"\"digest\": \"", "\"digest\": \"00"},
+    };
+    const char *run = new_run("newer");
+    struct checkpoint *c = NULL;
+    struct error e = {0};
+    char folder[FILE_PATH_MAX];
+    for (int64_t step = 1; step <= 2; step++) CHECK_EQUAL(save(run, step, &e), STATUS_OK);
+    for (int i = 0; i < 4; i++) {
+        CHECK_EQUAL(checkpoint_list_path(folder, run, "", 3, &e), STATUS_OK);
+        CHECK_EQUAL(file_remove_tree(folder, &e), STATUS_OK);
+        CHECK_EQUAL(save(run, 3, &e), STATUS_OK);
+        edit_manifest(run, 3, edits[i][0], edits[i][1]);
+        CHECK_EQUAL(checkpoint_open(&c, folder, &e), STATUS_UNSUPPORTED);
+        CHECK_EQUAL(checkpoint_look(&c, folder, &e), STATUS_UNSUPPORTED);
+        CHECK_EQUAL(checkpoint_find(&c, run, NULL, &e), STATUS_UNSUPPORTED);
+        CHECK_TRUE(c == NULL && strstr(e.text, "checkpoint step 3: MANIFEST.json"));
+        CHECK_EQUAL(save(run, 3, &e), STATUS_UNSUPPORTED);
+        CHECK_EQUAL(checkpoint_open(&c, folder, &e), STATUS_UNSUPPORTED);
+    }
+    for (int64_t step = 4; step <= 6; step++) CHECK_EQUAL(save(run, step, &e), STATUS_OK);
+    CHECK_EQUAL(checkpoint_retain(run, 2, NULL, 0, &e), STATUS_OK);
+    CHECK_EQUAL(count_entries(run), 3); /* 6, 5 and the newer one of step 3 */
+    CHECK_EQUAL(checkpoint_open(&c, folder, &e), STATUS_UNSUPPORTED);
+}
+
 /* A disk without room: the save fails, the older checkpoint stays, nothing is left behind. */
 static void test_full_disk(void) {
     const char *run = new_run("full");
@@ -393,6 +446,7 @@ int main(int argc, char **argv) {
     test_set_aside();
     test_retention();
     test_damage(seed);
+    test_newer();
     test_full_disk();
     test_kills(seed);
     return check_report();

@@ -156,6 +156,44 @@ static void test_forged_index(void) {
     fixture_tar_release(&tar);
 }
 
+/* The index of a newer version is not read and not written over; without a cache the own one is in
+ * memory only. */
+static void test_newer_index(void) {
+    const char *path = fixture_path(fixture_folder(), "s.tar");
+    char cache[600], beside[600], *whole = NULL, *found = NULL;
+    struct fixture_tar tar = {0};
+    struct index x;
+    struct error e;
+    size_t n, n_found;
+    snprintf(beside, sizeof beside, "%s.index", path);
+    snprintf(cache, sizeof cache, "%s/cache-newer", fixture_folder());
+    fixture_tar_text(&tar, "a.jpg", "A");
+    fixture_tar_end(&tar);
+    fixture_write(path, tar.bytes, tar.n);
+    CHECK_EQUAL(index_open(&x, path, NULL, &e), STATUS_OK);
+    CHECK_EQUAL(file_read_all(&whole, &n, beside, 1 << 20, &e), STATUS_OK);
+    whole[8] = 2;
+    fixture_write(beside, whole, n);
+    CHECK_EQUAL(index_save(&x, beside, &e), STATUS_UNSUPPORTED);
+    index_release(&x);
+    CHECK_EQUAL(index_load(&x, beside, &e), STATUS_UNSUPPORTED);
+    CHECK_TRUE(strstr(e.text, "s.tar.index: an index of version 2") != NULL);
+    for (int i = 0; i < 3; i++) {
+        CHECK_EQUAL(index_open(&x, path, i ? cache : NULL, &e), STATUS_OK);
+        CHECK_EQUAL(x.is_unkept, i == 0);
+        CHECK_EQUAL(x.built, i < 2);
+        index_release(&x);
+    }
+    CHECK_EQUAL(index_rebuild(&x, path, NULL, &e), STATUS_OK);
+    CHECK_TRUE(x.is_unkept);
+    index_release(&x);
+    CHECK_EQUAL(file_read_all(&found, &n_found, beside, 1 << 20, &e), STATUS_OK);
+    CHECK_TRUE(n_found == n && !memcmp(found, whole, n));
+    free(whole);
+    free(found);
+    fixture_tar_release(&tar);
+}
+
 static void test_cache_folder(void) {
     const char *path = fixture_path(fixture_folder(), "s.tar");
     char cache[600], beside[600];
@@ -200,6 +238,7 @@ int main(void) {
     test_damaged_index();
     log_set_level(LOG_WARNING);
     test_forged_index();
+    test_newer_index();
     test_cache_folder();
     test_errors();
     return check_report();
