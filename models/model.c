@@ -18,11 +18,12 @@ enum status model_declare(struct model *m, const struct model_config *c, struct 
     m->adapters = c->adapters;
     m->training = c->training;
     TRY(towers_declare(p, &m->architecture, e));
-    for (int i = 0; i < p->n; i++)
+    for (int i = 0; i < p->n; i++) {
+        const bool is_logit =
+            p->list[i].kind == PARAMETER_LOGIT_SCALE || p->list[i].kind == PARAMETER_LOGIT_BIAS;
         p->list[i].is_trainable =
-            c->training == MODEL_TRAIN_ALL ||
-            (c->train_logit_scale && (p->list[i].kind == PARAMETER_LOGIT_SCALE ||
-                                      p->list[i].kind == PARAMETER_LOGIT_BIAS));
+            is_logit ? c->train_logit_scale : c->training == MODEL_TRAIN_ALL;
+    }
     if (c->training == MODEL_TRAIN_ADAPTERS)
         TRY(adapters_declare(p, &m->architecture, &m->adapters, e));
 done:

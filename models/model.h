@@ -24,7 +24,7 @@ struct model_config {
     struct architecture architecture;
     struct adapter_config adapters;
     enum model_training training; /* with ALL no adapters are declared */
-    bool train_logit_scale;       /* and bias; with ADAPTERS; ALL always trains them */
+    bool train_logit_scale;       /* and bias, whatever else is trained */
 };
 
 enum status model_declare(struct model *m, const struct model_config *c, struct error *e);

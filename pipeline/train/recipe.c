@@ -147,6 +147,14 @@ done:
     return rc;
 }
 
+/* Who trains all weights means the logit scale too, and who trains adapters does not; each may say
+ * otherwise. */
+static void default_logit_scale(struct recipe *r) {
+    const struct json *model = json_find(schema_root(r->source), "model");
+    if (r->model.train == MODEL_TRAIN_ALL && !json_find(model, "train_logit_scale"))
+        r->model.train_logit_scale = true;
+}
+
 static void read_losses(struct recipe *r) {
     for (int i = 0; i < r->losses.n; i++) {
         const struct schema_variant *v = &r->losses.item[i];
@@ -242,6 +250,7 @@ static enum status read_values(struct recipe *r, const char *folder, bool is_run
     r->source = source; /* schema_read clears the struct */
     TRY(rc);
     TRY(recipe_data_expand(r, e));
+    default_logit_scale(r);
     read_losses(r);
     TRY(read_adapters(r, e));
     if (is_run) TRY(check(r, e));

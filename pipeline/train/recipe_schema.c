@@ -306,7 +306,7 @@ static const struct schema_field model_fields[] = {
     {"train", SCHEMA_CHOICE, AT(recipe, model.train), .choices = train_words,
      .preset = "\"adapters\"", .help = "adapters over frozen weights, or all weights"},
     {"train_logit_scale", SCHEMA_BOOL, AT(recipe, model.train_logit_scale), .preset = "false",
-     .help = "train the logit scale, and bias, beside adapters"},
+     .help = "train the logit scale, and bias; when not given: as true with train \"all\""},
     {"lora", SCHEMA_OPTIONAL, AT(recipe, model.lora), .preset = "null", .object = &lora_schema,
      .help = "low-rank adapters beside linear layers"},
     {"uniadapter", SCHEMA_OPTIONAL, AT(recipe, model.uniadapter), .preset = "null",

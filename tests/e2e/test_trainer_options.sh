@@ -128,6 +128,24 @@ holds "logit scale, large steps" '{
     }
     END { exit !(NR == 24 && !wrong) }' steep
 
+# --- The logit scale is trained or not as the recipe says, whatever else is trained ---
+
+all='--set model.train="all" --set model.lora=null --set model.uniadapter=null'
+given=$recipe recipe=$folder/recipes/not_given.json
+grep -v train_logit_scale "$given" >"$recipe"
+train scale_default $all
+train scale_none
+recipe=$given
+train scale_held $all --set model.train_logit_scale=false
+train scale_trained $all --set model.train_logit_scale=true
+moved='{ scale = value("logit_scale"); if (NR == 1) first = scale; if (scale != first) moved = 1 }
+    END { print "logit_scale from " first " to " scale; exit'
+holds "all weights, logit scale not given" "$moved !moved }" scale_default
+holds "all weights, logit scale held" "$moved moved != 0 }" scale_held
+holds "adapters, logit scale not given" "$moved moved != 0 }" scale_none
+cmp "$folder/scale_default/metrics.jsonl" "$folder/scale_trained/metrics.jsonl" && good ||
+    bad "train_logit_scale: all weights are trained with it unless the recipe says otherwise"
+
 # --- Accumulation: 2 times 8 samples are 16 samples, to the last bit ---
 
 train sixteen --set data.update.batch_size=16
