@@ -8,7 +8,6 @@
 
 #include "models/op.h"
 
-#include <stdatomic.h>
 #include <stddef.h>
 
 struct backend;
@@ -34,6 +33,9 @@ struct backend_table {
     void (*work_destroy)(struct work *w);
     enum status (*run)(struct backend *b, struct work *const *items, int n_items, struct error *e);
     enum status (*wait)(struct backend *b, struct error *e);
+    /* A number that changes whenever queued work is finished; a watchdog sees by it that a long run
+     * goes on. From any thread, while others run; does not wait. */
+    uint64_t (*progress)(struct backend *b);
     void (*destroy)(struct backend *b);
 };
 
@@ -42,7 +44,6 @@ struct backend {
     const struct backend_table *table;
     char name[64];         /* `cpu`, or the device's name */
     char fingerprint[256]; /* what must be the same for a run to repeat bit for bit */
-    atomic_llong n_runs;   /* items run so far: by it a watchdog sees that work goes on */
 };
 
 struct backend_options {

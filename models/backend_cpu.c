@@ -3,6 +3,7 @@
 #include "models/ops/matmul.h"
 #include "pipeline/base/thread.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 struct cpu_backend {
     struct backend base;
     struct thread_pool *pool;
+    atomic_ullong n_done; /* items */
 };
 
 struct work {
@@ -73,22 +75,22 @@ static void work_destroy(struct work *w) {
 }
 
 struct run {
-    struct backend *backend;
+    struct cpu_backend *cpu;
     struct work *const *items;
 };
 
 static void run_item(void *context, int64_t i, int worker) {
     (void)worker;
-    const struct run *r = context;
+    struct run *r = context;
     const struct work *w = r->items[i];
     for (int c = 0; c < w->n_calls; c++) op_run(&w->calls[c]);
-    r->backend->n_runs++;
+    r->cpu->n_done++;
 }
 
 static enum status run(struct backend *b, struct work *const *items, int n_items, struct error *e) {
     (void)e;
     struct cpu_backend *cpu = (struct cpu_backend *)b;
-    struct run r = {b, items};
+    struct run r = {cpu, items};
     thread_pool_run(cpu->pool, n_items, run_item, &r);
     return STATUS_OK;
 }
@@ -96,6 +98,10 @@ static enum status run(struct backend *b, struct work *const *items, int n_items
 static enum status wait(struct backend *b, struct error *e) {
     (void)b, (void)e;
     return STATUS_OK;
+}
+
+static uint64_t progress(struct backend *b) {
+    return ((struct cpu_backend *)b)->n_done;
 }
 
 static void destroy(struct backend *b) {
@@ -113,6 +119,7 @@ static const struct backend_table cpu_table = {
     .work_destroy = work_destroy,
     .run = run,
     .wait = wait,
+    .progress = progress,
     .destroy = destroy,
 };
 

@@ -85,6 +85,15 @@ static enum status wait(struct backend *backend, struct error *e) {
     return vk_backend_wait(b, b->submitted, e);
 }
 
+/* Submissions that the device has finished, not those that are queued: a whole step is queued at
+ * once. A device that is lost stays at one number. */
+static uint64_t progress(struct backend *backend) {
+    struct vk_backend *b = (struct vk_backend *)backend;
+    uint64_t reached = 0;
+    if (b->f.GetSemaphoreCounterValue(b->handle, b->timeline, &reached) != VK_SUCCESS) return 0;
+    return reached;
+}
+
 static void destroy(struct backend *backend) {
     struct vk_backend *b = (struct vk_backend *)backend;
     if (!b) return;
@@ -109,6 +118,7 @@ static const struct backend_table table = {
     .work_destroy = vk_run_work_destroy,
     .run = vk_run_items,
     .wait = wait,
+    .progress = progress,
     .destroy = destroy,
 };
 

@@ -2,7 +2,7 @@
  *
  * One queue. Everything submitted waits for what was submitted before and signals the next value of
  * one timeline semaphore, so "finished" is a comparison of two numbers. One thread at a time may
- * use a backend. */
+ * use a backend; the backend's progress may be asked for by any. */
 #ifndef MODELS_VK_VK_BACKEND_H
 #define MODELS_VK_VK_BACKEND_H
 

@@ -299,7 +299,6 @@ enum status vk_run_items(struct backend *backend, struct work *const *items, int
             TRY(vk_backend_submit(b, w->commands[j], e));
             w->last = b->submitted;
         }
-        backend->n_runs++;
     }
 done:
     return rc;

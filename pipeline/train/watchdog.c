@@ -22,7 +22,7 @@ struct watchdog {
     double seconds;
     watchdog_bark *bark;
     const char *what; /* NULL: nothing is watched */
-    const struct backend *backend;
+    struct backend *backend;
     int64_t number;
     uint64_t seen;            /* at the last look */
     int n_slices;             /* since something moved */
@@ -52,9 +52,9 @@ static bool is_over(const struct timespec *deadline) {
            (now.tv_sec == deadline->tv_sec && now.tv_nsec >= deadline->tv_nsec);
 }
 
-/* A number that grows while something moves: runs of the backend and bytes from servers. */
-static uint64_t look(const struct backend *backend) {
-    return remote_received() + (backend ? (uint64_t)backend->n_runs : 0);
+/* A number that changes while something moves: the backend finishes work, servers send bytes. */
+static uint64_t look(struct backend *backend) {
+    return remote_received() + (backend ? backend->table->progress(backend) : 0);
 }
 
 static void *watch(void *argument) {
@@ -132,7 +132,7 @@ void watchdog_destroy(struct watchdog **watchdog) {
     *watchdog = NULL;
 }
 
-void watchdog_begin(struct watchdog *w, const char *what, const struct backend *backend) {
+void watchdog_begin(struct watchdog *w, const char *what, struct backend *backend) {
     if (!w) return;
     pthread_mutex_lock(&w->mutex);
     w->what = what;

@@ -1,4 +1,6 @@
-/* The watchdog of a process that waits, and of one that is stopped (SIGSTOP) meanwhile. */
+/* The watchdog of a process that waits, of one that is stopped (SIGSTOP) meanwhile, and of one whose
+ * backend finishes work for a while. */
+#include "pipeline/base/clock.h"
 #include "pipeline/train/watchdog.h"
 
 #include <signal.h>
@@ -53,8 +55,42 @@ static int run_watched(bool is_stopped) {
     return WIFEXITED(state) ? WEXITSTATUS(state) : -1;
 }
 
+/* A backend that finishes something every 0.2 s until it hangs, which is after twice the deadline of
+ * the watchdog; nobody calls it meanwhile, as in a step that was queued at once. */
+static double hangs_at;
+
+static uint64_t slow_progress(struct backend *b) {
+    (void)b;
+    const double now = clock_seconds();
+    return (uint64_t)((now < hangs_at ? now : hangs_at) / 0.2);
+}
+
+static void bark_hung(const char *text) {
+    (void)text;
+    _exit(clock_seconds() < hangs_at ? 1 : BARKED);
+}
+
+static int run_slow(void) {
+    int state = 0;
+    fflush(NULL);
+    const pid_t child = fork();
+    if (child == 0) {
+        static const struct backend_table table = {.progress = slow_progress};
+        struct backend b = {.table = &table};
+        struct watchdog *w;
+        hangs_at = clock_seconds() + 2;
+        if (watchdog_create(&w, 1, bark_hung, NULL) != STATUS_OK) _exit(1);
+        watchdog_begin(w, "step", &b);
+        wait_ms(60000);
+        _exit(0);
+    }
+    CHECK_EQUAL(waitpid(child, &state, 0), child);
+    return WIFEXITED(state) ? WEXITSTATUS(state) : -1;
+}
+
 int main(void) {
     CHECK_EQUAL(run_watched(false), BARKED);
     CHECK_EQUAL(run_watched(true), 0);
+    CHECK_EQUAL(run_slow(), BARKED);
     return check_report();
 }

@@ -4,11 +4,14 @@
  * status 77. */
 #include "models/ops/add.h"
 #include "models/vk/vk_backend.h"
+#include "pipeline/train/watchdog.h"
 #include "tests/check.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static const char *device_name(void) {
     const char *name = getenv("SAPWOOD_TEST_DEVICE");
@@ -103,20 +106,29 @@ static VKAPI_ATTR VkResult VKAPI_CALL wait_lost(VkDevice device, const VkSemapho
     return VK_ERROR_DEVICE_LOST;
 }
 
+/* A call whose operands lie in *buffer, which it makes. */
+static struct op_call make_call(struct vk_backend *b, struct buffer **buffer) {
+    struct error e = {.text = ""};
+    const int64_t n = 64;
+    const struct add_options options = {.scale = 1};
+    struct op_call call = {.op = OP_add, .direction = OP_FORWARD};
+    memcpy(call.options, &options, sizeof options);
+    CHECK_EQUAL(vk_buffer_create(&b->backend, buffer, 3 * 256, &e), STATUS_OK);
+    for (int i = 0; i < 3; i++)
+        call.slot[i < 2 ? OP_IN + i : OP_OUT] =
+            (struct op_operand){.tensor = tensor_make(TENSOR_F32, 1, &n),
+                                .buffer = *buffer,
+                                .offset = (int64_t)i * 256};
+    return call;
+}
+
 /* The driver loses the device at a submission or while waiting: GPU, then and
  * from then on. */
 static void test_driver_lost(struct vk_backend *b, bool at_submit) {
     struct error e = {.text = ""};
     struct buffer *buffer = NULL;
     struct work *work = NULL;
-    const int64_t n = 64;
-    const struct add_options options = {.scale = 1};
-    struct op_call call = {.op = OP_add, .direction = OP_FORWARD};
-    memcpy(call.options, &options, sizeof options);
-    CHECK_EQUAL(vk_buffer_create(&b->backend, &buffer, 3 * 256, &e), STATUS_OK);
-    for (int i = 0; i < 3; i++)
-        call.slot[i < 2 ? OP_IN + i : OP_OUT] = (struct op_operand){
-            .tensor = tensor_make(TENSOR_F32, 1, &n), .buffer = buffer, .offset = (int64_t)i * 256};
+    const struct op_call call = make_call(b, &buffer);
     CHECK_EQUAL(vk_run_work_create(&b->backend, &work, &call, 1, &e), STATUS_OK);
     CHECK_EQUAL(vk_run_items(&b->backend, &work, 1, &e), STATUS_OK);
     CHECK_EQUAL(b->backend.table->wait(&b->backend, &e), STATUS_OK);
@@ -129,6 +141,92 @@ static void test_driver_lost(struct vk_backend *b, bool at_submit) {
     CHECK_EQUAL(rc, STATUS_GPU);
     CHECK_EQUAL(vk_run_items(&b->backend, &work, 1, &e), STATUS_GPU);
     vk_run_work_destroy(work);
+    vk_buffer_destroy(buffer);
+}
+
+/* A device that takes all that is submitted, and finishes one submission whenever so many waits
+ * have timed out. */
+static struct {
+    _Atomic uint64_t finished;
+    int waits_each; /* 0: it hangs */
+    int wait_ms;    /* how long a wait takes */
+    int waits;
+} slow;
+
+static VKAPI_ATTR VkResult VKAPI_CALL submit_slow(VkQueue queue, uint32_t n,
+                                                  const VkSubmitInfo *info, VkFence fence) {
+    (void)queue, (void)n, (void)info, (void)fence;
+    return VK_SUCCESS;
+}
+
+static VKAPI_ATTR VkResult VKAPI_CALL wait_slow(VkDevice device, const VkSemaphoreWaitInfo *info,
+                                                uint64_t timeout) {
+    const struct timespec t = {.tv_nsec = slow.wait_ms * 1000000L};
+    (void)device, (void)timeout;
+    if (slow.finished >= info->pValues[0]) return VK_SUCCESS;
+    nanosleep(&t, NULL);
+    slow.waits++;
+    if (slow.waits_each && slow.waits % slow.waits_each == 0) slow.finished++;
+    return VK_TIMEOUT;
+}
+
+static VKAPI_ATTR VkResult VKAPI_CALL value_slow(VkDevice device, VkSemaphore semaphore,
+                                                 uint64_t *value) {
+    (void)device, (void)semaphore;
+    *value = slow.finished;
+    return VK_SUCCESS;
+}
+
+static atomic_int n_barks;
+
+static void bark(const char *text) {
+    n_barks += strstr(text, "step 7: nothing moved for 1 s") != NULL;
+}
+
+/* A step that is queued at once: neither the watchdog nor the wait for it ends it while its
+ * submissions finish one by one, however long all of them take; both end it when none finishes. */
+static void test_slow(struct vk_backend *b) {
+    enum { WORKS = 8 };
+    struct error e = {.text = ""};
+    struct buffer *buffer = NULL;
+    struct work *works[WORKS];
+    struct watchdog *w = NULL;
+    const struct op_call call = make_call(b, &buffer);
+    for (int i = 0; i < WORKS; i++)
+        CHECK_EQUAL(vk_run_work_create(&b->backend, &works[i], &call, 1, &e), STATUS_OK);
+    CHECK_EQUAL(b->backend.table->wait(&b->backend, &e), STATUS_OK);
+    CHECK_EQUAL(b->backend.table->progress(&b->backend), b->submitted);
+    slow.finished = b->submitted;
+    b->f.QueueSubmit = submit_slow;
+    b->f.WaitSemaphores = wait_slow;
+    b->f.GetSemaphoreCounterValue = value_slow;
+
+    CHECK_EQUAL(watchdog_create(&w, 1, bark, &e), STATUS_OK);
+    watchdog_begin(w, "step", &b->backend);
+    watchdog_step(w, 7);
+    slow.waits_each = 3, slow.wait_ms = 100; /* 2.4 s in all */
+    CHECK_EQUAL(vk_run_items(&b->backend, works, WORKS, &e), STATUS_OK);
+    CHECK_EQUAL(b->backend.table->progress(&b->backend), b->submitted - WORKS);
+    CHECK_EQUAL(b->backend.table->wait(&b->backend, &e), STATUS_OK);
+    CHECK_EQUAL(n_barks, 0);
+    slow.waits_each = 0; /* it hangs for the watchdog, which is faster than the wait */
+    CHECK_EQUAL(vk_run_items(&b->backend, works, 1, &e), STATUS_OK);
+    for (int i = 0; i < 100 && !n_barks; i++) {
+        const uint64_t value = b->submitted;
+        const VkSemaphoreWaitInfo info = {.pValues = &value};
+        wait_slow(b->handle, &info, 0);
+    }
+    CHECK_EQUAL(n_barks, 1);
+    watchdog_destroy(&w);
+
+    slow.waits_each = 100, slow.wait_ms = 0; /* waits of a second, so it is told */
+    CHECK_EQUAL(vk_run_items(&b->backend, works + 1, WORKS - 1, &e), STATUS_OK);
+    CHECK_EQUAL(b->backend.table->wait(&b->backend, &e), STATUS_OK);
+    slow.waits_each = 0;
+    CHECK_EQUAL(vk_run_items(&b->backend, works, WORKS, &e), STATUS_OK);
+    CHECK_EQUAL(b->backend.table->wait(&b->backend, &e), STATUS_STALLED);
+    CHECK_TRUE(strstr(e.text, "no work finished for 120 s") != NULL);
+    for (int i = 0; i < WORKS; i++) vk_run_work_destroy(works[i]);
     vk_buffer_destroy(buffer);
 }
 
@@ -208,6 +306,10 @@ int main(void) {
         b->table->destroy(b);
         CHECK_EQUAL(vk_backend_create(&b, &o, &e), STATUS_OK);
         test_driver_lost((struct vk_backend *)b, staging);
+        b->table->destroy(b);
+        if (staging) continue;
+        CHECK_EQUAL(vk_backend_create(&b, &o, &e), STATUS_OK);
+        test_slow((struct vk_backend *)b);
         b->table->destroy(b);
     }
     return check_report();
