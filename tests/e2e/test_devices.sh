@@ -1,7 +1,8 @@
 # The loss curve of the tiny recipe, every built plug in it, on software Vulkan devices against the
 # CPU: relative difference at most 1e-3 for every loss term at each of 50 steps, stage boundary
 # included. Both add the same fp32 numbers in other orders; 1e-6 was measured, and a wrong kernel is
-# off by far more than 1e-3 after a few steps. Then some steps under the validation layer with
+# off by far more than 1e-3 after a few steps. A divergence from the base model starts at 0 and is the
+# difference of two logarithms, each rounded to 2e-7, times T^2 = 4: below 0.01 the bound is 1e-5. Then some steps under the validation layer with
 # synchronisation validation, which must have nothing to say.
 . tests/e2e/tiny.sh
 swiftshader=
@@ -37,7 +38,8 @@ compare() {
             n_terms = 0
             for (term in cpu) {
                 n_terms++
-                difference = (device[term] - cpu[term]) / cpu[term]
+                size = cpu[term] < 0 ? -cpu[term] : cpu[term]
+                difference = (device[term] - cpu[term]) / (term ~ /_kl_/ && size < 0.01 ? 0.01 : size)
                 if (difference < 0) difference = -difference
                 if (!(term in device) || !(difference <= 1e-3)) {
                     printf "%s: step %d: %s: expected %s, found %s\n", name, NR / 2, term,
