@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -113,15 +114,30 @@ void log_to_file(enum log_level level, const char *format, ...) {
     text_release(&line);
 }
 
+/* Bytes of a text that fit into so many columns; a character counts as one. */
+static size_t bytes_of_columns(const char *text, int columns) {
+    size_t n = 0;
+    for (; text[n]; n++)
+        if (((unsigned char)text[n] & 0xc0) != 0x80 && columns-- == 0) break;
+    return n;
+}
+
 void log_progress(const char *format, ...) {
-    struct text line = {0};
+    struct text said = {0}, line = {0};
+    struct winsize window = {0};
     va_list args;
     if (!isatty(STDERR_FILENO)) return;
-    text_append(&line, "\r");
     va_start(args, format);
-    text_vprintf(&line, format, args);
+    text_vprintf(&said, format, args);
     va_end(args);
+    /* A line that wraps could not be overwritten. The last column stays free: some terminals wrap
+     * when it is filled. */
+    const bool has_width = ioctl(STDERR_FILENO, TIOCGWINSZ, &window) == 0 && window.ws_col > 1;
+    text_append(&line, "\r");
+    text_append_bytes(&line, text_string(&said),
+                      has_width ? bytes_of_columns(text_string(&said), window.ws_col - 1) : said.n);
     text_append(&line, "\033[K");
+    text_release(&said);
     pthread_mutex_lock(&logger.mutex);
     terminal_write(&line);
     logger.progress_shown = true;

@@ -31,7 +31,8 @@ void log_line(enum log_level level, const char *format, ...) __attribute__((form
 /* A line for the file alone: what the terminal is told in other words. */
 void log_to_file(enum log_level level, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-/* Shows one line of progress on the terminal that the next line overwrites; it goes to no file.
+/* Shows one line of progress on the terminal that the next line overwrites, cut to its width; it
+ * goes to no file.
  * Nothing happens when stderr is not a terminal. */
 void log_progress(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

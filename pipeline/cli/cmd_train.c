@@ -5,6 +5,7 @@
 #include "pipeline/cli/command_list.h"
 #include "pipeline/cli/options.h"
 #include "pipeline/cli/signals.h"
+#include "pipeline/eval/evaluation_table.h"
 #include "pipeline/train/trainer.h"
 
 #include <signal.h>
@@ -32,6 +33,29 @@ static void catch_save_signal(void) {
     struct sigaction action = {.sa_handler = on_save_signal};
     sigemptyset(&action.sa_mask);
     sigaction(SIGUSR2, &action, NULL);
+}
+
+/* After the last step, on stderr as the log: what `sapwood eval RUN` prints, and the commands that
+ * usually come next. The run is done whatever becomes of these lines. */
+static void print_end(const struct recipe *r, const char *run) {
+    struct text table = {0};
+    struct error why;
+    char path[FILE_PATH_MAX];
+    const bool has_text = recipe_main_role(r) == BATCH_ROLE_UPDATE;
+    if (r->evaluation.sets.n > 0) {
+        if (file_join(path, run, "evaluation.jsonl", &why) == STATUS_OK &&
+            evaluation_table(&table, path, NULL, &why) == STATUS_OK)
+            fprintf(stderr, "\n%s", text_string(&table));
+        else
+            log_warning("%s", why.text);
+    }
+    fprintf(stderr, "\nnext:\n");
+    if (table.n) fprintf(stderr, "  sapwood eval %s   # this table; --metric for other columns\n", run);
+    fprintf(stderr, "  sapwood run show %s\n", run);
+    fprintf(stderr, "  sapwood embed %s --images SHARDS --out features.npy\n", run);
+    if (has_text && !r->model.uniadapter)
+        fprintf(stderr, "  sapwood convert %s OUT --to hugging_face\n", run);
+    text_release(&table);
 }
 
 enum status command_train(int argc, char **argv, struct error *e) {
@@ -82,6 +106,7 @@ enum status command_train(int argc, char **argv, struct error *e) {
         .stalled = on_stall,
     };
     TRY(trainer_run(&o, e));
+    if (!quiet) print_end(r, o.run);
 done:
     recipe_destroy(&r);
     return rc;

@@ -1,5 +1,6 @@
 #include "pipeline/continual/pair_term.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 void pair_term_destroy(struct loss_term *base) {
@@ -64,10 +65,15 @@ enum status pair_term_begin_step(struct loss_term *base, struct learner *l,
     enum status rc = STATUS_OK;
     struct pair_term *t = (struct pair_term *)base;
     const struct batch_part *part = loss_part(batch, BATCH_ROLE_UPDATE);
+    int n_usable = 0;
     for (int i = 0; i < part->n; i++) {
         t->ids[i] = base->config.dedup_targets ? part->caption_id[i] : i;
         t->mask[i] = part->usable[i] ? 1.0f : 0.0f;
+        n_usable += part->usable[i] != 0;
     }
+    /* Equal logits give each of the pairs that compete the same share, whoever the targets are. */
+    if (base->config.type == LOSS_CLIP)
+        l->loss_chance[t->number] = n_usable > 0 ? log(n_usable) : 0;
     TRY(l->backend->table->upload(t->caption_id, 0, t->ids, (int64_t)part->n * 4, e));
     TRY(l->backend->table->upload(t->usable, 0, t->mask, (int64_t)part->n * 4, e));
     loss_set_weight(base, l, t->number, 1, batch->step);

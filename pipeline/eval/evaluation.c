@@ -182,6 +182,19 @@ void evaluation_line(const struct evaluation_result *r, const char *after_stage,
     text_release(&w.text);
 }
 
+static bool makes_score(const char *metric) {
+    return text_ends_with(metric, "_R@1") || !strcmp(metric, "acc1") ||
+           !strcmp(metric, "mean_average_precision");
+}
+
+void evaluation_summary(const struct evaluation_result *r, struct text *out) {
+    text_printf(out, "%s:", r->set);
+    for (int i = 0; i < r->n_metrics; i++)
+        if (makes_score(r->metric[i].name))
+            text_printf(out, " %s %.1f %%,", r->metric[i].name, 100 * r->metric[i].value);
+    text_printf(out, " n %lld", (long long)r->n_samples);
+}
+
 bool evaluation_is_share(const char *metric) {
     return !text_ends_with(metric, "_rank") && strcmp(metric, "l2") != 0;
 }

@@ -63,6 +63,7 @@ struct learner {
     int n_losses;
     char loss_name[STEP_LOSSES_MAX][32];
     int loss_tensor[STEP_LOSSES_MAX], loss_gradient[STEP_LOSSES_MAX];
+    double loss_chance[STEP_LOSSES_MAX]; /* of a model that guesses, at this step; 0: not known */
     int n_states;
     struct learner_state state[LEARNER_STATES_MAX];
     float constants[STEP_COUNT];

@@ -212,6 +212,21 @@ static void show_epochs(const struct trainer *t, char *out, size_t n) {
         }
 }
 
+/* Every term: "  clip 3.9120 (chance 4.16)  zscl_kl_image 0.0012". */
+static void show_losses(const struct trainer *t, char *out, size_t n) {
+    const struct learner *l = &t->job.learner;
+    size_t used = 0;
+    *out = '\0';
+    for (int i = 0; i < l->n_losses && used < n; i++) {
+        const double loss = t->numbers.loss[i];
+        /* no -0.0000 */
+        used += (size_t)snprintf(out + used, n - used, "  %s %.4f", l->loss_name[i],
+                                 fabs(loss) < 5e-5 ? 0 : loss);
+        if (l->loss_chance[i] > 0 && used < n)
+            used += (size_t)snprintf(out + used, n - used, " (chance %.2f)", l->loss_chance[i]);
+    }
+}
+
 /* One line for a person: on a terminal all the time, otherwise every ten seconds into the log. */
 static enum status show_progress(struct trainer *t, struct error *e) {
     const int64_t total = recipe_steps(t->recipe), done = t->position.step;
@@ -220,15 +235,10 @@ static enum status show_progress(struct trainer *t, struct error *e) {
     const int pairs = recipe_slots(t->recipe, recipe_main_role(t->recipe));
     const double rate = (double)(steps * pairs) / (spent > 0 ? spent : 1e-9);
     const double eta = (double)(total - done) * spent / (double)(steps > 0 ? steps : 1);
-    char losses[256] = "";
-    for (int i = 0; i < t->job.learner.n_losses; i++) {
-        const size_t used = strlen(losses);
-        snprintf(losses + used, sizeof losses - used, "  %s %.4f", t->job.learner.loss_name[i],
-                 t->numbers.loss[i]);
-    }
-    char line[512];
+    char losses[256], line[512];
+    show_losses(t, losses, sizeof losses);
     snprintf(line, sizeof line,
-             "%s step %" PRId64 "/%" PRId64 "  %.0f pairs/s%s  data wait %.1f ms  ETA %d:%02d",
+             "%s step %" PRId64 "/%" PRId64 "  %.0f pairs/s%s  wait %.1f ms  ETA %d:%02d",
              recipe_stage(t->recipe, t->stage)->name, done, total, rate, losses, t->wait_ms,
              (int)eta / 60, (int)eta % 60);
     log_progress("%s", line);
@@ -260,7 +270,7 @@ static enum status save(struct trainer *t, bool is_last, struct error *e) {
 
 static enum status evaluate(struct trainer *t, const char *after, struct error *e) {
     enum status rc = STATUS_OK;
-    struct text line = {0};
+    struct text line = {0}, shown = {0};
     const struct schema_objects *sets = &t->recipe->evaluation.sets;
     const int n = sets->n;
     struct evaluation_result *results = calloc((size_t)n + 1, sizeof *results);
@@ -269,9 +279,13 @@ static enum status evaluate(struct trainer *t, const char *after, struct error *
     for (int i = 0; i < n; i++) {
         evaluation_line(&results[i], after, t->position.step, &line);
         TRY(run_folder_log(&t->folder, RUN_EVALUATION, &line, e));
+        evaluation_summary(&results[i], &shown);
+        log_info("%s%s: %s", strcmp(after, "start") ? "after " : "", after, text_string(&shown));
+        text_clear(&shown);
     }
 done:
     text_release(&line);
+    text_release(&shown);
     free(results);
     return rc;
 }

@@ -4,6 +4,38 @@
 recipe=recipes/tiny.json run=$folder/run
 check "run" 0 '' "$sapwood" train $recipe --run "$run" --quiet --set "data.cache=$folder/cache" \
     --set stages.0.steps=3 --set stages.1.steps=2
+printf '%s\n' "$output" | grep -v ' | WARNING | ' >"$folder/said"
+check "quiet" 1 '' test -s "$folder/said"
+
+# Results are told when they are made, in the log too, and the table at the end of the run.
+log=$run/log.txt
+acc1=$(tail -n 1 "$run/evaluation.jsonl" | sed 's/.*"acc1": \([0-9.e-]*\).*/\1/')
+percent=$(awk "BEGIN { printf \"%.1f\", 100 * $acc1 }")
+check "told at the start" 0 'INFO | start: emoji: image_to_text_R@1 [0-9.]* %, text_to_image_R@1 [0-9.]* %, n 8$' \
+    cat "$log"
+check "told after a stage" 0 'INFO | after emoji: fashion: acc1 [0-9.]* %, n 10$' cat "$log"
+check "told as it is" 0 "INFO | after fashion: fashion: acc1 $percent %, n 10\$" cat "$log"
+check "chance beside the loss" 0 'clip [0-9.]* (chance 2.77)  zscl_kl_image [0-9]' cat "$log" # ln 16
+"$sapwood" eval "$run" >"$folder/table"
+"$sapwood" train $recipe --run "$run" --set "data.cache=$folder/cache" --set stages.0.steps=3 \
+    --set stages.1.steps=2 >"$folder/said" 2>&1
+sed -n "/^score/,/^next:/p" "$folder/said" | grep -v '^next:' | sed '$d' >"$folder/shown"
+check "table at the end" 0 '' cmp "$folder/table" "$folder/shown"
+for command in "eval $run" "run show $run"; do
+    check "next: $command" 0 "^  sapwood $command" cat "$folder/said"
+    check "$command" 0 '' "$sapwood" $command
+done
+# The live line never wraps: it could not be overwritten then.
+if script --version >"$folder/said" 2>&1; then
+    script -qec "stty cols 60; '$sapwood' train $recipe --run '$folder/live' --set evaluation.sets=[] \
+        --set stages.0.steps=3 --set stages.1.steps=2" "$folder/typed" >"$folder/said" </dev/null
+    tr '\r' '\n' <"$folder/said" | sed 's/\x1b\[K.*//' | grep '^emoji step ' >"$folder/lines"
+    check "live lines" 0 '' grep -q '^emoji step 3/5  .*clip' "$folder/lines"
+    check "live lines fit" 1 '' grep '.\{60\}' "$folder/lines"
+else
+    left_out script
+fi
+
 check "moments" 0 '^after fashion' "$sapwood" eval "$run"
 check "gains" 0 '^gained' "$sapwood" eval "$run"
 check "losses" 0 '^retained' "$sapwood" eval "$run"
