@@ -251,13 +251,33 @@ static enum status write_flux(struct text *out, const struct table *t, const int
     return STATUS_OK;
 }
 
+/* Without a set for any stage all sets would count as what was to be kept, also those that the run is
+ * there to teach. */
+static void write_no_stage(struct text *out, const struct table *t) {
+    text_append(out, "\nno set is named like a stage: what was gained, forgotten and retained is not "
+                     "known; stages are");
+    for (int i = 1; i < t->moments.n; i++)
+        text_printf(out, "%s %s", i > 1 ? "," : "", t->moments.item[i]);
+    text_printf(out,
+                "; name a set of evaluation.sets as the stage that teaches it: %s, or %s-test\n",
+                t->moments.item[1], t->moments.item[1]);
+}
+
 /* What is below the moments of a whole table of shares. */
 static enum status write_measures(struct text *out, const struct table *t, int first_width,
                                   const double *score, bool is_score, struct error *e) {
     enum status rc = STATUS_OK;
+    bool has_stage = false;
     int *taught_in = malloc((size_t)t->sets.n * sizeof *taught_in);
     if (!taught_in) return fail(e, STATUS_NO_MEMORY, "no memory for a table");
-    for (int s = 0; s < t->sets.n; s++) taught_in[s] = stage_of(t, t->sets.item[s]);
+    for (int s = 0; s < t->sets.n; s++) {
+        taught_in[s] = stage_of(t, t->sets.item[s]);
+        has_stage = has_stage || taught_in[s] > 0;
+    }
+    if (!has_stage) {
+        write_no_stage(out, t);
+        goto done;
+    }
     TRY(write_retention(out, t, first_width, score, taught_in, e));
     if (!is_score) goto done;
     const size_t before = out->n;

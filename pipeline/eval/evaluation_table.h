@@ -14,7 +14,7 @@
  * A set belongs to the stage whose name it has, alone or in front of one of `-_./` and more
  * ("photos-test" to "photos"); the one with the longest name if several fit. gained, forgotten and
  * retained are those of retention.h; they are left out while there is no line "start" or no stage
- * has ended. The mean of the moments is over the sets that were measured.
+ * has ended, and when no set belongs to a stage, which a line below the table then says. The mean of the moments is over the sets that were measured.
  *
  * Below, of the score: MTIL's measures, over the sets of the stages, when each of at least two stages
  * has one; and those of FoMo-in-Flux, when there are sets of stages and others. Its recall@5 is the

@@ -410,6 +410,16 @@ static void test_table(void) {
                 "score, percent        a      b   mean\n"
                 "start              50.0  100.0   75.0\n"
                 "after s             0.0      -    0.0\n");
+    /* From 1 % to 48 % is no "retained 4800 %" of a set that the run may well have taught. */
+    check_table(LINE("start", "a", "0.01") LINE("train", "a", "0.3") LINE("more", "a", "0.48"), NULL,
+                "score, percent        a   mean\n"
+                "start               1.0    1.0\n"
+                "after train        30.0   30.0\n"
+                "after more         48.0   48.0\n"
+                "\n"
+                "no set is named like a stage: what was gained, forgotten and retained is not known; "
+                "stages are train, more; name a set of evaluation.sets as the stage that teaches it: "
+                "train, or train-test\n");
     struct text out = {0};
     const char *path = fixture_path(folder, "evaluation.jsonl");
     CHECK_EQUAL(evaluation_table(&out, path, "acc2", &e), STATUS_BAD_ARG);
