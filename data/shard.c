@@ -12,6 +12,7 @@
 #include "pipeline/base/hash.h"
 #include "pipeline/base/stop.h"
 #include "pipeline/base/text.h"
+#include "pipeline/base/wrong_file.h"
 
 enum {
     TAR_BLOCK = 512,
@@ -187,8 +188,8 @@ static bool is_header(const uint8_t *block) {
     return strtoul(octal, NULL, 8) == sum;
 }
 
-/* Compressed content under any name. */
-static enum status refuse_compressed(struct scan *s, struct error *e) {
+/* What is no tar by its first bytes: compressed content under any name, and what a download leaves. */
+static enum status refuse_others(struct scan *s, struct error *e) {
     static const struct {
         const char *magic;
         size_t n;
@@ -205,6 +206,8 @@ static enum status refuse_compressed(struct scan *s, struct error *e) {
     enum status rc =
         file_pread(s->file, head, s->size < TAR_BLOCK ? (size_t)s->size : TAR_BLOCK, 0, e);
     if (rc != STATUS_OK || is_header(head)) return rc;
+    const char *wrong = wrong_file(head, strnlen((const char *)head, sizeof head));
+    if (wrong) return fail(e, STATUS_BAD_DATA, "%.300s: %s", s->path, wrong);
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         if (memcmp(head, kinds[i].magic, kinds[i].n) != 0) continue;
         char command[FILE_PATH_MAX + 16];
@@ -252,7 +255,7 @@ enum status shard_scan(const char *path, shard_visit *visit, void *context, stru
     }
     TRY(file_open(&s.file, path, e));
     TRY(file_size(s.file, &s.size, e));
-    TRY(refuse_compressed(&s, e));
+    TRY(refuse_others(&s, e));
     s.tar = archive_read_new();
     TRY(scan_run(&s, visit, context, e));
 done:

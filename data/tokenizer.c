@@ -7,6 +7,7 @@
 #include "pipeline/base/file.h"
 #include "pipeline/base/hash.h"
 #include "pipeline/base/json.h"
+#include "pipeline/base/wrong_file.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -175,6 +176,7 @@ enum status tokenizer_open(struct tokenizer **out, const char *path, struct erro
     if (!t) return fail(e, STATUS_NO_MEMORY, "%s: no memory for a vocabulary", path);
     rc = file_read_all(&bytes, &size, path, FILE_MAX, e);
     if (rc != STATUS_OK) goto named; /* the message has the path already */
+    if (wrong_file(bytes, size)) TRY(fail(e, STATUS_BAD_DATA, "%s", wrong_file(bytes, size)));
     if (text_ends_with(path, ".model")) {
         TRY(tokenizer_sentencepiece_open(&t->pieces, bytes, size, e));
         t->hash = hash_64(bytes, size, 0);

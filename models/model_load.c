@@ -21,6 +21,7 @@ struct names {
 
 struct differences {
     struct names missing, extra, misshaped;
+    bool has_integers;
 };
 
 static void add_name(struct names *l, const char *format, const char *name, const char *text) {
@@ -82,6 +83,7 @@ static void compare_parameter(const struct parameter *w, const struct architectu
         }
         const struct safetensors_tensor *t = weight_files_at(f, i);
         used[i] = true;
+        d->has_integers = d->has_integers || !is_float(t);
         if (!is_float(t))
             add_name(&d->misshaped, "%s%s", t->name, ": whole numbers instead of floats");
         else if (!resizable_rows(w, a, &place, t) &&
@@ -153,7 +155,9 @@ static enum status report(const struct model *m, const struct weight_files *f,
     const enum status rc =
         fail(e, STATUS_BAD_DATA, "%s: weights (%s names) do not fit architecture %s%s; %s%s",
              weight_files_path(f), layout->name, m->architecture.name, text_string(&all),
-             fitting ? "they fit architecture " : "choose the architecture they were made for",
+             fitting           ? "they fit architecture "
+             : d->has_integers ? "they are quantised: take them in fp32, fp16 or bf16"
+                               : "choose the architecture they were made for",
              fitting ? fitting : "");
     text_release(&all);
     return rc;

@@ -9,6 +9,7 @@
 #include "pipeline/base/hash.h"
 #include "pipeline/base/json.h"
 #include "pipeline/base/json_write.h"
+#include "pipeline/base/wrong_file.h"
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "safetensors.c copies numbers as they are in memory: little-endian machines only"
@@ -149,10 +150,33 @@ static enum status check_cover(const struct safetensors *s, const uint8_t *data,
     return STATUS_OK;
 }
 
+/* A download that broke off is the commonest damage, so it is looked for before anything else: the
+ * largest end that the header tells against what is there. */
+static enum status check_length(const struct safetensors *s, const struct json *root,
+                                int64_t data_bytes, struct error *e) {
+    const int64_t before = (int64_t)s->map.n - data_bytes;
+    int64_t end = 0;
+    for (const struct json *c = root->first; c; c = c->next) {
+        struct error ignored;
+        const struct json *offsets = json_find(c, "data_offsets");
+        int64_t to = 0;
+        if (!offsets || offsets->kind != JSON_LIST || offsets->n != 2) continue;
+        if (json_as_int(offsets->first->next, 0, INT64_MAX - before, &to, &ignored) == STATUS_OK &&
+            to > end)
+            end = to;
+    }
+    if (end <= data_bytes) return STATUS_OK;
+    return fail(e, STATUS_BAD_DATA,
+                "%s: the file is cut short: %zu of %" PRId64 " bytes; copy or download it again",
+                s->path, s->map.n, before + end);
+}
+
 /* Finds the header in the mapped file and parses it. */
 static enum status read_header(struct safetensors *s, const uint8_t **data, int64_t *data_bytes,
                                struct error *e) {
     uint64_t n = 0;
+    const char *wrong = s->map.n > 0 ? wrong_file(s->map.bytes, s->map.n) : NULL;
+    if (wrong) return fail(e, STATUS_BAD_DATA, "%s: %s", s->path, wrong);
     if (s->map.n < 8)
         return fail(e, STATUS_BAD_DATA, "%s: too short; expected at least 8 bytes, found %zu",
                     s->path, s->map.n);
@@ -163,8 +187,9 @@ static enum status read_header(struct safetensors *s, const uint8_t **data, int6
                     s->path, HEADER_BYTES_MAX, n);
     if (n > s->map.n - 8)
         return fail(e, STATUS_BAD_DATA,
-                    "%s: cut off; expected a header of %" PRIu64 " bytes, found %zu", s->path, n,
-                    s->map.n - 8);
+                    "%s: the file is cut short; expected a header of %" PRIu64 " bytes, found %zu; "
+                    "copy or download it again",
+                    s->path, n, s->map.n - 8);
     const char *text = (const char *)s->map.bytes + 8;
     size_t end = (size_t)n;
     while (end && text[end - 1] == ' ') end--;
@@ -219,6 +244,7 @@ enum status safetensors_open(struct safetensors **out, const char *path, struct 
                   TENSORS_MAX, root->n);
         goto done;
     }
+    TRY(check_length(s, root, data_bytes, e));
     s->tensor = calloc((size_t)root->n + 1, sizeof *s->tensor);
     if (!s->tensor) {
         rc = fail(e, STATUS_NO_MEMORY, "%s: no memory for %d tensors", path, root->n);

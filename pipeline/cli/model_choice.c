@@ -1,5 +1,6 @@
 #include "pipeline/cli/model_choice.h"
 
+#include "models/weight_hint.h"
 #include "pipeline/base/file.h"
 #include "pipeline/base/hash.h"
 #include "pipeline/base/text.h"
@@ -23,8 +24,12 @@ enum model_kind model_choice_kind(const struct model_choice *c) {
 
 enum status model_choice_find(const struct model_choice *c, struct error *e) {
     if (file_exists(c->place)) return STATUS_OK;
-    return fail(e, STATUS_NOT_FOUND, "%s: not there; expected a recipe, a run folder, or weights",
-                c->place);
+    struct text hint = {0};
+    weight_hint(&hint, c->place);
+    fail(e, STATUS_NOT_FOUND, "%s: not there; expected a recipe, a run folder, or weights%s",
+         c->place, text_string(&hint));
+    text_release(&hint);
+    return STATUS_NOT_FOUND;
 }
 
 static bool has_weights(const char *folder) {

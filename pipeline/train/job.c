@@ -2,6 +2,7 @@
 
 #include "models/peft.h"
 #include "models/weight_files.h"
+#include "models/weight_hint.h"
 #include "pipeline/base/file.h"
 #include "pipeline/base/hash.h"
 #include "pipeline/base/log.h"
@@ -122,10 +123,15 @@ static bool is_adapters(const char *path) {
 /* Said before anything else is asked about weights. */
 static enum status check_weights(const char *path, struct error *e) {
     if (!path[0]) return STATUS_OK;
-    if (!file_exists(path))
-        return fail(e, STATUS_NOT_FOUND,
-                    "model.weights: %s: not there; expected weights: a file, an index or a folder",
-                    path);
+    if (!file_exists(path)) {
+        struct text hint = {0};
+        weight_hint(&hint, path);
+        fail(e, STATUS_NOT_FOUND,
+             "model.weights: %s: not there; expected weights: a file, an index or a folder%s", path,
+             text_string(&hint));
+        text_release(&hint);
+        return STATUS_NOT_FOUND;
+    }
     if (is_adapters(path))
         return fail(e, STATUS_BAD_ARG,
                     "model.weights: %s: these are adapters; name them in model.adapters, and here "

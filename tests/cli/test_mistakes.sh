@@ -88,6 +88,47 @@ wrong "weights of another model" 3 'model.safetensors.*visual.*shape' \
     --set model.weights="\"$folder/wide/weights/model.safetensors\""
 head -c 5000 "$folder/wide/weights/model.safetensors" >"$folder/cut.safetensors"
 wrong "cut weights" 3 'cut.safetensors' --set model.weights="\"$folder/cut.safetensors\""
+wrong "cut weights" 3 'cut.safetensors: the file is cut short' --set model.weights="\"$folder/cut.safetensors\""
+size=$(wc -c <"$folder/wide/weights/model.safetensors")
+head -c $((size - 1000)) "$folder/wide/weights/model.safetensors" >"$folder/most.safetensors"
+wrong "half of a download" 3 "most.safetensors: the file is cut short: $((size - 1000)) of $size bytes" \
+    --set model.weights="\"$folder/most.safetensors\""
+printf 'version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n' >"$folder/lfs.safetensors"
+wrong "pointer for weights" 3 'lfs.safetensors: a pointer of git-lfs.*git lfs pull' \
+    --set model.weights="\"$folder/lfs.safetensors\""
+printf '<!doctype html><html lang="en">%s</html>\n' "$(seq 100)" >"$folder/page.safetensors"
+wrong "page for weights" 3 'page.safetensors: an HTML page.*/resolve/main/' \
+    --set model.weights="\"$folder/page.safetensors\""
+wrong "page for a vocabulary" 3 'page.safetensors: an HTML page' \
+    --set model.vocabulary="\"$folder/page.safetensors\""
+/usr/bin/python3 - "$folder/wide/weights/model.safetensors" "$folder/int8.safetensors" <<'END'
+import json, struct, sys
+data = open(sys.argv[1], "rb").read()
+n = struct.unpack("<Q", data[:8])[0]
+header = {k: v for k, v in json.loads(data[8:8 + n]).items() if k != "__metadata__"}
+end = 0
+for name, t in sorted(header.items()):
+    size = (t["data_offsets"][1] - t["data_offsets"][0]) // 4
+    t.update(dtype="I8", data_offsets=[end, end + size])
+    end += size
+text = json.dumps(header).encode()
+open(sys.argv[2], "wb").write(struct.pack("<Q", len(text)) + text + bytes(end))
+END
+wrong "quantised weights" 3 'they are quantised: take them in fp32, fp16 or bf16' \
+    --set model.weights="\"$folder/int8.safetensors\"" --set model.architecture='"wide.json"'
+# Names that are none of this machine: on a hub, with what only a shell replaces.
+wrong "hub name" 3 "openai/clip-vit-base-patch32: not there; .*'https://huggingface.co/openai/clip-vit-base-patch32/resolve/main/{config.json,model.safetensors,merges.txt}'" \
+    --set model.weights='"openai/clip-vit-base-patch32"'
+wrong "hub name of open_clip" 3 "'https://huggingface.co/laion/B-32/resolve/main/{open_clip_config.json,open_clip_model.safetensors}'" \
+    --set model.weights='"hf-hub:laion/B-32"'
+wrong "address" 3 'addresses are not fetched: get the file with curl' \
+    --set model.weights='"https://h/model.safetensors"'
+wrong "home" 3 '~ is not expanded here' --set model.weights='"~/clip/model.safetensors"'
+wrong "variable" 3 'variables of the shell are not expanded' --set model.weights='"$HOME/clip"'
+check "hub name for a command" 3 'not there; expected a recipe.*names on a hub are not fetched' \
+    "$sapwood" embed openai/clip-vit-base-patch32 --images x.tar --out "$folder/x.npy"
+wrong "no hub name" 3 'none/model.safetensors: not there; expected weights: a file, an index or a folder$' \
+    --set model.weights='"none/model.safetensors"'
 wrong "no weights" 3 'model.weights: .*none.safetensors: not there; expected weights' \
     --set model.weights='"none.safetensors"'
 wrong "no weights and no architecture" 3 'none.safetensors: not there; expected weights' \
