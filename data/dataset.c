@@ -289,7 +289,16 @@ double dataset_jpeg_gap(const struct dataset *d) {
     return d->jpeg_gap;
 }
 
+/* v1.0.png: key v1, extension 0.png. */
+static bool is_dotted(const char *extension) {
+    const char *last = strrchr(extension, '.');
+    for (int i = 0; last && i < PICTURE_EXTENSIONS; i++)
+        if (!strcmp(last + 1, picture_extensions[i])) return true;
+    return last && !strcmp(last, ".txt");
+}
+
 void dataset_extensions(const struct dataset *d, struct text *out) {
+    bool dotted = false;
     const struct index *x = &d->shard[0].index;
     for (uint64_t i = 0; i < x->n_members && i < 8; i++) {
         const char *extension = x->strings + x->member[i].extension;
@@ -299,7 +308,11 @@ void dataset_extensions(const struct dataset *d, struct text *out) {
         if (seen) continue;
         if (i) text_append_char(out, ' ');
         text_append(out, extension);
+        dotted = dotted || is_dotted(extension);
     }
+    if (dotted)
+        text_append(out, " (the key ends at the first dot of a name; `sapwood shards make` packs "
+                         "files with _ for the other dots)");
 }
 
 int64_t dataset_shard_size(const struct dataset *d, int shard) {

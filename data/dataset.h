@@ -71,7 +71,8 @@ const char *dataset_name(const struct dataset *d);
 /* Hash of base name and content of all shards in order and of how they are read: equal digests,
  * equal samples, wherever the shards are. */
 uint64_t dataset_digest(const struct dataset *d);
-/* For messages: the extensions of the first samples, "png txt json". */
+/* For messages: the extensions of the first samples, "png txt json", and a hint when dots in names
+ * went into them. */
 void dataset_extensions(const struct dataset *d, struct text *out);
 
 struct dataset_sample {

@@ -53,18 +53,81 @@ bool shard_list_unpack_command(char *out, size_t n, const char *path) {
 static enum status expand_plain(struct shard_list *list, const char *entry, bool in_list,
                                 struct error *e);
 
+/* A tar that is compressed, and no plain one of its name beside it, as `gzip -dk` leaves one. */
+static bool is_packed(const struct file_list *names, const char *name) {
+    char command[FILE_PATH_MAX + 16];
+    const char *tar = strstr(name, ".tar.");
+    const bool is_short = text_ends_with(name, ".tgz") || text_ends_with(name, ".txz");
+    const int stem = (int)(tar ? tar - name : (long)strlen(name) - 4);
+    if ((!tar && !is_short) || !shard_list_unpack_command(command, sizeof command, name)) return false;
+    for (int i = 0; i < names->n; i++) {
+        const char *other = names->name[i];
+        if (strlen(other) == (size_t)stem + 4 && !strncmp(other, name, (size_t)stem) &&
+            !strcmp(other + stem, ".tar"))
+            return false;
+    }
+    return true;
+}
+
+/* Shards that would be missed without a word. */
+static enum status refuse_packed(const struct file_list *names, const char *folder,
+                                 struct error *e) {
+    const char *first = NULL;
+    int n = 0;
+    char path[FILE_PATH_MAX], command[FILE_PATH_MAX + 16];
+    for (int i = 0; i < names->n; i++)
+        if (is_packed(names, names->name[i]) && !n++) first = names->name[i];
+    if (!n) return STATUS_OK;
+    const enum status rc = file_join(path, folder, first, e);
+    if (rc != STATUS_OK || !shard_list_unpack_command(command, sizeof command, path)) return rc;
+    return fail(e, STATUS_BAD_ARG,
+                "%.300s: %d compressed shard%s in this folder; samples are read at offsets, which "
+                "needs plain tars; run for each: %.400s",
+                folder, n, text_plural(n), command);
+}
+
+static bool is_picture(const char *name) {
+    static const char *const ends[] = {".jpg", ".jpeg", ".png", ".webp", ".JPG", ".JPEG", ".PNG"};
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+        if (text_ends_with(name, ends[i])) return true;
+    return false;
+}
+
+/* Whether pictures are in the folder, or in the first folder in it. */
+static bool has_pictures(const struct file_list *names, const char *folder, bool deeper) {
+    for (int i = 0; i < names->n; i++)
+        if (is_picture(names->name[i])) return true;
+    for (int i = 0; i < names->n && deeper; i++) {
+        struct file_list inner = {0};
+        char path[FILE_PATH_MAX];
+        if (file_join(path, folder, names->name[i], NULL) != STATUS_OK || !file_is_folder(path))
+            continue;
+        const bool found = file_list_read(&inner, path, NULL) == STATUS_OK &&
+                           has_pictures(&inner, path, false);
+        file_list_release(&inner);
+        return found;
+    }
+    return false;
+}
+
 static enum status expand_folder(struct shard_list *list, const char *folder, struct error *e) {
     enum status rc = STATUS_OK;
     struct file_list names = {0};
     char path[FILE_PATH_MAX];
     int before = list->n;
     TRY(file_list_read(&names, folder, e));
+    TRY(refuse_packed(&names, folder, e));
     for (int i = 0; i < names.n; i++) {
         if (!text_ends_with(names.name[i], ".tar")) continue;
         TRY(file_join(path, folder, names.name[i], e));
         TRY(list_add(list, path, e));
     }
-    if (list->n == before)
+    if (list->n == before && has_pictures(&names, folder, true))
+        rc = fail(e, STATUS_NOT_FOUND,
+                  "%.300s: no shard in this folder, but pictures; expected files named *.tar; pack "
+                  "them first: sapwood shards make %.300s shards",
+                  folder, folder);
+    else if (list->n == before)
         rc = fail(e, STATUS_NOT_FOUND, "%s: no shard in this folder; expected files named *.tar",
                   folder);
 done:

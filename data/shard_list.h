@@ -8,6 +8,7 @@
  *                           comment line
  *   https://host/a.tar      addresses of shards, http:// and s3://bucket/key too (remote.h)
  *
+ * A folder with a compressed tar whose plain one is not beside it is refused: it would be missed.
  * Refused, with what to do instead: `pipe:` entries (a pipe cannot be read at an offset), other
  * addresses (gs:, ftp:), compressed names, and globs (* ? [) that are not the name of a file. Apart
  * from that, whether a path exists is not looked at here. */

@@ -208,7 +208,7 @@ static enum status check_dataset(const struct stream_part *p, const struct datas
     struct text found = {0};
     dataset_extensions(d, &found);
     fail(e, STATUS_BAD_DATA,
-         "source %.100s: no sample has a %s, found %.200s; run: sapwood shards "
+         "source %.100s: no sample has a %s, found %.300s; run: sapwood shards "
          "ls %.300s",
          dataset_name(d), lacks, text_string(&found), dataset_sample(d, 0).shard);
     text_release(&found);

@@ -16,8 +16,13 @@
 #include "pipeline/cli/options.h"
 #include "pipeline/cli/signals.h"
 
-#define SHARDS_HELP                                                                                \
-    "shards: paths with {000..012} braces, joined by ::, a folder, or a list in a .txt file"
+enum status cmd_shards_expand(struct shard_list *list, const struct option_list *words,
+                              struct error *e) {
+    enum status rc = STATUS_OK;
+    for (int i = 0; i < words->n && rc == STATUS_OK; i++)
+        rc = shard_list_expand(list, words->item[i], e);
+    return rc;
+}
 
 static enum status make(int argc, char **argv, struct error *e) {
     enum status rc = STATUS_OK;
@@ -65,9 +70,9 @@ struct walk {
     struct cache *remote;
 };
 
-static enum status walk_begin(struct walk *w, const char *shards, const char *folder, bool renew,
-                              struct error *e) {
-    enum status rc = shard_list_expand(&w->list, shards, e);
+static enum status walk_begin(struct walk *w, const struct option_list *shards, const char *folder,
+                              bool renew, struct error *e) {
+    enum status rc = cmd_shards_expand(&w->list, shards, e);
     if (rc != STATUS_OK) return rc;
     const struct cache_config config = {
         .folder = folder, .renew = renew, .path = w->list.path, .n = w->list.n};
@@ -88,14 +93,15 @@ static void walk_end(struct walk *w) {
 
 static enum status make_index(int argc, char **argv, struct error *e) {
     enum status rc = STATUS_OK;
-    const char *spec = NULL, *cache = NULL;
+    const char *cache = NULL;
+    struct option_list shards = {0};
     bool force = false;
     struct walk walk = {0};
     const struct shard_list *list = &walk.list;
     uint64_t samples = 0;
     int built = 0, unkept = 0, bad = 0;
     const struct option table[] = {
-        {"SHARDS", OPTION_PLACE, &spec, .required = true, .help = SHARDS_HELP},
+        {"SHARDS", OPTION_REST, &shards, .required = true, .help = SHARDS_HELP},
         {"cache", OPTION_TEXT, &cache, .argument = "DIR",
          .help = "folder of remote shards, and of indices where a shard's own cannot be written"},
         {"force", OPTION_FLAG, &force, .help = "build all of them anew"},
@@ -106,7 +112,7 @@ static enum status make_index(int argc, char **argv, struct error *e) {
                                                    "beforehand.",
                                         OPTIONS(table)},
                       argc, argv, e));
-    TRY(walk_begin(&walk, spec, cache, force, e));
+    TRY(walk_begin(&walk, &shards, cache, force, e));
     for (int i = 0; i < list->n; i++) {
         struct index index = {0};
         struct error why;
@@ -181,14 +187,15 @@ static void print_shard(const char *path, const struct index *index, int64_t n_k
 
 static enum status list_shards(int argc, char **argv, struct error *e) {
     enum status rc = STATUS_OK;
-    const char *spec = NULL, *cache = NULL, *steps = NULL;
+    const char *cache = NULL, *steps = NULL;
+    struct option_list shards = {0};
     int64_t n_keys = 0;
     struct walk walk = {0};
     const struct shard_list *list = &walk.list;
     uint64_t samples = 0, bytes = 0;
     int bad = 0;
     const struct option table[] = {
-        {"SHARDS|RECIPE", OPTION_PLACE, &spec, .required = true,
+        {"SHARDS|RECIPE", OPTION_REST, &shards, .required = true,
          .help = SHARDS_HELP "; or a recipe (.json)"},
         {"steps", OPTION_TEXT, &steps, .argument = "A..B",
          .help = "of a recipe: show what these steps are made of, counted from 1"},
@@ -203,11 +210,14 @@ static enum status list_shards(int argc, char **argv, struct error *e) {
                                                    "training.",
                                         OPTIONS(table)},
                       argc, argv, e));
-    if (steps || text_ends_with(spec, ".json")) {
-        TRY(cmd_shards_steps(spec, steps, cache, e));
+    if (steps || text_ends_with(shards.item[0], ".json")) {
+        if (shards.n > 1)
+            TRY(fail(e, STATUS_BAD_ARG, "shards ls: unexpected word '%s'; expected one recipe",
+                     shards.item[1]));
+        TRY(cmd_shards_steps(shards.item[0], steps, cache, e));
         goto done;
     }
-    TRY(walk_begin(&walk, spec, cache, false, e));
+    TRY(walk_begin(&walk, &shards, cache, false, e));
     printf("%-40s %9s %10s  %s\n", "shard", "samples", "MiB", "members");
     for (int i = 0; i < list->n; i++) {
         struct index index = {0};

@@ -2,7 +2,15 @@
 #ifndef PIPELINE_CLI_CMD_SHARDS_H
 #define PIPELINE_CLI_CMD_SHARDS_H
 
-#include "pipeline/base/status.h"
+#include "data/shard_list.h"
+#include "pipeline/cli/options.h"
+
+#define SHARDS_HELP                                                                                \
+    "paths, with {000..012} braces, joined by ::, a folder, or a list in a .txt file"
+
+/* The shards of all words, in their order: what a glob of the shell leaves, too. */
+enum status cmd_shards_expand(struct shard_list *list, const struct option_list *words,
+                              struct error *e);
 
 /* sapwood shards check: reads everything in every shard and names what cannot be used. argv[0] is
  * "check". BAD_DATA when something is wrong. */

@@ -16,7 +16,7 @@
 #include "pipeline/cli/cmd_shards.h"
 #include "pipeline/cli/options.h"
 
-enum { PROBLEM_BYTES = 320, BLOCK = 256 }; /* samples checked between two printouts */
+enum { PROBLEM_BYTES = 320, NAMED_MAX = 8, BLOCK = 256 }; /* samples checked between two printouts */
 
 struct totals {
     int64_t samples, bad_samples, pictures, captions;
@@ -28,6 +28,7 @@ struct block {
     const struct dataset *dataset;
     int64_t first;
     bool want_pictures, want_captions;
+    bool is_unsorted; /* told in one line, not sample by sample */
     struct dataset_memory *memory;     /* (workers) */
     struct dataset_captions *captions; /* (workers) */
     char problem[BLOCK][PROBLEM_BYTES];
@@ -49,6 +50,26 @@ static void check_sample(void *context, int64_t item, int worker) {
         snprintf(b->problem[item], PROBLEM_BYTES, "%s", e.text);
 }
 
+/* Part of a sample whose other members stand elsewhere in the shard. d: of one shard. */
+static bool is_torn(const struct dataset *d, int64_t sample) {
+    return dataset_index(d, 0)->sample[sample].damage == INDEX_DAMAGE_KEY;
+}
+
+/* A tar in the order of a folder (tar cf) has hardly a sample in one piece: one line with the count
+ * and the remedy instead of thousands. */
+static bool tell_unsorted(const struct dataset *d, const char *shown) {
+    const int64_t n = dataset_counts(d).samples;
+    int64_t n_torn = 0, first = -1;
+    for (int64_t i = 0; i < n; i++)
+        if (is_torn(d, i) && !n_torn++) first = i;
+    if (n_torn <= NAMED_MAX) return false;
+    printf("%s: %" PRId64 " of %" PRId64 " samples are parts of others, the first is %s: members of a "
+           "sample must follow each other, and this tar is not sorted by name; make it again: tar "
+           "--sort=name -cf SHARD.tar -C FOLDER . or: sapwood shards make FOLDER SHARDS\n",
+           file_base_name(shown), n_torn, n, index_key(dataset_index(d, 0), (uint64_t)first));
+    return true;
+}
+
 static void check_samples(struct block *b, struct thread_pool *pool, struct totals *totals) {
     const int64_t n = dataset_counts(b->dataset).samples;
     for (b->first = 0; b->first < n; b->first += BLOCK) {
@@ -59,7 +80,7 @@ static void check_samples(struct block *b, struct thread_pool *pool, struct tota
             totals->captions += b->bad_caption[i];
             if (!b->problem[i][0]) continue;
             totals->bad_samples++;
-            printf("%s\n", b->problem[i]);
+            if (!b->is_unsorted || !is_torn(b->dataset, b->first + i)) printf("%s\n", b->problem[i]);
         }
     }
     totals->samples += n;
@@ -199,6 +220,7 @@ static void check_shard(const char *path, struct dataset_source *source, bool pi
         b->dataset = d;
         b->want_pictures = pictures;
         b->want_captions = captions && counts.captions > 0;
+        b->is_unsorted = tell_unsorted(d, shown);
         check_samples(b, pool, totals);
     }
     dataset_close(&d);
@@ -219,20 +241,19 @@ static enum status print_totals(const struct totals *t, struct error *e) {
 
 enum status cmd_shards_check(int argc, char **argv, struct error *e) {
     enum status rc = STATUS_OK;
-    const char *spec = NULL, *pictures = "any", *captions = "txt";
+    const char *pictures = "any", *captions = "txt";
     static const char *const picture_choices[] = {"any", "none", NULL};
     static const char *const caption_choices[] = {"txt", "none", NULL};
     int64_t n_threads = 0;
     struct dataset_source source = {.name = "check"};
+    struct option_list shards = {0};
     struct shard_list list = {0};
     struct thread_pool *pool = NULL;
     struct totals totals = {0};
     struct block *block = calloc(1, sizeof *block);
     int workers = 0;
     const struct option table[] = {
-        {"SHARDS", OPTION_PLACE, &spec, .required = true,
-         .help = "shards: paths with {000..012} braces, joined by ::, a folder, or a list in a "
-                 ".txt file"},
+        {"SHARDS", OPTION_REST, &shards, .required = true, .help = SHARDS_HELP},
         {"pictures", OPTION_CHOICE, &pictures, .choices = picture_choices,
          .help = "what must be a picture; none: shards of texts"},
         {"captions", OPTION_CHOICE, &captions, .choices = caption_choices,
@@ -250,7 +271,7 @@ enum status cmd_shards_check(int argc, char **argv, struct error *e) {
                                                    "something is wrong.",
                                         OPTIONS(table)},
                       argc, argv, e));
-    TRY(shard_list_expand(&list, spec, e));
+    TRY(cmd_shards_expand(&list, &shards, e));
     TRY(thread_pool_create(&pool, (int)n_threads, e));
     workers = thread_pool_size(pool);
     block->memory = calloc((size_t)workers, sizeof *block->memory);

@@ -32,7 +32,7 @@ enum option_kind {
     OPTION_REST,   /* struct option_list *: all further words */
 };
 
-enum { OPTION_LIST_MAX = 256 };
+enum { OPTION_LIST_MAX = 4096 };
 struct option_list {
     const char *item[OPTION_LIST_MAX];
     int n;

@@ -130,6 +130,52 @@ check "what is lost" 3 '^lost.tar: 3: cut off$' "$sapwood" shards check "$folder
 check "how much is lost" 3 '^lost.tar: 2 of 4 samples lost' "$sapwood" shards check "$folder/lost.tar"
 check "texts have no picture" 3 'no sample has a picture' "$sapwood" shards check "$folder/texts.tar"
 check "texts" 0 '1 usable, 0 not' "$sapwood" shards check --pictures none "$folder/texts.tar"
+
+# What people have: a glob of the shell, GNU tar's order, packed tars, folders of pictures, dots, pages
+check "several shards" 0 '^2 shards, 6 samples: 6 usable' "$sapwood" shards check --captions none "$folder"/out/s-00?.tar
+check "several indices" 0 '^2 shards: 0 indexed, 2 up to date' "$sapwood" shards index "$folder"/out/s-00?.tar
+check "several listed" 0 '^all  *6 ' "$sapwood" shards ls "$folder"/out/s-00?.tar
+check "two recipes" 2 "unexpected word 'recipes/tiny.json'; expected one recipe" \
+    "$sapwood" shards ls recipes/tiny.json recipes/tiny.json
+mkdir "$folder/unsorted" "$folder/packed" "$folder/versions"
+for i in 10 11 12 13 14 15; do
+    png >"$folder/unsorted/$i.png"
+    echo "a picture" >"$folder/unsorted/$i.txt"
+done
+(cd "$folder/unsorted" && tar cf ../unsorted.tar *.png *.txt && tar --sort=name -cf ../sorted.tar .)
+check "unsorted" 3 '^unsorted.tar: 12 of 12 samples are parts of others, the first is 10: .*tar --sort=name -cf .*sapwood shards make' \
+    "$sapwood" shards check "$folder/unsorted.tar"
+[ "$(printf '%s\n' "$output" | wc -l)" = 3 ] && good || bad "unsorted: expected 3 lines, found: $output"
+check "the remedy" 0 '^1 shard, 6 samples: 6 usable' "$sapwood" shards check "$folder/sorted.tar"
+(cd "$folder/unsorted" && tar cf ../torn.tar 10.png 11.png 11.txt 10.txt)
+check "few are named" 3 '^torn.tar: 10: .*must follow each other' "$sapwood" shards check "$folder/torn.tar"
+cp "$folder/sorted.tar" "$folder/packed/a.tar"
+tar czf "$folder/packed/b.tar.gz" -C "$folder/unsorted" .
+tar czf "$folder/packed/c.tgz" -C "$folder/unsorted" .
+for command in ls check index; do
+    check "packed: $command" 2 'packed: 2 compressed shards in this folder; .*gzip -dk .*packed/b.tar.gz' \
+        "$sapwood" shards $command "$folder/packed"
+done
+gzip -dk "$folder/packed/b.tar.gz" "$folder/packed/c.tgz"
+check "unpacked beside" 0 '^c.tar ' "$sapwood" shards ls "$folder/packed"
+check "pictures" 3 'no shard in this folder, but pictures; .*sapwood shards make .*/unsorted shards$' \
+    "$sapwood" shards ls "$folder/unsorted"
+mkdir "$folder/deep" && mv "$folder/unsorted" "$folder/deep/00000"
+check "pictures in a folder" 3 'but pictures' "$sapwood" shards check "$folder/deep"
+for version in v0.0 v0.1 v1.0; do
+    png >"$folder/versions/$version.png"
+    echo "a picture" >"$folder/versions/$version.txt"
+done
+tar --sort=name -cf "$folder/versions.tar" -C "$folder/versions" .
+check "dots" 3 'no sample has a picture .*found members 0.png .*the key ends at the first dot' \
+    "$sapwood" shards check "$folder/versions.tar"
+printf '\n<!DOCTYPE html>\n<html><head></head></html>\n' >"$folder/page.tar"
+check "page" 3 'page.tar: an HTML page, not the file itself' "$sapwood" shards check "$folder/page.tar"
+printf 'version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n' >"$folder/lfs.tar"
+check "pointer" 3 'lfs.tar: a pointer of git-lfs' "$sapwood" shards index "$folder/lfs.tar"
+check "no page" 3 'png.tar: damaged or cut short' sh -c 'cp "$1" "$2" && "$0" shards check "$2"' \
+    "$sapwood" "$folder/in/1.png" "$folder/png.tar"
+
 check "bench loader" 0 '"samples":6,"holes":0,"size":8' \
     sh -c '"$0" bench loader "$1" --size 8 --batch 2 --json | tr -d " "' "$sapwood" "$folder/out"
 check "bench loader, JPEG scale" 0 '"samples":6,"holes":0,"size":8' sh -c \
