@@ -523,8 +523,10 @@ enum status dataset_pixels(uint8_t *out, int size, const struct dataset *d, int6
     struct image_part part = {.box = resize_center_box(size, info.width, info.height)};
     part.shift = resize_shift(d->jpeg_gap, size, &part.box);
     rc = dataset_picture_part(d, i, &info, &part, memory, e);
-    if (rc != STATUS_OK) return rc;
-    return resize_center_crop(out, size, &memory->picture, &memory->resize, e);
+    if (rc == STATUS_OK)
+        rc = resize_center_crop(out, size, &memory->picture, &memory->resize, e);
+    image_done(&memory->picture);
+    return rc;
 }
 
 static enum status decode_center(struct dataset_memory *memory, int size, const void *bytes,
@@ -545,6 +547,7 @@ enum status dataset_file_pixels(uint8_t *out, int size, const char *path, enum i
     rc = decode_center(memory, size, bytes, n, to_rgb, e);
     if (rc == STATUS_OK)
         rc = resize_center_crop(out, size, &memory->picture, &memory->resize, e);
+    image_done(&memory->picture);
     if (rc != STATUS_OK) error_context(e, "%.300s", path);
     free(bytes);
     return rc;

@@ -108,11 +108,12 @@ enum status dataset_picture_bytes(const struct dataset *d, int64_t i,
 enum status dataset_picture_info(struct image_info *info, const struct dataset *d, int64_t i,
                                  struct dataset_memory *memory, struct error *e);
 /* Decodes what dataset_picture_info has read of the same sample into memory->picture; only the
- * pixels of the box are defined (image_decode_part). */
+ * pixels of the box are defined (image_decode_part). The same holds. */
 enum status dataset_picture_part(const struct dataset *d, int64_t i, const struct image_info *info,
                                  const struct image_part *part, struct dataset_memory *memory,
                                  struct error *e);
-/* Both, for all of the picture and without a shift. */
+/* Both, for all of the picture and without a shift. The caller is done with the picture before it
+ * waits for anything (image_done). */
 enum status dataset_picture(const struct dataset *d, int64_t i, struct dataset_memory *memory,
                             struct error *e);
 double dataset_jpeg_gap(const struct dataset *d);

@@ -1,4 +1,5 @@
 #include "data/image.h"
+#include "data/decode_room.h"
 #include "data/image_bmp.h"
 #include "data/image_check.h"
 
@@ -44,6 +45,9 @@ static void *reallocate(void *old, size_t bytes) {
  * multiple of 32, as in pictures 640 wide, that is every row or none. */
 enum { SLOW_ALIGNMENT = 32 };
 
+/* Pixels that a thread may hold on to beside the decode_room: those of 5 million pixels. */
+enum { KEPT_FREE_MAX = 16 << 20 };
+
 static bool is_slow(const uint8_t *row) {
     return (uintptr_t)row % SLOW_ALIGNMENT == 0;
 }
@@ -81,8 +85,13 @@ struct image_box image_box_around(const struct image_box *a, const struct image_
                               .height = (a_bottom > b_bottom ? a_bottom : b_bottom) - y};
 }
 
+void image_done(struct image *image) {
+    if (image->kept) image_release(image);
+}
+
 void image_release(struct image *image) {
     free(image->block);
+    decode_room_give_back(image->kept);
     *image = (struct image){0};
 }
 
@@ -97,12 +106,18 @@ static enum status check_webp(struct image_info *info, const uint8_t *data, size
         return fail(e, STATUS_BAD_DATA, "webp: damaged header");
     if (features.has_animation)
         return fail(e, STATUS_BAD_DATA, "webp: animation; expected a single picture");
-    *info = (struct image_info){
-        .format = IMAGE_WEBP, .width = features.width, .height = features.height};
+    /* The pixels; those of a lossless picture once more, with alpha; RGBA to be put on white; the
+     * alpha of a lossy one. */
+    const uint64_t n = (uint64_t)features.width * (uint64_t)features.height;
+    *info = (struct image_info){.format = IMAGE_WEBP,
+                                .width = features.width,
+                                .height = features.height,
+                                .decode_bytes = n * (features.has_alpha ? 3 + 4 + 4 + 1 : 3 + 4)};
     return image_check_size("webp", features.width, features.height, e);
 }
 
-enum status image_check(struct image_info *info, const void *data, size_t size, struct error *e) {
+static enum status check_format(struct image_info *info, const void *data, size_t size,
+                                struct error *e) {
     const uint8_t *p = data;
     *info = (struct image_info){0};
     if (size > IMAGE_BYTES_MAX)
@@ -116,6 +131,16 @@ enum status image_check(struct image_info *info, const void *data, size_t size, 
     if (size >= 2 && p[0] == 'B' && p[1] == 'M') return image_bmp_check(info, p, size, e);
     return fail(e, STATUS_BAD_DATA,
                 "image: unknown format in %zu bytes; expected JPEG, PNG, WebP or BMP", size);
+}
+
+enum status image_check(struct image_info *info, const void *data, size_t size, struct error *e) {
+    const enum status rc = check_format(info, data, size, e);
+    if (rc == STATUS_OK && info->decode_bytes > DECODE_ROOM_BYTES)
+        return fail(e, STATUS_BAD_DATA,
+                    "image: too large; %d x %d pixels take %llu MiB to decode, expected up to %llu",
+                    info->width, info->height, (unsigned long long)(info->decode_bytes >> 20),
+                    (unsigned long long)(DECODE_ROOM_BYTES >> 20));
+    return rc;
 }
 
 struct jpeg_decoder {
@@ -321,11 +346,8 @@ static void clamped_grey(uint8_t *out, const uint16_t *in, int n_channels, size_
 
 static enum status decode_png(struct image *out, const uint8_t *data, size_t size,
                               enum image_rgb rule, struct error *e) {
-    /* The most that a sound file needs at once: its own bytes doubled, or 16-bit RGBA and filter
-     * bytes. */
     size_t n = (size_t)out->width * (size_t)out->height;
-    size_t sound = 8 * n + 8 * (size_t)out->height + 65536;
-    allocation_max = sound > 2 * size + 8192 ? sound : 2 * size + 8192;
+    allocation_max = image_check_png_allocation(data, size);
     int width, height, n_channels;
     const bool clamp =
         rule == IMAGE_RGB_PILLOW && data[PNG_DEPTH] == 16 && data[PNG_COLOR] == PNG_COLOR_GREY;
@@ -349,9 +371,10 @@ static enum status decode_png(struct image *out, const uint8_t *data, size_t siz
     return STATUS_OK;
 }
 
-enum status image_decode_part(struct image *out, const struct image_info *info,
-                              const struct image_part *part, const void *data, size_t size,
-                              enum image_rgb rule, struct error *e) {
+/* With the room for it. */
+static enum status decode(struct image *out, const struct image_info *info,
+                          const struct image_part *part, const void *data, size_t size,
+                          enum image_rgb rule, struct error *e) {
     enum status rc;
     const struct image_box *box = &part->box;
     const int shift = info->format == IMAGE_JPEG ? part->shift : 0;
@@ -375,6 +398,19 @@ enum status image_decode_part(struct image *out, const struct image_info *info,
     }
 done:
     if (rc != STATUS_OK) out->width = out->height = out->shift = 0;
+    return rc;
+}
+
+enum status image_decode_part(struct image *out, const struct image_info *info,
+                              const struct image_part *part, const void *data, size_t size,
+                              enum image_rgb rule, struct error *e) {
+    image_done(out); /* what is kept must not wait for room */
+    decode_room_enter(info->decode_bytes);
+    const enum status rc = decode(out, info, part, data, size, rule, e);
+    const bool must_count = out->capacity > KEPT_FREE_MAX;
+    if (must_count) /* image_reserve may have made more of it */
+        out->kept = out->capacity < info->decode_bytes ? out->capacity : info->decode_bytes;
+    decode_room_leave(info->decode_bytes, out->kept);
     return rc;
 }
 

@@ -3,7 +3,8 @@
  * The format is taken from the first bytes, never from a file name. Before anything is allocated
  * the structure is walked (JPEG: segments and scans to the end marker; PNG: chunk lengths and CRCs,
  * IHDR first, IEND last; WebP: RIFF size; BMP: rows inside the file) and the size in the header is
- * held against the limits. What passes goes to libjpeg-turbo (strict: its warnings are errors),
+ * held against the limits; what decoding takes is held against what all threads may
+ * use together (decode_room.h). What passes goes to libjpeg-turbo (strict: its warnings are errors),
  * libwebp, stb_image (PNG only: the distribution's 2.27 has known memory errors in its JPEG, GIF,
  * PIC, PSD and HDR readers, so those are not even compiled in) or image_bmp.h. Other formats are
  * refused, and so are animations.
@@ -61,6 +62,8 @@ enum image_rgb { IMAGE_RGB_LIST(IMAGE_RGB_ENUM) IMAGE_RGB_COUNT };
 struct image_info {
     enum image_format format;
     int width, height;
+    uint64_t decode_bytes; /* that decoding takes at most, with the pixels; in all threads together
+                              DECODE_ROOM_BYTES, so a picture that needs more is BAD_DATA */
 };
 
 /* Part of a picture. */
@@ -82,6 +85,7 @@ struct image {
     uint8_t *pixels;   /* (height, width, 3) RGB; both sides are image_shrunk(side, shift) */
     size_t capacity;   /* bytes at pixels */
     void *block;       /* what pixels lie in */
+    uint64_t kept;     /* of the decode_room, for pixels; 0: so few that they do not count */
 };
 
 /* A side of the picture in pixels that stand for 2^shift each: rounded up. */
@@ -116,6 +120,10 @@ struct image_box image_box_around(const struct image_box *a, const struct image_
 
 /* Makes room for width x height pixels, whose values are undefined. */
 enum status image_reserve(struct image *out, int width, int height, struct error *e);
+
+/* To be called when the pixels are no longer needed: gives back memory that other threads may be
+ * waiting for. A picture of ordinary size keeps its memory for the next one. */
+void image_done(struct image *image);
 
 /* Frees the pixels and clears the struct. */
 void image_release(struct image *image);

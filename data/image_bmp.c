@@ -98,8 +98,10 @@ enum status image_bmp_check(struct image_info *info, const uint8_t *data, size_t
     struct layout l;
     enum status rc = read_layout(&l, data, size, e);
     if (rc == STATUS_OK)
-        *info = (struct image_info){
-            .format = IMAGE_BMP, .width = (int)l.width, .height = (int)l.height};
+        *info = (struct image_info){.format = IMAGE_BMP,
+                                    .width = (int)l.width,
+                                    .height = (int)l.height,
+                                    .decode_bytes = 3 * (uint64_t)(l.width * l.height)};
     return rc;
 }
 

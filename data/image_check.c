@@ -108,6 +108,17 @@ static enum status jpeg_segment(struct jpeg_walk *w, int marker, struct error *e
     return STATUS_OK;
 }
 
+/* The pixels and what libjpeg-turbo takes: rows of blocks, and for a picture in several scans all
+ * coefficients of 16 bits, up to whole blocks of the coarsest sampling. */
+static uint64_t jpeg_bytes(const struct jpeg_walk *w) {
+    enum { ROWS = 128, EDGE = 32, MORE = 1 << 18 };
+    const uint64_t width = (uint64_t)w->width, height = (uint64_t)w->height,
+                   n = (uint64_t)w->n_components;
+    uint64_t bytes = 3 * width * height + ROWS * n * (width + EDGE) + MORE;
+    if (w->progressive || w->n_scans > 1) bytes += 2 * n * (width + EDGE) * (height + EDGE);
+    return bytes;
+}
+
 enum status image_check_jpeg(struct image_info *info, const uint8_t *data, size_t size,
                              struct error *e) {
     struct jpeg_walk w = {.data = data, .size = size, .at = 2};
@@ -133,7 +144,10 @@ enum status image_check_jpeg(struct image_info *info, const uint8_t *data, size_
         (int64_t)w.width * w.height / IMAGE_JPEG_PIXELS_PER_BYTE_MAX > (int64_t)size)
         return fail(e, STATUS_BAD_DATA, "jpeg: %d x %d pixels in %zu bytes", w.width, w.height,
                     size);
-    *info = (struct image_info){.format = IMAGE_JPEG, .width = w.width, .height = w.height};
+    *info = (struct image_info){.format = IMAGE_JPEG,
+                                .width = w.width,
+                                .height = w.height,
+                                .decode_bytes = jpeg_bytes(&w)};
     return STATUS_OK;
 }
 
@@ -156,6 +170,45 @@ static int png_pixel_bits(int depth, int color) {
     }
 }
 
+enum { PNG_DEPTH = 24, PNG_COLOR = 25, PNG_INTERLACE = 28, PNG_COLOR_PALETTE = 3 };
+
+/* Bytes that stb_image expects to inflate: rows of each channel, and the filter bytes. */
+static uint64_t png_inflated(const uint8_t *data) {
+    static const uint8_t channels[7] = {1, 0, 3, 1, 2, 0, 4};
+    const uint64_t row = ((uint64_t)big32(data + 16) * data[PNG_DEPTH] + 7) / 8;
+    return (row * channels[data[PNG_COLOR]] + 1) * big32(data + 20);
+}
+
+/* The compressed bytes, which it doubles too. */
+static uint64_t png_collected(size_t size) {
+    return 2 * (uint64_t)size + 8192;
+}
+
+size_t image_check_png_allocation(const uint8_t *data, size_t size) {
+    const uint64_t n = (uint64_t)big32(data + 16) * big32(data + 20);
+    const uint64_t channels = data[PNG_COLOR] == PNG_COLOR_PALETTE ? 4 : data[PNG_COLOR] & 2 ? 4 : 2;
+    const uint64_t out = n * channels * (data[PNG_DEPTH] == 16 ? 2 : 1);
+    uint64_t most = 2 * png_inflated(data) + 65536; /* doubled once: passes of an interlaced one */
+    if (out > most) most = out;
+    if (png_collected(size) > most) most = png_collected(size);
+    return (size_t)most;
+}
+
+/* The pixels, and the most that stb_image holds at once: the compressed bytes beside the inflated
+ * ones, then these beside the picture with its alpha, a pass of an interlaced one, and a palette's
+ * colours. The 8 bits made of 16 come when the inflated ones are gone. */
+static uint64_t png_bytes(const uint8_t *data, size_t size, bool has_key) {
+    static const uint8_t channels[7] = {1, 0, 3, 1, 2, 0, 4};
+    const uint64_t n = (uint64_t)big32(data + 16) * big32(data + 20);
+    const bool is_palette = data[PNG_COLOR] == PNG_COLOR_PALETTE;
+    uint64_t picture = n * (channels[data[PNG_COLOR]] + (has_key && !is_palette)) *
+                       (data[PNG_DEPTH] == 16 ? 2 : 1);
+    if (data[PNG_INTERLACE]) picture += picture / 2 + 8 * (uint64_t)big32(data + 16);
+    if (is_palette) picture += 4 * n + size + 1024; /* and a copy of the file with a palette filled */
+    if (png_collected(size) > picture) picture = png_collected(size);
+    return 3 * n + 2 * png_inflated(data) + 65536 + picture;
+}
+
 static enum status png_header(struct image_info *info, int *bits, const uint8_t *p, size_t n,
                               struct error *e) {
     if (n != 13) return fail(e, STATUS_BAD_DATA, "png: header of %zu bytes", n);
@@ -176,6 +229,7 @@ enum status image_check_png(struct image_info *info, const uint8_t *data, size_t
                             struct error *e) {
     size_t at = 8, idat_bytes = 0;
     int bits = 0;
+    bool has_key = false;
     if (size < 8 || memcmp(data, "\x89PNG\r\n\x1A\n", 8))
         return fail(e, STATUS_BAD_DATA, "png: not a PNG");
     for (;;) {
@@ -196,6 +250,7 @@ enum status image_check_png(struct image_info *info, const uint8_t *data, size_t
         }
         at += n + 12;
         if (!memcmp(type, "IDAT", 4)) idat_bytes += n;
+        if (!memcmp(type, "tRNS", 4)) has_key = true;
         if (!memcmp(type, "IEND", 4)) break;
     }
     /* Deflate shrinks to 1/1032 at best; less data cannot fill the picture. */
@@ -203,5 +258,6 @@ enum status image_check_png(struct image_info *info, const uint8_t *data, size_t
     if (!idat_bytes || row_bytes * info->height / 1032 > (int64_t)idat_bytes)
         return fail(e, STATUS_BAD_DATA, "png: %d x %d pixels in %zu bytes", info->width,
                     info->height, idat_bytes);
+    info->decode_bytes = png_bytes(data, size, has_key);
     return STATUS_OK;
 }

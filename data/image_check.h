@@ -2,7 +2,7 @@
  * decoder sees a byte. Decoders accept much that is broken (stb_image returns pictures for almost
  * every truncated file and does not look at CRCs), so a damaged sample would train silently.
  *
- * Each fills width and height and allocates nothing. Errors: BAD_DATA. */
+ * Each fills all of info and allocates nothing. Errors: BAD_DATA. */
 #ifndef DATA_IMAGE_CHECK_H
 #define DATA_IMAGE_CHECK_H
 
@@ -18,6 +18,10 @@ enum status image_check_jpeg(struct image_info *info, const uint8_t *data, size_
  * enough for the picture at deflate's best ratio, IEND last. */
 enum status image_check_png(struct image_info *info, const uint8_t *data, size_t size,
                             struct error *e);
+
+/* The largest single allocation of stb_image for a PNG that has passed: it inflates as long as data
+ * comes, whatever the header says, and doubles its memory each time. */
+size_t image_check_png_allocation(const uint8_t *data, size_t size);
 
 /* 1 <= side <= IMAGE_SIDE_MAX, width x height <= IMAGE_PIXELS_MAX. */
 enum status image_check_size(const char *format, int64_t width, int64_t height, struct error *e);

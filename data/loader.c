@@ -154,6 +154,7 @@ enum status loader_fill(struct batch_part *out, const struct stream_config *conf
         TRY(fill_views(out, config, part, place, id, memory, e));
     }
 done:
+    image_done(&memory->dataset.picture);
     if (rc == STATUS_BAD_DATA) make_hole(out, config, place->slot);
     return rc;
 }

@@ -43,6 +43,7 @@ static void check_sample(void *context, int64_t item, int worker) {
     b->problem[item][0] = '\0';
     b->bad_picture[item] =
         b->want_pictures && dataset_picture(b->dataset, i, memory, &e) != STATUS_OK;
+    image_done(&memory->picture);
     if (b->bad_picture[item]) snprintf(b->problem[item], PROBLEM_BYTES, "%s", e.text);
     b->bad_caption[item] = b->want_captions && dataset_captions(&b->captions[worker], b->dataset, i,
                                                                 memory, &e) != STATUS_OK;

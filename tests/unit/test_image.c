@@ -121,11 +121,16 @@ static void expect_bad(uint8_t *bytes, size_t n, const char *text) {
     image_release(&image);
 }
 
+/* Writes the CRC of n bytes behind them. */
+static void put_crc(uint8_t *bytes, size_t n) {
+    uint32_t crc = gzip_crc32(bytes, n);
+    for (int i = 0; i < 4; i++) bytes[n + (size_t)i] = (uint8_t)(crc >> (24 - 8 * i));
+}
+
 /* Sets the width of the PNG header and repairs its CRC. */
 static void set_png_width(uint8_t *png, uint32_t width) {
     for (int i = 0; i < 4; i++) png[16 + i] = (uint8_t)(width >> (24 - 8 * i));
-    uint32_t crc = gzip_crc32(png + 12, 17);
-    for (int i = 0; i < 4; i++) png[29 + i] = (uint8_t)(crc >> (24 - 8 * i));
+    put_crc(png + 12, 17);
 }
 
 /* Offset of the first segment with this marker. */
@@ -133,6 +138,33 @@ static size_t find_segment(const uint8_t *jpeg, int marker) {
     size_t at = 2;
     while (jpeg[at + 1] != marker) at += 2 + ((size_t)jpeg[at + 2] << 8 | jpeg[at + 3]);
     return at;
+}
+
+/* RGBA of 16 bits with enough compressed bytes to be believed: 8000 x 8000 in half a megabyte took
+ * 1.2 GB in each thread. */
+static void test_decode_bytes(void) {
+    enum { IDAT = 600000 };
+    size_t n, at = 33;
+    uint8_t *small = read_fixture("deep_alpha.png", "", &n);
+    uint8_t *png = calloc(1, 33 + 12 + IDAT + 12);
+    struct image_info info;
+    struct error e = {0};
+    CHECK_EQUAL(image_check(&info, small, n, &e), STATUS_OK);
+    CHECK_TRUE(info.decode_bytes > 19u * (uint64_t)(info.width * info.height));
+    memcpy(png, small, at);
+    memcpy(png + at, "\0\x09\x27\xC0IDAT", 8); /* 600000 */
+    put_crc(png + at + 4, 4 + IDAT);
+    at += 12 + IDAT;
+    memcpy(png + at, small + n - 12, 12);
+    at += 12;
+    for (int i = 0; i < 2; i++) png[16 + 4 * i + 2] = 8000 >> 8, png[16 + 4 * i + 3] = 8000 & 255;
+    put_crc(png + 12, 17);
+    expect_bad(png, at, "image: too large; 8000 x 8000 pixels take 1648 MiB to decode, expected up to 1024");
+    for (int i = 0; i < 2; i++) png[16 + 4 * i + 2] = 5000 >> 8, png[16 + 4 * i + 3] = 5000 & 255;
+    put_crc(png + 12, 17);
+    CHECK_EQUAL(image_check(&info, png, at, &e), STATUS_OK);
+    free(png);
+    free(small);
 }
 
 static void test_refusals(void) {
@@ -400,6 +432,7 @@ int main(void) {
     test_pixels(IMAGE_RGB_SHOWN);
     test_cuts();
     test_refusals();
+    test_decode_bytes();
     test_shrunk();
     test_boxes();
     test_samplings();
