@@ -172,6 +172,72 @@ static void test_view(void) {
     image_release(&image);
 }
 
+/* A view once more as torchvision describes it, step by step from the same numbers: the first of
+ * ten tries whose box fits, the flip, four colour steps in a drawn order, grey, blur. The steps
+ * themselves are compared with Pillow above. */
+static void naive_view(uint8_t *out, const struct image *image, const struct augment_params *p,
+                       struct random *r, bool *is_choice) {
+    struct resize_params resize = {.width = SIZE, .height = SIZE};
+    struct error e;
+    int n_fitting = 0;
+    for (int i = 0; i < 10; i++) {
+        const double area = image->width * image->height *
+                            (double)random_range(r, p->crop_area_min, p->crop_area_max);
+        const double ratio =
+            exp(log(3.0 / 4) + (log(4.0 / 3) - log(3.0 / 4)) * (double)random_float(r));
+        const int width = (int)rint(sqrt(area * ratio)), height = (int)rint(sqrt(area / ratio));
+        if (width > image->width || height > image->height) continue;
+        if (n_fitting++ == 0) resize.box = (struct image_box){.width = width, .height = height};
+    }
+    *is_choice = n_fitting > 1; /* a choice was made */
+    const double x = (double)random_float(r), y = (double)random_float(r);
+    CHECK_TRUE(n_fitting > 0);
+    resize.box.x = (int)(x * (image->width - resize.box.width + 1));
+    resize.box.y = (int)(y * (image->height - resize.box.height + 1));
+    CHECK_EQUAL(resize_bicubic(out, image, &resize, &memory.resize, &e), STATUS_OK);
+    if (random_float(r) < p->flip) augment_flip(out, SIZE);
+    const bool jitters = random_float(r) < p->jitter;
+    const float brightness = random_range(r, 1 - p->brightness, 1 + p->brightness);
+    const float contrast = random_range(r, 1 - p->contrast, 1 + p->contrast);
+    const float saturation = random_range(r, 1 - p->saturation, 1 + p->saturation);
+    const float hue = random_range(r, -p->hue, p->hue);
+    char order[] = "bcsh"; /* shuffled from its end */
+    for (int i = 3; i > 0; i--) {
+        const int other = (int)(random_float(r) * (float)(i + 1));
+        const char kept = order[i];
+        order[i] = order[other];
+        order[other] = kept;
+    }
+    for (const char *step = order; *step && jitters; step++) {
+        if (*step == 'b') augment_brightness(out, PIXELS, brightness);
+        if (*step == 'c') augment_contrast(out, PIXELS, contrast);
+        if (*step == 's') augment_saturation(out, PIXELS, saturation);
+        if (*step == 'h') augment_hue(out, PIXELS, hue);
+    }
+    if (random_float(r) < p->grey) augment_grey(out, PIXELS);
+    const float sigma = random_range(r, 0.1f, 2);
+    if (random_float(r) < p->blur)
+        CHECK_EQUAL(augment_blur(out, SIZE, sigma, &memory, &e), STATUS_OK);
+}
+
+static void test_view_bits(void) {
+    uint8_t found[BYTES], expected[BYTES];
+    int n_choices = 0, n_same = 0;
+    const int n = 200;
+    struct image image = make_picture(61, 40);
+    for (int i = 0; i < n; i++) {
+        struct random random = random_begin(3, RANDOM_AUGMENT, (uint64_t)i, 5);
+        bool is_choice;
+        naive_view(expected, &image, &all_on, &random, &is_choice);
+        view(found, &image, &all_on, (uint64_t)i, 5);
+        n_same += !memcmp(found, expected, BYTES);
+        n_choices += is_choice;
+    }
+    CHECK_EQUAL(n_same, n);
+    CHECK_TRUE(n_choices > n / 2);
+    image_release(&image);
+}
+
 /* Share of 2000 views that are mirrored, and that are grey. */
 static void test_probabilities(void) {
     const struct augment_params params = {.flip = 0.3f, .grey = 0.2f};
@@ -267,6 +333,7 @@ int main(void) {
     test_contrast_mean();
     test_crop_box();
     test_view();
+    test_view_bits();
     test_probabilities();
     test_patches();
     test_check();

@@ -152,7 +152,35 @@ static void test_views(double jpeg_gap) {
     dataset_close(&d);
 }
 
+/* Captions are the same when all their ids are: whichever id differs, the first or the last, and
+ * whatever the length. Holes are equal to nothing. */
+static void test_captions(void) {
+    enum { CONTEXT = 10, N = CONTEXT + 4 };
+    int32_t tokens[N * CONTEXT] = {0}, length[N], caption_id[N];
+    uint8_t usable[N];
+    struct batch_part part = {.n = N,
+                              .context = CONTEXT,
+                              .tokens = tokens,
+                              .length = length,
+                              .caption_id = caption_id,
+                              .usable = usable};
+    for (int i = 0; i < N; i++) {
+        for (int k = 0; k < CONTEXT; k++) tokens[i * CONTEXT + k] = 7 + k;
+        length[i] = CONTEXT;
+        usable[i] = 1;
+    }
+    for (int i = 0; i < CONTEXT; i++) tokens[i * CONTEXT + i] = 99; /* slot i: only id i differs */
+    /* After them: the plain caption, a hole of the same ids, the plain one again, slot 9 again. */
+    usable[CONTEXT + 1] = 0;
+    tokens[(N - 1) * CONTEXT + CONTEXT - 1] = 99;
+    loader_match_captions(&part);
+    for (int i = 0; i < CONTEXT + 2; i++) CHECK_EQUAL(caption_id[i], i);
+    CHECK_EQUAL(caption_id[CONTEXT + 2], CONTEXT);
+    CHECK_EQUAL(caption_id[N - 1], CONTEXT - 1);
+}
+
 int main(void) {
+    test_captions();
     test_views(0);
     test_views(1);
     test_views(1.5);
