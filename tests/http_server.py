@@ -23,6 +23,7 @@ lock = threading.Lock()
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # else each body waits 40 ms for the head to be acknowledged
 
     def log_message(self, *_):
         pass
@@ -77,6 +78,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.answer(200, b"<html>Please log in</html>" * 100, Content_Type="text/html")
         if fault == "redirect":
             return self.answer(302, Location=f"/plain/{self.name}")
+        if fault == "onward":  # to the whole address that the query is
+            return self.answer(302, Location=query)
         if fault == "loop":
             return self.answer(302, Location=self.path)
         if fault == "elsewhere":

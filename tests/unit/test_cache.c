@@ -82,6 +82,8 @@ static void forget_requests(void) {
     log_start = file_look(&facts, fixture_path(served, "log"), NULL) ? 0 : facts.size;
 }
 
+static bool is_renewed; /* of caches that are opened */
+
 /* A cache of shards 0 to n - 1 of the server with this fault. */
 static enum status open_cache(struct cache **c, const char *folder, const char *fault, int n,
                               uint64_t limit, struct error *e) {
@@ -93,6 +95,7 @@ static enum status open_cache(struct cache **c, const char *folder, const char *
     const struct cache_config config = {
         .folder = folder,
         .limit = limit,
+        .renew = is_renewed,
         .path = path,
         .n = n,
         .patience = {.tries = 2, .first_wait_s = 0.05, .slow_s = 1}};
@@ -383,6 +386,29 @@ static void test_changed(void) {
     write_shard(fixture_path(served, "s-0.tar"), 0, false);
 }
 
+/* Asked to (sapwood shards index --force), all are fetched anew although whole copies are there. */
+static void test_renewed(void) {
+    char folder[FIXTURE_PATH_MAX];
+    cache_folder(folder, "renewed");
+    struct cache *c;
+    struct error e;
+    CHECK_EQUAL(open_cache(&c, folder, "plain", 1, 0, &e), STATUS_OK);
+    CHECK_EQUAL(get_index(c, 0, &e), STATUS_OK);
+    cache_close(&c);
+    write_shard(fixture_path(served, "s-0.tar"), 0, true); /* of the same size */
+    is_renewed = true;
+    CHECK_EQUAL(open_cache(&c, folder, "plain", 1, 0, &e), STATUS_OK);
+    CHECK_EQUAL(get_index(c, 0, &e), STATUS_OK);
+    CHECK_EQUAL(get_file(c, 0, &e), STATUS_OK); /* compares with what is served now */
+    cache_close(&c);
+    is_renewed = false;
+    CHECK_EQUAL(open_cache(&c, folder, "plain", 1, 0, &e), STATUS_OK);
+    CHECK_EQUAL(get_index(c, 0, &e), STATUS_OK); /* and stay so */
+    CHECK_EQUAL(get_file(c, 0, &e), STATUS_OK);
+    cache_close(&c);
+    write_shard(fixture_path(served, "s-0.tar"), 0, false);
+}
+
 static void test_bad_servers(void) {
     static const struct {
         const char *fault;
@@ -510,6 +536,7 @@ int main(void) {
     test_shared();
     test_served_index();
     test_changed();
+    test_renewed();
     test_bad_servers();
     test_stop();
     test_dataset();

@@ -257,6 +257,18 @@ static void test_certificate(void) {
         fprintf(stderr, "    %s\n", e.text);
     setenv("SSL_CERT_FILE", certificate, 1);
     CHECK_EQUAL(get_url(url, SIZE, &e), STATUS_OK);
+    /* Sent on: never from https to http, where anyone on the way could change the bytes. */
+    const char *const plain = http_server_url(port, "plain", "data");
+    char onward[300];
+    snprintf(onward, sizeof onward, "https://127.0.0.1:%d/onward/data?%s", secure, plain);
+    CHECK_EQUAL(get_url(onward, SIZE, &e), STATUS_REMOTE);
+    if (!CHECK_TRUE(strstr(e.text, "not http(s)"))) fprintf(stderr, "    %s\n", e.text);
+    snprintf(onward, sizeof onward, "https://127.0.0.1:%d/onward/data?%s", secure, url);
+    CHECK_EQUAL(get_url(onward, SIZE, &e), STATUS_OK);
+    snprintf(onward, sizeof onward, "%s?%s", http_server_url(port, "onward", "data"), url);
+    CHECK_EQUAL(get_url(onward, SIZE, &e), STATUS_OK);
+    snprintf(onward, sizeof onward, "%s?%s", http_server_url(port, "onward", "data"), plain);
+    CHECK_EQUAL(get_url(onward, SIZE, &e), STATUS_OK);
     unsetenv("SSL_CERT_FILE");
 }
 
