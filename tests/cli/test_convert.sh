@@ -44,6 +44,13 @@ check "half the size" 0 '' test "$(wc -c <"$folder/fp16/open_clip_model.safetens
 check "features of a folder" 0 '8 rows' "$sapwood" embed "$folder/fp32-hf" --images \
     tests/fixtures/emoji-test.tar --out "$folder/features.npy" --vocabulary tests/fixtures/vocabulary.txt
 
+# transformers takes the features of a text where its end token stands
+ids=$("$sapwood" tokenize --vocab tests/fixtures/vocabulary.txt emoji)
+token() { sed -n "s/.*\"$1\": \([0-9]*\),*\$/\1/p" "$folder/fp32-hf/config.json"; }
+check "start token" 0 "^${ids%% *}\$" token bos_token_id
+check "end token" 0 "^${ids##* }\$" token eos_token_id
+check "what fills up" 0 "^${ids##* }\$" token pad_token_id
+
 cp tests/fixtures/vocabulary.txt "$folder/fp32-hf/merges.txt"
 check "the folder says it all" 0 '8 rows' "$sapwood" embed "$folder/fp32-hf" --images \
     tests/fixtures/emoji-test.tar --out "$folder/again.npy"

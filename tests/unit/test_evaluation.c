@@ -420,6 +420,21 @@ static void test_table(void) {
                 "no set is named like a stage: what was gained, forgotten and retained is not known; "
                 "stages are train, more; name a set of evaluation.sets as the stage that teaches it: "
                 "train, or train-test\n");
+    /* A set is of the stage with the longest name that fits, whichever comes first. */
+#define THREE(after, a, b) LINE(after, "photo-test", a) LINE(after, "photo-2-test", b)
+    check_table(THREE("start", "0.1", "0.2") THREE("photo", "0.5", "0.3")
+                    THREE("photo-2", "0.25", "0.75"),
+                NULL,
+                "score, percent    photo-test  photo-2-test   mean\n"
+                "start                   10.0          20.0   15.0\n"
+                "after photo             50.0          30.0   40.0\n"
+                "after photo-2           25.0          75.0   50.0\n"
+                "gained                  40.0          45.0   42.5\n"
+                "forgotten               25.0             -   25.0\n"
+                "retained                50.0             -   50.0\n"
+                "\n"
+                "MTIL            transfer 30.0  average 45.0  last 50.0\n");
+#undef THREE
     struct text out = {0};
     const char *path = fixture_path(folder, "evaluation.jsonl");
     CHECK_EQUAL(evaluation_table(&out, path, "acc2", &e), STATUS_BAD_ARG);
