@@ -608,6 +608,43 @@ static void check_tokens(const struct run *r) {
     free(index[1]);
 }
 
+/* Which patches of a picture meet differs from step to step and between the views, and is the same
+ * when a step is computed again. */
+static void test_glare_draws(void) {
+    static const char *const settings[] = {"losses=[{" GLARE "}]", NULL};
+    enum { STEPS = 4, PER_VIEW = PICTURES * PER_PICTURE };
+    int32_t drawn[STEPS][2][PER_VIEW];
+    struct run r;
+    int n_same = 0, n_pairs = 0;
+    run_open(&r, settings);
+    run_gradients(&r, true);
+    const struct encoder *encoder = r.job.learner.encoder[0];
+    const int64_t first = r.batch->step;
+    for (int step = 0; step < STEPS; step++) {
+        ((struct batch *)r.batch)->step = first + 10 * step; /* the same pictures */
+        for (int again = 0; again < 2; again++) {
+            run_gradients(&r, false);
+            uint8_t *index = download(&r, encoder->index);
+            for (int view = 0; view < 2; view++) {
+                const uint8_t *at = index + view * encoder->index_stride;
+                if (again) CHECK_TRUE(!memcmp(drawn[step][view], at, sizeof drawn[step][view]));
+                memcpy(drawn[step][view], at, sizeof drawn[step][view]);
+            }
+            free(index);
+        }
+    }
+    /* Of 16 patches 4 are drawn: one draw in 43680 is that of another step or view. */
+    for (int a = 0; a < 2 * STEPS; a++)
+        for (int b = 0; b < a; b++)
+            for (int i = 0; i < PICTURES; i++, n_pairs++)
+                n_same += !memcmp(drawn[a / 2][a % 2] + i * PER_PICTURE,
+                                  drawn[b / 2][b % 2] + i * PER_PICTURE,
+                                  PER_PICTURE * sizeof(int32_t));
+    CHECK_TRUE(n_same <= n_pairs / 20);
+    ((struct batch *)r.batch)->step = first;
+    run_close(&r);
+}
+
 static void test_glare_values(bool has_registers) {
     const char *const settings[] = {
         "losses=[{\"type\":\"glare\",\"hidden\":64,\"bottleneck\":16,\"prototypes\":64,"
@@ -694,6 +731,7 @@ int main(void) {
     test_zscl_values(student_values, true);
     test_clip_values(dedup, true);
     test_clip_values(no_dedup, false);
+    test_glare_draws();
     test_glare_values(false);
     test_glare_values(true);
     test_ramp();

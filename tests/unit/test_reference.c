@@ -231,6 +231,21 @@ static void test_reuse(const struct tiny_clip *t) {
     empty_cache();
 }
 
+/* The vocabulary without its last merge. */
+static struct tokenizer *other_tokenizer(void) {
+    struct tokenizer *t;
+    char *bytes;
+    size_t n;
+    const char *path = fixture_path(folder, "vocabulary.txt");
+    CHECK_EQUAL(file_read_all(&bytes, &n, "tests/fixtures/vocabulary.txt", 1 << 20, &e), STATUS_OK);
+    do n--;
+    while (bytes[n - 1] != '\n');
+    fixture_write(path, bytes, n);
+    free(bytes);
+    if (!CHECK_EQUAL(tokenizer_open(&t, path, &e), STATUS_OK)) exit(1);
+    return t;
+}
+
 /* Anything that decides the features makes another file. */
 static void test_keys(const struct tiny_clip *t) {
     struct reference_config c = config_of(t);
@@ -261,6 +276,16 @@ static void test_keys(const struct tiny_clip *t) {
     other = ask(&c, BATCH_ROLE_REF_IMAGE, TOWER_IMAGE, 0);
     CHECK_EQUAL(n_files(), 6);
     release(&other);
+    c = config_of(t);
+    struct tokenizer *tokenizer = other_tokenizer();
+    c.tokenizer = tokenizer;
+    other = ask(&c, BATCH_ROLE_REF_IMAGE, TOWER_TEXT, 0); /* other ids for the same captions */
+    CHECK_EQUAL(n_files(), 7);
+    release(&other);
+    other = ask(&c, BATCH_ROLE_REF_IMAGE, TOWER_IMAGE, 0); /* pictures have none */
+    CHECK_EQUAL(n_files(), 7);
+    release(&other);
+    tokenizer_close(&tokenizer);
     release(&r);
     empty_cache();
 }
