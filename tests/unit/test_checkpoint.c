@@ -2,6 +2,7 @@
  * instant must leave a folder that opens with what was written. */
 #include "pipeline/train/checkpoint.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -354,6 +355,48 @@ static void test_newer(void) {
     CHECK_EQUAL(checkpoint_open(&c, folder, &e), STATUS_UNSUPPORTED);
 }
 
+/* --- Trouble of the machine --- */
+
+static int read_error; /* of every read at an offset; 0: none */
+static int n_refused;
+
+/* The linker puts this before the system's call. */
+ssize_t __real_pread(int fd, void *to, size_t n, off_t at);
+ssize_t __wrap_pread(int fd, void *to, size_t n, off_t at);
+ssize_t __wrap_pread(int fd, void *to, size_t n, off_t at) {
+    if (!read_error) return __real_pread(fd, to, n, at);
+    n_refused++;
+    errno = read_error;
+    return -1;
+}
+
+/* A disk or a machine that cannot read just now is no damaged checkpoint: nothing older is taken in
+ * its place, and the cause is said. */
+static void test_trouble(void) {
+    static const struct {
+        int error;
+        enum status status;
+    } cases[] = {{EIO, STATUS_STORAGE}, {ENOMEM, STATUS_NO_MEMORY}, {ESTALE, STATUS_STORAGE}};
+    const char *run = new_run("trouble");
+    struct checkpoint *c = NULL;
+    struct error e = {0};
+    for (int64_t step = 1; step <= 2; step++) CHECK_EQUAL(save(run, step, &e), STATUS_OK);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct text warnings = {0};
+        n_refused = 0;
+        read_error = cases[i].error;
+        CHECK_EQUAL(checkpoint_find(&c, run, &warnings, &e), cases[i].status);
+        read_error = 0;
+        CHECK_TRUE(n_refused > 0);
+        CHECK_TRUE(c == NULL && warnings.n == 0);
+        if (!CHECK_TRUE(strstr(e.text, strerror(cases[i].error)))) printf("    %s\n", e.text);
+        text_release(&warnings);
+    }
+    CHECK_EQUAL(checkpoint_find(&c, run, NULL, &e), STATUS_OK);
+    CHECK_EQUAL(checkpoint_step(c), 2);
+    checkpoint_destroy(&c);
+}
+
 /* A disk without room: the save fails, the older checkpoint stays, nothing is left behind. */
 static void test_full_disk(void) {
     const char *run = new_run("full");
@@ -447,6 +490,7 @@ int main(int argc, char **argv) {
     test_retention();
     test_damage(seed);
     test_newer();
+    test_trouble();
     test_full_disk();
     test_kills(seed);
     return check_report();
