@@ -29,6 +29,8 @@ static struct {
     int64_t hang_step;        /* its device never ends */
     int64_t stall_step;       /* its batch never comes */
     int64_t save_step, stop_step;
+    int64_t unsaved[4]; /* checkpoints of these steps fail */
+    int64_t seen_step;  /* its bias corrections are kept */
 } plan;
 
 static const struct backend_table *real_table;
@@ -37,6 +39,7 @@ static int64_t step_now, computed;
 static int n_devices, n_fired;
 static bool is_lost;
 static volatile sig_atomic_t save_flag;
+static float correction[2]; /* of seen_step, as the kernels get them */
 
 static void hang(void) {
     for (;;) pause();
@@ -85,7 +88,26 @@ enum status __wrap_learner_feed(struct learner *l, const struct batch *batch, st
     step_now = batch->step; /* one stage: counted from 0 */
     if (step_now == plan.save_step) save_flag = 1;
     if (step_now == plan.stop_step) stop_request();
+    if (step_now == plan.seen_step) {
+        correction[0] = l->constants[STEP_CORRECTION1];
+        correction[1] = l->constants[STEP_CORRECTION2];
+    }
     return __real_learner_feed(l, batch, e);
+}
+
+enum status __real_checkpoint_begin(struct checkpoint_writer **, const char *, int64_t,
+                                    struct error *);
+enum status __wrap_checkpoint_begin(struct checkpoint_writer **, const char *, int64_t,
+                                    struct error *);
+enum status __wrap_checkpoint_begin(struct checkpoint_writer **w, const char *run, int64_t step,
+                                    struct error *e) {
+    *w = NULL;
+    for (int i = 0; i < 4; i++)
+        if (step > 0 && step == plan.unsaved[i]) {
+            n_fired++;
+            return fail(e, STATUS_STORAGE, "test: no space left");
+        }
+    return __real_checkpoint_begin(w, run, step, e);
 }
 
 enum status __real_learner_gradients(struct learner *, struct learner_numbers *, struct error *);
@@ -112,7 +134,7 @@ enum status __wrap_learner_gradients(struct learner *l, struct learner_numbers *
 static void clear_plan(void) {
     memset(&plan, 0, sizeof plan);
     plan.flip_step = plan.lost_step = plan.hang_step = plan.stall_step = -2;
-    plan.save_step = plan.stop_step = -2;
+    plan.save_step = plan.stop_step = plan.seen_step = -2;
     n_devices = n_fired = 0;
     save_flag = 0;
     stop_clear();
@@ -248,10 +270,17 @@ static void test_rewind(void) {
     const char *run = new_run("rewind"), *again = new_run("rewind_stopped");
     clear_plan();
     plan.bad_from = 250, plan.bad_to = 254, plan.bad_times = ALWAYS;
+    plan.seen_step = 254;
     CHECK_EQUAL(train(run, "rewind", "0", &e), STATUS_OK);
     CHECK_EQUAL(n_fired, 8);
     CHECK_EQUAL(count(run, "skipped.jsonl", "\"weights_of_step\": 100"), 1);
     CHECK_EQUAL(count(run, "metrics.jsonl", "\n"), STEPS);
+    /* The updates of steps 100 to 249 are undone: bias corrections go on from the 101st update, and
+     * the samples of steps 100 to 253, 8 each, count as skipped. */
+    CHECK_CLOSE((double)correction[0], 1 - pow(0.9, 101), 1e-6); /* the default betas */
+    CHECK_CLOSE((double)correction[1], 1 - pow(0.98, 101), 1e-6);
+    CHECK_EQUAL(count(run, CHECKPOINT("320") "/ledger.json", "\"trained\": 1328,"), 1);
+    CHECK_EQUAL(count(run, CHECKPOINT("320") "/ledger.json", "\"skipped\": 1232,"), 1);
 
     /* The same weights as those of step 100 when it goes on: stopped before the next update. */
     const char *stopped = new_run("rewind_seen");
@@ -283,6 +312,23 @@ static void test_rewind(void) {
     CHECK_EQUAL(train(new_run("rewind_three"), "rewind", "0", &e), STATUS_NON_FINITE);
     CHECK_TRUE(strstr(e.text, "after going back twice"));
     CHECK_EQUAL(n_fired, 24); /* three times four steps, each twice */
+}
+
+/* Saves that fail count while they come in a row: three end the run, four with one
+ * that succeeds between them do not. */
+static void test_failed_saves(const char *plain) {
+    struct error e;
+    const char *run = new_run("unsaved");
+    clear_plan();
+    memcpy(plan.unsaved, (int64_t[]){50, 100, 200, 250}, sizeof plan.unsaved);
+    CHECK_EQUAL(train(run, "rewind", "0", &e), STATUS_OK);
+    CHECK_EQUAL(n_fired, 4);
+    CHECK_TRUE(same_end(plain, run));
+    clear_plan();
+    memcpy(plan.unsaved, (int64_t[]){50, 100, 150, 200}, sizeof plan.unsaved);
+    CHECK_EQUAL(train(new_run("unsaved_three"), "rewind", "0", &e), STATUS_STORAGE);
+    CHECK_EQUAL(n_fired, 3);
+    CHECK_TRUE(strstr(e.text, "checkpoint 150 failed"));
 }
 
 static void test_lost_device(const char *plain) {
@@ -353,6 +399,7 @@ int main(void) {
     test_self_check(kept);
     test_skip();
     test_rewind();
+    test_failed_saves(kept);
     test_lost_device(kept);
     clear_plan();
     test_hang(kept, "hang", &plan.hang_step);
