@@ -167,7 +167,7 @@ done:
     return rc;
 }
 
-/* A file of this name without FILE.partial: END when it is what would be made. */
+/* A file of this name without a state: END when it is what would be made. */
 static enum status look_at_finished(struct feature_writer *w, const struct feature_fact *facts,
                                     int n_facts, struct feature_progress *p, struct error *e) {
     char path[FILE_PATH_MAX];
@@ -175,7 +175,10 @@ static enum status look_at_finished(struct feature_writer *w, const struct featu
     enum status rc = beside(path, w->path, ".json", e);
     if (rc != STATUS_OK) return rc;
     rc = read_state(w, path, facts, n_facts, p, &reason);
-    if (rc == STATUS_OK) return STATUS_END;
+    if (rc == STATUS_OK) {
+        file_remove_tree(w->folder, &reason);
+        return STATUS_END;
+    }
     return fail(e, STATUS_BAD_ARG, "%s exists already, and not from the same command (%.300s); "
                                    "remove it or choose another name",
                 w->path, reason.text);
@@ -193,7 +196,8 @@ enum status feature_writer_open(struct feature_writer **out, const char *path, i
     w->width = width;
     TRY(make_paths(w, path, e));
     TRY(write_facts(w, facts, n_facts, e));
-    if (file_exists(w->path) && !file_exists(w->folder))
+    /* An end between the last removals leaves a folder without the state. */
+    if (file_exists(w->path) && !file_exists(w->state_path))
         TRY(look_at_finished(w, facts, n_facts, p, e));
     TRY(file_make_folders(w->folder, e));
     TRY(file_join(lock, w->folder, "lock", e));

@@ -12,7 +12,7 @@
 
 enum { OPERATIONS_MAX = 1 << 16, INODES_MAX = 1 << 13, ENTRIES_MAX = 256, PENDING_MAX = 4096 };
 
-enum kind { MAKE_FILE, MAKE_FOLDER, WRITE, APPEND, RESIZE, GROW, SYNC, RENAME, REMOVE, PROMISE };
+enum kind { MAKE_FILE, MAKE_FOLDER, WRITE, APPEND, RESIZE, GROW, SYNC, RENAME, REMOVE, PROMISE, KEEP };
 
 static struct operation {
     enum kind kind;
@@ -28,6 +28,8 @@ static char root[FILE_PATH_MAX];
 struct change {
     char *name, *to; /* NULL: no such half */
     int inode;
+    int moved_to; /* folder whose change of the same number must be there before this one; or -1 */
+    int number;
 };
 
 struct bytes {
@@ -47,13 +49,15 @@ static struct inode {
     int n_entries, n_synced;
     struct change *change;
     int n_changes;
+    int last_synced; /* number of a change */
+    int n_cut;       /* changes that are there after the cut */
     /* file */
     struct bytes now, synced;
     const struct operation **pending; /* writes and sizes since the sync, with place */
     uint64_t *pending_at;
     int n_pending;
 } * inode;
-static int n_inodes, n_replayed;
+static int n_inodes, n_replayed, n_numbers;
 static int64_t promised;
 
 /* --- Recording --- */
@@ -126,6 +130,10 @@ void disk_model_promise(int64_t number) {
     record((struct operation){.kind = PROMISE, .at = (uint64_t)number}, NULL, NULL, NULL);
 }
 
+void disk_model_keep(const char *path, const void *bytes, size_t n) {
+    record((struct operation){.kind = KEEP, .n = n}, path, NULL, bytes);
+}
+
 /* --- Replaying --- */
 
 static int find_entry(const struct entry *entry, int n, const char *name, size_t n_name) {
@@ -176,9 +184,9 @@ static void apply(struct entry *entry, int *n, const struct change *c) {
 }
 
 /* name and to must live as long as the model: they are parts of the operation's texts. */
-static void change_folder(int folder, char *name, char *to, int number) {
+static void change_folder(int folder, char *name, char *to, int number, int moved_to) {
     struct inode *f = &inode[folder];
-    const struct change c = {name, to, number};
+    const struct change c = {name, to, number, moved_to, n_numbers};
     if (!f->change) f->change = calloc(PENDING_MAX, sizeof *f->change);
     CHECK(f->change && f->n_changes < PENDING_MAX);
     f->change[f->n_changes++] = c;
@@ -214,6 +222,7 @@ static void sync_inode(struct inode *f) {
     memcpy(f->synced_entry, f->entry, sizeof f->entry);
     f->n_synced = f->n_entries;
     f->n_changes = f->n_pending = 0;
+    f->last_synced = n_numbers;
     if (f->is_folder) return;
     f->synced.data = realloc(f->synced.data, f->now.n + 1);
     CHECK(f->synced.data);
@@ -224,27 +233,34 @@ static void sync_inode(struct inode *f) {
 static void replay_one(const struct operation *o) {
     int folder, to_folder;
     const char *name, *to_name;
+    if (o->kind == KEEP) return;
     if (o->kind == PROMISE) {
         if ((int64_t)o->at > promised) promised = (int64_t)o->at;
         return;
     }
+    n_numbers++;
     const int at = walk(o->path, &folder, &name);
     switch (o->kind) {
     case MAKE_FILE:
     case MAKE_FOLDER:
         CHECK(folder >= 0);
-        if (at < 0) change_folder(folder, NULL, (char *)name, new_inode(o->kind == MAKE_FOLDER));
+        if (at < 0) change_folder(folder, NULL, (char *)name, new_inode(o->kind == MAKE_FOLDER), -1);
         break;
     case SYNC:
         if (at >= 0) sync_inode(&inode[at]);
         break;
     case RENAME:
         walk(o->to, &to_folder, &to_name);
-        CHECK(at >= 0 && to_folder == folder); /* all of ours stay in their folder */
-        change_folder(folder, (char *)name, (char *)to_name, at);
+        CHECK(at >= 0 && to_folder >= 0);
+        if (to_folder == folder) {
+            change_folder(folder, (char *)name, (char *)to_name, at, -1);
+        } else {
+            change_folder(to_folder, NULL, (char *)to_name, at, -1);
+            change_folder(folder, (char *)name, NULL, -1, to_folder);
+        }
         break;
     case REMOVE:
-        if (at >= 0) change_folder(folder, (char *)name, NULL, -1);
+        if (at >= 0) change_folder(folder, (char *)name, NULL, -1, -1);
         break;
     default:
         CHECK(at >= 0);
@@ -264,7 +280,7 @@ int disk_model_replay(int n) {
         free(inode);
         inode = calloc(INODES_MAX, sizeof *inode);
         CHECK(inode);
-        n_inodes = n_replayed = 0;
+        n_inodes = n_replayed = n_numbers = 0;
         promised = -1;
         new_inode(true);
     }
@@ -299,16 +315,24 @@ static void write_file(const struct inode *f, const char *path, enum disk_model_
     free(b.data);
 }
 
+/* Whether the folder that a file moved to names it after the cut. */
+static bool has_arrived(const struct change *c) {
+    const struct inode *to = &inode[c->moved_to];
+    if (to->last_synced >= c->number) return true;
+    for (int i = 0; i < to->n_cut; i++)
+        if (to->change[i].number == c->number) return true;
+    return false;
+}
+
 static void write_folder(const struct inode *f, const char *path, enum disk_model_fate fate,
                          struct random *random) {
     struct entry *entry = malloc(sizeof f->entry);
     char child[FILE_PATH_MAX];
-    int n = f->n_synced, n_changes = f->n_changes;
+    int n = f->n_synced;
     CHECK(entry && mkdir(path, 0777) == 0);
     memcpy(entry, f->synced_entry, sizeof f->entry);
-    if (fate == DISK_MODEL_DROP) n_changes = 0;
-    if (fate == DISK_MODEL_TEAR) n_changes = (int)random_below(random, (uint64_t)f->n_changes + 1);
-    for (int i = 0; i < n_changes; i++) apply(entry, &n, &f->change[i]);
+    for (int i = 0; i < f->n_cut; i++)
+        if (f->change[i].moved_to < 0 || has_arrived(&f->change[i])) apply(entry, &n, &f->change[i]);
     for (int i = 0; i < n; i++) {
         CHECK(file_join(child, path, entry[i].name, NULL) == STATUS_OK);
         const struct inode *c = &inode[entry[i].inode];
@@ -322,5 +346,69 @@ static void write_folder(const struct inode *f, const char *path, enum disk_mode
 
 void disk_model_cut(const char *folder, enum disk_model_fate fate, struct random *random) {
     CHECK(file_remove_tree(folder, NULL) == STATUS_OK);
+    for (int i = 0; i < n_inodes; i++) {
+        struct inode *f = &inode[i];
+        f->n_cut = fate == DISK_MODEL_DROP   ? 0
+                   : fate == DISK_MODEL_KEEP ? f->n_changes
+                                             : (int)random_below(random, (uint64_t)f->n_changes + 1);
+    }
     write_folder(&inode[0], folder, fate, random);
+}
+
+/* --- Files that are to stay --- */
+
+static bool is_at_or_above(const char *above, const char *path) {
+    const size_t n = strlen(above);
+    return !strncmp(above, path, n) && (path[n] == 0 || path[n] == '/');
+}
+
+/* The last operation so far that kept the path; -1: none, or it was removed or renamed since. */
+static int find_kept(const char *path) {
+    for (int i = n_replayed - 1; i >= 0; i--) {
+        const struct operation *o = &operation[i];
+        if (o->kind == KEEP && !strcmp(o->path, path)) return i;
+        if ((o->kind == REMOVE || o->kind == RENAME) && is_at_or_above(o->path, path)) return -1;
+    }
+    return -1;
+}
+
+/* Whether this is the first of the operations that keep its path. */
+static bool is_first_kept(int at) {
+    if (operation[at].kind != KEEP) return false;
+    for (int i = 0; i < at; i++)
+        if (operation[i].kind == KEEP && !strcmp(operation[i].path, operation[at].path))
+            return false;
+    return true;
+}
+
+int disk_model_kept(void) {
+    int n = 0;
+    for (int i = 0; i < n_replayed; i++) n += is_first_kept(i) && find_kept(operation[i].path) >= 0;
+    return n;
+}
+
+const char *disk_model_unkept(const char *folder) {
+    static char said[FILE_PATH_MAX + 64];
+    for (int i = 0; i < n_operations; i++) {
+        char path[FILE_PATH_MAX], *bytes = NULL;
+        size_t n = 0;
+        if (!is_first_kept(i)) continue;
+        const int kept = find_kept(operation[i].path);
+        bool is_right = false;
+        snprintf(path, sizeof path, "%s%s", folder, operation[i].path);
+        if (!file_exists(path)) {
+            if (kept < 0) continue;
+            snprintf(said, sizeof said, "%s is gone", operation[i].path);
+            return said;
+        }
+        CHECK(file_read_all(&bytes, &n, path, 1 << 26, NULL) == STATUS_OK);
+        for (int k = kept < 0 ? 0 : kept; k < n_operations && !is_right; k++)
+            is_right = operation[k].kind == KEEP && !strcmp(operation[k].path, operation[i].path) &&
+                       operation[k].n == n && !memcmp(operation[k].bytes, bytes, n);
+        free(bytes);
+        if (is_right) continue;
+        snprintf(said, sizeof said, "%s has other bytes", operation[i].path);
+        return said;
+    }
+    return NULL;
 }

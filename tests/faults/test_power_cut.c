@@ -1,163 +1,40 @@
-/* Loss of power at any moment of a run: its file operations are recorded (the linker puts the
- * __wrap_X of this file before the system's calls), and for every prefix of them the disks that may
- * be left are made: what was not synced is dropped, kept or torn. On each, the newest checkpoint
- * must be at least the last one that was committed, with exactly its bytes and its logs, without a
- * warning. From some of them the run goes on to its end, which must be that of an undisturbed run.
+/* Loss of power at any moment of a run: its file operations are recorded (disk_recorder.h), and for
+ * every prefix of them the disks that may be left are made: what was not synced is dropped, kept or
+ * torn. On each, the newest checkpoint must be at least the last one that was committed, with
+ * exactly its bytes and its logs, without a warning; the recipe and the weights of a run that has
+ * ended are there. From some of them the run goes on to its end, which must be that of an
+ * undisturbed run.
  * With the syncs left out the same test must find lost checkpoints, or it proves nothing.
  *   arguments: SEED, every how many operations (1: all), states for each */
-#include <fcntl.h>
 #include <inttypes.h>
-#include <pthread.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "pipeline/base/log.h"
 #include "pipeline/train/checkpoint_list.h"
 #include "pipeline/train/trainer.h"
 #include "tests/check.h"
 #include "tests/faults/disk_model.h"
+#include "tests/faults/disk_recorder.h"
 #include "tests/fixture.h"
 
-enum { STEPS = 5, FILES_MAX = 1024, RESUMES = 5 };
+enum { STEPS = 5, RESUMES = 5 };
 
-static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-static bool is_recording, has_syncs;
-static char *path_of[FILES_MAX]; /* of open files */
-static bool is_append[FILES_MAX];
-static uint64_t place_of[FILES_MAX];
+static const char *recorded_run; /* NULL: nothing is recorded */
 
-/* --- Recording --- */
-
-int __real_open(const char *path, int flags, ...);
-int __wrap_open(const char *path, int flags, ...);
-ssize_t __real_write(int fd, const void *bytes, size_t n);
-ssize_t __wrap_write(int fd, const void *bytes, size_t n);
-int __real_fsync(int fd);
-int __wrap_fsync(int fd);
-int __real_close(int fd);
-int __wrap_close(int fd);
-int __real_rename(const char *from, const char *to);
-int __wrap_rename(const char *from, const char *to);
-int __real_mkdir(const char *path, mode_t mode);
-int __wrap_mkdir(const char *path, mode_t mode);
-int __real_unlink(const char *path);
-int __wrap_unlink(const char *path);
-int __real_rmdir(const char *path);
-int __wrap_rmdir(const char *path);
-int __real_ftruncate(int fd, off_t n);
-int __wrap_ftruncate(int fd, off_t n);
-int __real_posix_fallocate(int fd, off_t at, off_t n);
-int __wrap_posix_fallocate(int fd, off_t at, off_t n);
 enum status __real_checkpoint_commit(struct checkpoint_writer **, const struct checkpoint_about *,
                                      struct error *);
 enum status __wrap_checkpoint_commit(struct checkpoint_writer **, const struct checkpoint_about *,
                                      struct error *);
-
-/* Calls and records as one, so that the order of the record is that of the calls. */
-#define BEGIN(result, call)                                                                        \
-    pthread_mutex_lock(&mutex);                                                                    \
-    const result code = call;                                                                      \
-    if (is_recording && code >= 0) {
-#define END                                                                                        \
-    }                                                                                              \
-    pthread_mutex_unlock(&mutex);                                                                  \
-    return code;
-
-int __wrap_open(const char *path, int flags, ...) {
-    va_list args;
-    va_start(args, flags);
-    const mode_t mode = flags & O_CREAT ? va_arg(args, mode_t) : 0;
-    va_end(args);
-    BEGIN(int, __real_open(path, flags, mode))
-    CHECK(code < FILES_MAX);
-    free(path_of[code]);
-    path_of[code] = strdup(path);
-    is_append[code] = flags & O_APPEND;
-    place_of[code] = 0;
-    if (flags & O_CREAT) disk_model_make(path, false);
-    END
-}
-
-ssize_t __wrap_write(int fd, const void *bytes, size_t n) {
-    BEGIN(ssize_t, __real_write(fd, bytes, n))
-    if (fd < FILES_MAX && path_of[fd]) {
-        if (is_append[fd])
-            disk_model_append(path_of[fd], bytes, (size_t)code);
-        else
-            disk_model_write(path_of[fd], place_of[fd], bytes, (size_t)code);
-        place_of[fd] += (uint64_t)code;
-    }
-    END
-}
-
-int __wrap_fsync(int fd) {
-    if (!has_syncs) return 0;
-    BEGIN(int, __real_fsync(fd))
-    if (path_of[fd]) disk_model_sync(path_of[fd]);
-    END
-}
-
-int __wrap_close(int fd) {
-    BEGIN(int, __real_close(fd))
-    if (fd < FILES_MAX) {
-        free(path_of[fd]);
-        path_of[fd] = NULL;
-    }
-    END
-}
-
-int __wrap_rename(const char *from, const char *to) {
-    BEGIN(int, __real_rename(from, to))
-    disk_model_rename(from, to);
-    END
-}
-
-int __wrap_mkdir(const char *path, mode_t mode) {
-    BEGIN(int, __real_mkdir(path, mode))
-    disk_model_make(path, true);
-    END
-}
-
-int __wrap_unlink(const char *path) {
-    BEGIN(int, __real_unlink(path))
-    disk_model_remove(path);
-    END
-}
-
-int __wrap_rmdir(const char *path) {
-    BEGIN(int, __real_rmdir(path))
-    disk_model_remove(path);
-    END
-}
-
-int __wrap_ftruncate(int fd, off_t n) {
-    BEGIN(int, __real_ftruncate(fd, n))
-    if (path_of[fd]) disk_model_resize(path_of[fd], (uint64_t)n, false);
-    END
-}
-
-int __wrap_posix_fallocate(int fd, off_t at, off_t n) {
-    BEGIN(int, __real_posix_fallocate(fd, at, n))
-    if (code == 0 && path_of[fd]) disk_model_resize(path_of[fd], (uint64_t)(at + n), true);
-    END
-}
-
-static const char *recorded_run;
-
 enum status __wrap_checkpoint_commit(struct checkpoint_writer **w,
                                      const struct checkpoint_about *about, struct error *e) {
     const enum status rc = __real_checkpoint_commit(w, about, e);
     struct checkpoint_list list = {0};
-    if (rc != STATUS_OK || !is_recording) return rc;
+    if (rc != STATUS_OK || !recorded_run) return rc;
     CHECK(checkpoint_list_read(&list, recorded_run, NULL) == STATUS_OK && list.n);
-    pthread_mutex_lock(&mutex);
-    disk_model_promise(list.step[0]);
-    pthread_mutex_unlock(&mutex);
+    disk_recorder_promise(list.step[0]);
     checkpoint_list_release(&list);
     return rc;
 }
@@ -229,7 +106,8 @@ static bool has_logs(const struct checkpoint *c, const char *run, const char *re
 }
 
 /* What is wrong with what a cut left; NULL: nothing. */
-static const char *wrong(const char *run, const char *reference, int64_t promised) {
+static const char *wrong(const char *disk, const char *run, const char *reference,
+                         int64_t promised) {
     struct checkpoint *c = NULL;
     struct text warnings = {0};
     struct error e;
@@ -249,6 +127,7 @@ static const char *wrong(const char *run, const char *reference, int64_t promise
         if (!same_file(folder, checkpoint_folder(c), checkpoint_files[i])) found = "other bytes";
     }
     if (!found && c && !has_logs(c, run, reference)) found = "other logs";
+    if (!found) found = disk_model_unkept(disk);
     checkpoint_destroy(&c);
     text_release(&warnings);
     return found;
@@ -263,14 +142,16 @@ static int cut_everywhere(const char *folder, const char *reference, struct rand
     CHECK(file_join(run, disk, "run", NULL) == STATUS_OK);
     const int n = disk_model_replay(0);
     *n_cuts = *n_promised = 0;
-    for (int at = (int)random_below(random, (uint64_t)stride); at <= n; at += stride) {
+    int at = (int)random_below(random, (uint64_t)stride);
+    for (bool is_last = false; !is_last; at = n - at > stride ? at + stride : n) {
+        is_last = at == n; /* in any case: there all is promised */
         disk_model_replay(at);
         for (int s = 0; s < n_states; s++, ++*n_cuts) {
             const enum disk_model_fate fate = s == 0   ? DISK_MODEL_DROP
                                               : s == 1 ? DISK_MODEL_KEEP
                                                        : DISK_MODEL_TEAR;
             disk_model_cut(disk, fate, random);
-            const char *what = wrong(run, reference, disk_model_promised());
+            const char *what = wrong(disk, run, reference, disk_model_promised());
             *n_promised += disk_model_promised() >= 0;
             if (!what) continue;
             if (is_shown && n_bad < 10)
@@ -284,18 +165,22 @@ static int cut_everywhere(const char *folder, const char *reference, struct rand
 
 /* Records a run in folder/disk/run. */
 static void record(const char *folder, const char *cache, bool with_syncs) {
+    static const char *const results[] = {"recipe.resolved.json", "weights/adapters.safetensors"};
     static char disk[FILE_PATH_MAX], run[FILE_PATH_MAX];
+    char path[FILE_PATH_MAX];
     struct error e = {0};
     CHECK(file_join(disk, folder, with_syncs ? "disk" : "unsynced", NULL) == STATUS_OK);
     CHECK(file_join(run, disk, "run", NULL) == STATUS_OK);
     CHECK(file_make_folder(disk, NULL) == STATUS_OK);
     recorded_run = run;
-    has_syncs = with_syncs;
-    disk_model_begin(disk);
-    is_recording = true;
+    disk_recorder_begin(disk, with_syncs);
     CHECK_EQUAL(train(run, "checkpoint.keep=2", cache, &e), STATUS_OK);
-    is_recording = false;
-    has_syncs = true;
+    for (size_t i = 0; i < sizeof results / sizeof *results; i++) {
+        CHECK(file_join(path, run, results[i], NULL) == STATUS_OK);
+        disk_recorder_keep(path);
+    }
+    disk_recorder_end();
+    recorded_run = NULL;
 }
 
 int main(int argc, char **argv) {
@@ -312,7 +197,6 @@ int main(int argc, char **argv) {
     snprintf(cut, sizeof cut, "%s/cut/run", folder);
     snprintf(cache, sizeof cache, "data.cache=%s/cache", folder);
     log_set_level(LOG_ERROR);
-    has_syncs = true;
     CHECK_EQUAL(train(reference, "checkpoint.keep=100", cache, &e), STATUS_OK);
 
     record(folder, cache, true);

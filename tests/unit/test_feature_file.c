@@ -144,6 +144,11 @@ static void test_last_steps(const char *whole) {
     CHECK_EQUAL(feature_writer_finish(w, &p, &e), STATUS_OK);
     feature_writer_close(&w);
     CHECK_TRUE(same_files(path, whole) && !file_exists(partial));
+    /* All is renamed, and the folder is not removed yet: nothing is made again. */
+    CHECK_EQUAL(file_make_folder(partial, &e), STATUS_OK);
+    CHECK_EQUAL(open_writer(&w, path, &p), STATUS_END);
+    CHECK_EQUAL(p.rows, ROWS);
+    CHECK_TRUE(same_files(path, whole) && !file_exists(partial));
 }
 
 static void test_others(const char *whole) {
