@@ -165,7 +165,21 @@ static void read_losses(struct recipe *r) {
 }
 
 /* What one field alone cannot say. */
+/* The name is that of a folder, runs/NAME. */
+static enum status check_name(const struct recipe *r, struct error *e) {
+    bool is_plain = r->name[0] != '.';
+    for (const char *at = r->name; *at; at++)
+        is_plain = is_plain && *at != '/' && (unsigned char)*at >= ' ' && *at != 127;
+    if (is_plain) return STATUS_OK;
+    return json_fail(json_find(schema_root(r->source), "name"), e, STATUS_BAD_ARG,
+                     "expected the name of a folder in runs/, without '/', control characters and a "
+                     "'.' at its start, found '%s'; for another place give --run DIR",
+                     r->name);
+}
+
 static enum status check(const struct recipe *r, struct error *e) {
+    const enum status rc = check_name(r, e);
+    if (rc != STATUS_OK) return rc;
     const struct recipe_part *update = r->data.part[BATCH_ROLE_UPDATE];
     if (!update && !r->data.part[BATCH_ROLE_VIEW])
         return fail(

@@ -401,7 +401,8 @@ static const struct schema evaluation_schema =
 #define GROUP(word, text)                                                                          \
     { #word, SCHEMA_OBJECT, 0, .preset = "{}", .object = &word##_schema, .help = text }
 static const struct schema_field recipe_fields[] = {
-    {"name", SCHEMA_TEXT, AT(recipe, name), .min = 1, .max = 127, .help = "name of the run"},
+    {"name", SCHEMA_TEXT, AT(recipe, name), .min = 1, .max = 127,
+     .help = "name of the run and, without --run, of its folder in runs/; no '/' in it, no '.' at its start"},
     {"seed", SCHEMA_INT, AT(recipe, seed), .max = 9007199254740991.0, .preset = "1",
      .help = "of every random choice"},
     {"device", SCHEMA_TEXT, AT(recipe, device), .min = 1, .max = 255, .preset = "\"auto\"",

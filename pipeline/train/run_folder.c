@@ -4,6 +4,7 @@
 #include "pipeline/base/log.h"
 #include "pipeline/train/checkpoint.h"
 #include "pipeline/train/checkpoint_list.h"
+#include "pipeline/train/fresh_start.h"
 #include "pipeline/train/recipe_change.h"
 
 #include <inttypes.h>
@@ -22,14 +23,31 @@ static const struct {
 #undef RUN_LOG_ENTRY
 };
 
+static bool is_place(const char *resume) {
+    return strcmp(resume, "auto") && strcmp(resume, "never");
+}
+
+/* Before anything is written: a folder that will be refused is left as it is. */
+static enum status look_before(const char *path, const char *resume, struct error *e) {
+    enum status rc = STATUS_OK;
+    struct checkpoint_list list = {0};
+    if (is_place(resume)) return rc;
+    TRY(checkpoint_list_read(&list, path, e));
+    if (list.n == 0) TRY(fresh_start_check(path, e));
+done:
+    checkpoint_list_release(&list);
+    return rc;
+}
+
 enum status run_folder_open(struct run_folder *f, const char *path, const struct recipe *r,
-                            struct error *e) {
+                            const char *resume, struct error *e) {
     enum status rc = STATUS_OK;
     char log[FILE_PATH_MAX];
     memset(f, 0, sizeof *f);
     snprintf(f->path, sizeof f->path, "%s", path);
     f->recipe = r;
     f->is_new = !file_exists(path);
+    TRY(look_before(path, resume, e));
     TRY(checkpoint_lock(&f->lock, path, e));
     TRY(file_join(log, path, "log.txt", e));
     TRY(log_file_open(log, e));
@@ -294,30 +312,12 @@ static enum status find_checkpoint(struct run_folder *f, const char *resume, str
     return rc;
 }
 
-/* A fresh start would write over what a finished run left. */
-static enum status refuse_results(const struct run_folder *f, struct error *e) {
-    enum status rc = STATUS_OK;
-    char weights[FILE_PATH_MAX];
-    TRY(file_join(weights, f->path, "weights", e));
-    if (file_exists(weights))
-        TRY(fail(e, STATUS_NO_CHECKPOINT,
-                 "%s: has the weights of a run but no checkpoint to go on from; choose another "
-                 "folder with --run, or remove this one",
-                 f->path));
-done:
-    return rc;
-}
-
-static bool is_place(const char *resume) {
-    return strcmp(resume, "auto") && strcmp(resume, "never");
-}
-
 /* The checkpoint to go on from; NULL: none, a fresh start. */
 static enum status choose_checkpoint(struct run_folder *f, const char *resume,
                                      struct checkpoint **c, struct error *e) {
     if (is_place(resume)) return checkpoint_open(c, resume, e);
     const enum status rc = find_checkpoint(f, resume, c, e);
-    return rc == STATUS_NOT_FOUND ? refuse_results(f, e) : rc;
+    return rc == STATUS_NOT_FOUND ? fresh_start_check(f->path, e) : rc;
 }
 
 enum status run_folder_look(struct run_folder *f, const struct job *j, const char *resume,
@@ -347,6 +347,10 @@ enum status run_folder_load(struct run_folder *f, struct job *j, const char *res
     TRY(choose_checkpoint(f, resume, &c, e));
     if (c) TRY(resume_from(f, j, c, p, e));
     if (is_place(resume)) TRY(checkpoint_set_aside(f->path, p->step, e));
+    if (c)
+        fresh_start_end(f->path);
+    else
+        TRY(fresh_start_begin(f->path, e));
     TRY(open_logs(f, !p->is_resumed, e));
     TRY(recipe_write(f->recipe, &recipe, e));
     TRY(file_join(path, f->path, "recipe.resolved.json", e));
@@ -395,7 +399,7 @@ static enum status fetch_result(struct run_folder *f, bool wait, bool is_last, s
     case SAVER_FAILED:
         return count_failure(f, step, is_last, rc, e);
     case SAVER_SAVED:
-        f->n_saved++;
+        if (f->n_saved++ == 0) fresh_start_end(f->path);
         f->n_failed_saves = 0;
         return STATUS_OK;
     default:

@@ -44,9 +44,10 @@ struct run_folder {
     int64_t n_saved;     /* checkpoints committed by this process */
 };
 
-/* Makes the folder, takes its lock and opens log.txt. Errors: IN_USE, STORAGE. */
+/* Makes the folder, takes its lock and opens log.txt. Errors: IN_USE, STORAGE; NO_CHECKPOINT when
+ * resume is no place and fresh_start.h refuses the folder, which is then as it was. */
 enum status run_folder_open(struct run_folder *f, const char *path, const struct recipe *r,
-                            struct error *e);
+                            const char *resume, struct error *e);
 void run_folder_close(struct run_folder *f);
 /* Before run_folder_close, when nothing was begun: removes the folder if run_folder_open made it
  * and it holds nothing but lock and log. */

@@ -612,7 +612,7 @@ static void close_job(struct trainer *t, enum status rc, const struct error *e) 
 enum status trainer_run(const struct trainer_options *o, struct error *e) {
     enum status rc = STATUS_OK;
     struct trainer t = {.options = *o, .recipe = o->recipe};
-    TRY(run_folder_open(&t.folder, o->run, o->recipe, e));
+    TRY(run_folder_open(&t.folder, o->run, o->recipe, o->resume, e));
     t.folder.allowed = o->allowed;
     TRY(watchdog_create(&t.watchdog, o->recipe->stall_seconds, o->stalled, e));
     rc = train(&t, o->resume, e);

@@ -96,10 +96,8 @@ check "the set is back" 0 'resumed at step 3' "$sapwood" train "$recipe" --run "
 # Results without checkpoints are not written over.
 rm -r "$folder/owed/checkpoints"
 cp -r "$folder/owed" "$folder/results"
-check "results only" 10 'has the weights of a run but no checkpoint' \
+check "results only" 10 'owed: has metrics.jsonl but no checkpoint' \
     "$sapwood" train "$recipe" --run "$folder/owed" $options
-rm -r "$folder/owed/checkpoints" 2>/dev/null
-diff -r --exclude log.txt --exclude run.lock "$folder/results" "$folder/owed" && good ||
-    bad "results were changed"
+diff -r "$folder/results" "$folder/owed" && good || bad "results were changed"
 echo "$n_stops stops"
 report
