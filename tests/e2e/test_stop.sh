@@ -32,6 +32,7 @@ done
 train() {
     "$sapwood" train "$recipe" --run "$folder/$1" --set stages.0.steps=3 --set stages.1.steps=3 \
         --set optimizer.warmup=1 --set evaluation.at_start=false --set threads=1 \
+        --set "data.ref_image.sources[0].name=many" \
         --set "data.ref_image.sources[0].shards=$folder/many-{100..249}.tar" \
         --set "evaluation.sets[0].shards=$folder/test-{100..249}.tar" >"$folder/$1.said" 2>&1
 }
