@@ -44,6 +44,8 @@ struct backend {
     const struct backend_table *table;
     char name[64];         /* `cpu`, or the device's name */
     char fingerprint[256]; /* what must be the same for a run to repeat bit for bit */
+    char detail[256];      /* CPU: the kernels of products and who chose them; else empty */
+    char advice[256];      /* why products are slower than they could be; empty: they are not */
 };
 
 struct backend_options {
@@ -52,7 +54,8 @@ struct backend_options {
     bool validation;    /* Vulkan: load the Khronos validation layer and count its messages */
 };
 
-/* auto: the fastest real GPU, else the CPU; a software Vulkan device only when named.
+/* On the CPU products are compared with a reference first: errors in models/ops/matmul_check.h.
+ * auto: the fastest real GPU, else the CPU; a software Vulkan device only when named.
  * NOT_FOUND names the devices there are. */
 enum status backend_create(struct backend **out, const struct backend_options *o, struct error *e);
 void backend_destroy(struct backend **b);

@@ -1,6 +1,8 @@
 #include "models/backend.h"
 
+#include "models/ops/blas_core.h"
 #include "models/ops/matmul.h"
+#include "models/ops/matmul_check.h"
 #include "pipeline/base/thread.h"
 
 #include <stdatomic.h>
@@ -132,6 +134,9 @@ enum status backend_cpu_create(struct backend **out, const struct backend_option
     cpu->base.table = &cpu_table;
     snprintf(cpu->base.name, sizeof cpu->base.name, "cpu");
     snprintf(cpu->base.fingerprint, sizeof cpu->base.fingerprint, "cpu %s", matmul_library());
+    blas_core_describe(cpu->base.detail, matmul_core());
+    if (matmul_can_choose()) blas_core_advise(cpu->base.advice, matmul_core());
+    TRY(matmul_check(e));
     TRY(thread_pool_create(&cpu->pool, o->threads, e));
 done:
     if (rc != STATUS_OK)

@@ -5,6 +5,7 @@
 #include <cblas.h>
 #include <limits.h>
 #include <pthread.h>
+#include <string.h>
 
 static void use_one_thread(void) {
     openblas_set_num_threads(1);
@@ -41,3 +42,7 @@ void matmul_reference(const struct matmul *p) {
 }
 
 const char *matmul_library(void) { return openblas_get_config(); }
+
+const char *matmul_core(void) { return openblas_get_corename(); }
+
+bool matmul_can_choose(void) { return strstr(openblas_get_config(), "DYNAMIC_ARCH") != NULL; }

@@ -27,5 +27,9 @@ void matmul_reference(const struct matmul *p);
 
 /* Name, version and kernels of the BLAS in use: what must be equal for equal bits. */
 const char *matmul_library(void);
+/* The kernels alone, by OpenBLAS's name of a CPU (models/ops/blas_core.h). */
+const char *matmul_core(void);
+/* Whether the library has kernels for several CPUs, so that they can be chosen. */
+bool matmul_can_choose(void);
 
 #endif

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 
 #include "models/backend.h"
+#include "models/ops/blas_core.h"
+#include "models/ops/matmul.h"
 #include "pipeline/cli/command_list.h"
 #include "pipeline/cli/options.h"
 
@@ -48,7 +50,10 @@ enum status command_devices(int argc, char **argv, struct error *e) {
                                             "which one `auto` takes."},
                       argc, argv, e));
     TRY(backend_vulkan_list(&devices, &n, reason, e));
-    printf("cpu   this processor, with OpenBLAS\n");
+    char text[BLAS_CORE_TEXT];
+    blas_core_describe(text, matmul_core());
+    printf("cpu   this processor, %s\n", text);
+    if (matmul_can_choose() && blas_core_advise(text, matmul_core())) printf("      %s\n", text);
     for (int i = 0; i < n; i++) print_device(i, &devices[i]);
     if (reason[0])
         printf("\n%s\n\nauto takes cpu\n", reason);

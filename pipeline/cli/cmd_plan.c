@@ -14,7 +14,8 @@ static void print_counts(const char *what, const char *name, struct dataset_coun
 
 static void print_plan(const struct recipe *r, const struct job *j) {
     const struct parameters *p = &j->model.parameters;
-    printf("device          %s\n", j->backend->name);
+    printf("device          %s%s%s\n", j->backend->name, j->backend->detail[0] ? ", " : "",
+           j->backend->detail);
     printf("parameters      %lld, trained %lld (%.2f %%)\n", (long long)p->n_total,
            (long long)p->n_trainable, 100.0 * (double)p->n_trainable / (double)p->n_total);
     const enum batch_role role = recipe_main_role(r);

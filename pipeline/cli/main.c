@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "pipeline/base/text.h"
+#include "pipeline/cli/choose_core.h"
 #include "pipeline/cli/command_list.h"
 #include "pipeline/cli/options.h"
 
@@ -71,8 +72,11 @@ static enum status run_command(int argc, char **argv, struct error *e) {
         return STATUS_OK;
     }
     if (!strcmp(argv[1], "help")) return run_help(argc - 2, argv + 2, e);
-    for (int i = 0; i < N_COMMANDS; i++)
-        if (!strcmp(argv[1], names[i])) return command_table[i].run(argc - 1, argv + 1, e);
+    for (int i = 0; i < N_COMMANDS; i++) {
+        if (strcmp(argv[1], names[i])) continue;
+        const enum status rc = choose_core(argv, e);
+        return rc == STATUS_OK ? command_table[i].run(argc - 1, argv + 1, e) : rc;
+    }
     int nearest = text_nearest(argv[1], names, N_COMMANDS);
     if (nearest >= 0)
         return fail(e, STATUS_BAD_ARG, "unknown command '%s'; did you mean '%s'?", argv[1],

@@ -211,10 +211,19 @@ done:
     return rc;
 }
 
+static enum status open_backend(struct job *j, struct error *e) {
+    const struct backend_options options = {.device = j->recipe->device,
+                                            .threads = (int)j->recipe->threads};
+    const enum status rc = backend_create(&j->backend, &options, e);
+    if (rc == STATUS_OK && j->backend->detail[0])
+        log_info("%s: %s", j->backend->name, j->backend->detail);
+    if (rc == STATUS_OK && j->backend->advice[0]) log_warning("%s", j->backend->advice);
+    return rc;
+}
+
 static enum status open_job(struct job *j, const struct recipe *r, const char *run, bool look_only,
                             struct error *e) {
     enum status rc = STATUS_OK;
-    const struct backend_options options = {.device = r->device, .threads = (int)r->threads};
     memset(j, 0, sizeof *j);
     j->recipe = r;
     j->look_only = look_only;
@@ -225,7 +234,7 @@ static enum status open_job(struct job *j, const struct recipe *r, const char *r
     TRY(open_model(j, true, e));
     TRY(run_data_open(&j->data, r, j->cache, look_only, e));
     TRY(check_stages(j, e));
-    TRY(backend_create(&j->backend, &options, e));
+    TRY(open_backend(j, e));
     TRY(open_references(j, e));
     TRY(open_terms(j, e));
     TRY(load_model(j, e));
@@ -252,12 +261,11 @@ enum status job_look(struct job *j, const struct recipe *r, const char *run, str
 enum status job_open_model(struct job *j, const struct recipe *r, bool with_texts,
                            struct error *e) {
     enum status rc = STATUS_OK;
-    const struct backend_options options = {.device = r->device, .threads = (int)r->threads};
     memset(j, 0, sizeof *j);
     j->recipe = r;
     snprintf(j->cache, sizeof j->cache, "%s", r->data.cache);
     TRY(open_model(j, with_texts, e));
-    TRY(backend_create(&j->backend, &options, e));
+    TRY(open_backend(j, e));
     TRY(load_model(j, e));
 done:
     if (rc != STATUS_OK) job_close(j);

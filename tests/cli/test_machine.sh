@@ -5,7 +5,7 @@
 
 # --- devices ---
 
-cpu='^cpu   this processor, with OpenBLAS$'
+cpu='^cpu   this processor, OpenBLAS with [A-Za-z0-9_]* kernels, '
 if "$sapwood" devices 2>&1 | grep -q 'without Vulkan'; then
     check "built without Vulkan" 0 '^auto takes cpu$' "$sapwood" devices
 else
