@@ -72,6 +72,7 @@ static void open_model(struct model *m, struct model_config *c, const char *name
     char path[64];
     snprintf(path, sizeof path, "tests/golden/%s.json", name);
     c->training = MODEL_TRAIN_ALL;
+    c->train_logit_scale = true;
     golden_open(name);
     if (!CHECK_EQUAL(architecture_find(&c->architecture, path, &e), STATUS_OK))
         printf("    %s\n", e.text);
