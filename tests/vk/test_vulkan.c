@@ -53,6 +53,20 @@ static void test_choose(void) {
     CHECK_TRUE(strstr(e.text, "`Card Two`") != NULL);
 }
 
+/* A product and a sum are one rounding or two as the driver and `precise` decide: no shader was
+ * optimised to an instruction that says Fma, which is one where the same shader on the CPU and on
+ * other drivers has two. */
+static void test_no_fma(void) {
+    enum { HEADER_WORDS = 5, OP_EXT_INST = 12, GLSL_FMA = 50 };
+    for (const struct vk_shader *s = vk_shader_table; s->name; s++) {
+        const uint32_t *word = s->code + HEADER_WORDS, *end = s->code + s->bytes / sizeof *s->code;
+        int n = 0;
+        for (; word < end; word += word[0] >> 16)
+            n += (word[0] & 0xffff) == OP_EXT_INST && word[4] == GLSL_FMA;
+        if (!CHECK_EQUAL(n, 0)) printf("%s: %d Fma\n", s->name, n);
+    }
+}
+
 static void test_buffers(struct backend *b) {
     enum { BYTES = VK_STAGING_BYTES + 12345 };
     struct error e = {.text = ""};
@@ -283,6 +297,7 @@ static int compile_main(void) {
 int main(void) {
     if (getenv("RADV_FORCE_FAMILY")) return compile_main();
     test_choose();
+    test_no_fma();
     for (int staging = 0; staging < 2; staging++) {
         struct error e = {.text = ""};
         struct backend *b = NULL;
