@@ -165,6 +165,22 @@ done:
     return rc;
 }
 
+enum status tokenizer_find(char out[FILE_PATH_MAX], const char *weights, struct error *e) {
+    static const char *const names[] = {"spiece.model", "tokenizer.json", "merges.txt",
+                                        "bpe_simple_vocab_16e6.txt.gz", "vocabulary.txt"};
+    enum status rc = STATUS_OK;
+    char folder[FILE_PATH_MAX];
+    TRY(file_is_folder(weights) ? file_join(folder, weights, "", e)
+                                : file_parent(folder, weights, e));
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        TRY(file_join(out, folder, names[i], e));
+        if (file_exists(out)) return STATUS_OK;
+    }
+    out[0] = 0;
+done:
+    return rc;
+}
+
 enum status tokenizer_open(struct tokenizer **out, const char *path, struct error *e) {
     enum status rc = STATUS_OK;
     char *bytes = NULL, *inflated = NULL;
@@ -218,7 +234,7 @@ void tokenizer_close(struct tokenizer **tokenizer) {
     *tokenizer = NULL;
 }
 
-bool tokenizer_is_name(const struct tokenizer *t, int id, const char *name) {
+void tokenizer_name(const struct tokenizer *t, int id, struct text *out) {
     int32_t waiting[1024]; /* as in symbol_bytes */
     int n_waiting = 0;
     CHECK(id >= 0 && id < t->n_symbols);
@@ -231,11 +247,23 @@ bool tokenizer_is_name(const struct tokenizer *t, int id, const char *name) {
             waiting[n_waiting++] = t->symbols[s].left;
             continue;
         }
-        const size_t n = tokenizer_bytes_name(part, s);
-        if (strncmp(name, part, n)) return false;
-        name += n;
+        text_append_bytes(out, part, tokenizer_bytes_name(part, s));
     }
-    return !*name;
+}
+
+bool tokenizer_parts(const struct tokenizer *t, int id, int *left, int *right) {
+    CHECK(id >= 0 && id < t->n_symbols);
+    *left = t->symbols[id].left;
+    *right = t->symbols[id].right;
+    return id >= N_BASE;
+}
+
+bool tokenizer_is_name(const struct tokenizer *t, int id, const char *name) {
+    struct text own = {0};
+    tokenizer_name(t, id, &own);
+    const bool is_it = !own.failed && !strcmp(text_string(&own), name);
+    text_release(&own);
+    return is_it;
 }
 
 int tokenizer_size(const struct tokenizer *t) {

@@ -20,7 +20,8 @@
 #ifndef DATA_TOKENIZER_H
 #define DATA_TOKENIZER_H
 
-#include "pipeline/base/status.h"
+#include "pipeline/base/file.h"
+#include "pipeline/base/text.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -32,6 +33,11 @@ enum {
 
 struct tokenizer;
 
+/* The vocabulary that lies beside weights, a file or a folder: the first there is of spiece.model,
+ * tokenizer.json, merges.txt, bpe_simple_vocab_16e6.txt.gz and vocabulary.txt; "" when there is none.
+ * BAD_ARG for a path that is too long. */
+enum status tokenizer_find(char out[FILE_PATH_MAX], const char *weights, struct error *e);
+
 /* Reads a vocabulary file. Errors: NOT_FOUND, STORAGE, BAD_DATA with the line; UNSUPPORTED for a
  * SentencePiece model in a build without that library. */
 enum status tokenizer_open(struct tokenizer **out, const char *path, struct error *e);
@@ -42,6 +48,10 @@ void tokenizer_close(struct tokenizer **tokenizer);
 int tokenizer_size(const struct tokenizer *tokenizer);
 int tokenizer_start(const struct tokenizer *tokenizer);
 int tokenizer_end(const struct tokenizer *tokenizer);
+/* Appends the name that a symbol of byte pairs, id < V - 2, has in vocabulary files. */
+void tokenizer_name(const struct tokenizer *tokenizer, int id, struct text *out);
+/* The two symbols that a merge joined; false for a byte, with or without `</w>`. */
+bool tokenizer_parts(const struct tokenizer *tokenizer, int id, int *left, int *right);
 /* True when a symbol, id < V - 2, has this name in vocabulary files. */
 bool tokenizer_is_name(const struct tokenizer *tokenizer, int id, const char *name);
 /* Hash of merges or model: two tokenizers with the same hash give the same ids. 0 for NULL. */

@@ -2,7 +2,8 @@
  *
  *     open_clip     open_clip_model.safetensors, open_clip_config.json (its hub's format)
  *     hugging_face  model.safetensors, config.json, preprocessor_config.json: what
- *                   CLIPModel.from_pretrained and CLIPImageProcessor.from_pretrained read
+ *                   CLIPModel.from_pretrained and CLIPImageProcessor.from_pretrained read;
+ *                   data/tokenizer_export.h writes what CLIPTokenizer reads
  *
  * Names and shapes follow weight_layout.h, so that reading a folder back gives the same bits.
  * Source: open_clip push_to_hf_hub.py; transformers configuration_clip.py. */

@@ -1,4 +1,5 @@
 /* sapwood convert: weights and adapters for open_clip, transformers and PEFT. */
+#include "data/tokenizer_export.h"
 #include "models/model_export.h"
 #include "models/peft.h"
 #include "models/weight_files.h"
@@ -17,7 +18,7 @@ static const char *const type_words[] = {"fp32", "fp16", "bf16", NULL};
 static const enum safetensors_type types[] = {SAFETENSORS_F32, SAFETENSORS_F16, SAFETENSORS_BF16};
 
 struct convert_options {
-    const char *in, *out, *to, *dtype, *architecture;
+    const char *in, *out, *to, *dtype, *architecture, *vocabulary;
     struct option_list adapters;
 };
 
@@ -29,6 +30,7 @@ struct conversion {
     const char *weights;   /* path of the base weights; NULL: a run from a random start */
     struct backend *backend;
     struct model model;
+    struct tokenizer *tokenizer; /* to write beside the weights; NULL: none is known */
     int n_merged;
     struct new_folder out;
 };
@@ -131,13 +133,69 @@ done:
     return rc;
 }
 
+/* Of the option, of the run, or beside the weights. Weights go without one, which is said. */
+static enum status open_vocabulary(struct conversion *c, struct error *e) {
+    enum status rc = STATUS_OK;
+    const struct convert_options *o = c->options;
+    const struct architecture *a = &c->model.architecture;
+    const char *path = o->vocabulary;
+    char beside[FILE_PATH_MAX] = "";
+    struct error why;
+    if (!path && c->recipe && c->recipe->model.vocabulary[0]) path = c->recipe->model.vocabulary;
+    if (!path && c->weights) TRY(tokenizer_find(beside, c->weights, e));
+    if (!path && beside[0]) path = beside;
+    if (!path) {
+        printf("no vocabulary: OUT has no files of a tokenizer; with --vocabulary FILE it gets them\n");
+        goto done;
+    }
+    rc = tokenizer_open(&c->tokenizer, path, &why);
+    if (rc == STATUS_NOT_FOUND && !o->vocabulary) {
+        printf("no vocabulary (%s): OUT has no files of a tokenizer; with --vocabulary FILE it gets "
+               "them\n",
+               why.text);
+        rc = STATUS_OK;
+        goto done;
+    }
+    if (rc != STATUS_OK && e) *e = why;
+    TRY(rc);
+    const bool fits =
+        tokenizer_size(c->tokenizer) == a->vocabulary && tokenizer_start(c->tokenizer) >= 0;
+    if (!fits && path == beside) {
+        printf("no vocabulary (%s has %d entries, the model %d): OUT has no files of a tokenizer; "
+               "with --vocabulary FILE it gets them\n",
+               path, tokenizer_size(c->tokenizer), a->vocabulary);
+        tokenizer_close(&c->tokenizer);
+        goto done;
+    }
+    if (!fits)
+        TRY(fail(e, STATUS_BAD_ARG,
+                 "%s: %d entries%s; expected a vocabulary of byte pairs with %d, as architecture %s "
+                 "says; name the one that the weights were trained with: --vocabulary FILE",
+                 path, tokenizer_size(c->tokenizer),
+                 tokenizer_start(c->tokenizer) < 0 ? " of SentencePiece" : "", a->vocabulary,
+                 a->name));
+    if (c->recipe) TRY(model_choice_check_run(o->in, c->recipe, NULL, c->tokenizer, e));
+done:
+    return rc;
+}
+
+static enum status write_vocabulary(const struct conversion *c, enum export_format format,
+                                    struct error *e) {
+    if (!c->tokenizer) return STATUS_OK;
+    return format == EXPORT_HUGGING_FACE
+               ? tokenizer_export(c->tokenizer, c->model.architecture.context, c->out.temporary, e)
+               : tokenizer_export_merges(c->tokenizer, c->out.temporary, e);
+}
+
 static enum status convert_model(struct conversion *c, struct error *e) {
     enum status rc = STATUS_OK;
     const struct convert_options *o = c->options;
     const char *word = o->dtype;
     int n = 0;
     enum safetensors_type *type = NULL;
+    const enum export_format format = (enum export_format)index_of(format_words, o->to);
     TRY(open_model(c, e));
+    TRY(open_vocabulary(c, e));
     type = malloc((size_t)c->model.parameters.n * sizeof *type);
     if (!type) TRY(fail(e, STATUS_NO_MEMORY, "convert: no memory"));
     for (int i = 0; i < c->model.parameters.n; i++)
@@ -145,8 +203,8 @@ static enum status convert_model(struct conversion *c, struct error *e) {
     const bool as_they_are = !word && c->kind == MODEL_OF_WEIGHTS && c->n_merged == 0;
     if (as_they_are) TRY(types_of_files(c, type, e));
     TRY(new_folder_begin(&c->out, o->out, e));
-    TRY(model_export(&c->model, (enum export_format)index_of(format_words, o->to), type,
-                     c->out.temporary, &n, e));
+    TRY(model_export(&c->model, format, type, c->out.temporary, &n, e));
+    TRY(write_vocabulary(c, format, e));
     TRY(new_folder_commit(&c->out, e));
     printf("%s: %s, %d tensors, %s", o->out, o->to, n,
            as_they_are ? "numbers as they were"
@@ -186,11 +244,11 @@ static enum status convert_adapters(struct conversion *c, struct error *e) {
     struct parameters none = {0};
     struct text note = {0};
     struct architecture a;
-    if (o->adapters.n > 0 || o->architecture)
+    if (o->adapters.n > 0 || o->architecture || o->vocabulary)
         TRY(fail(
             e, STATUS_BAD_ARG,
             "--%s does not go with --to peft, which writes the adapters of IN and nothing else",
-            o->architecture ? "architecture" : "adapters"));
+            o->architecture ? "architecture" : o->vocabulary ? "vocabulary" : "adapters"));
     if (c->recipe) {
         TRY(architecture_choose(&a, c->recipe->model.architecture, c->weights ? c->weights : "",
                                 e));
@@ -264,6 +322,9 @@ enum status command_convert(int argc, char **argv, struct error *e) {
         {"architecture", OPTION_TEXT, &o.architecture, .argument = "NAME",
          .help = "of weights without a config.json or open_clip_config.json beside them: as "
                  "model.architecture of a recipe"},
+        {"vocabulary", OPTION_TEXT, &o.vocabulary, .argument = "FILE",
+         .help = "for the files of a tokenizer in OUT; without it that of the run, or what lies "
+                 "beside weights"},
         {"dtype", OPTION_CHOICE, &o.dtype, .choices = type_words,
          .help = "of the numbers; without it weights of IN stay as they are, and what adapters are "
                  "merged into is fp32"},
@@ -279,6 +340,7 @@ enum status command_convert(int argc, char **argv, struct error *e) {
     TRY(!strcmp(o.to, "peft") ? convert_adapters(&c, e) : convert_model(&c, e));
 done:
     new_folder_abandon(&c.out);
+    tokenizer_close(&c.tokenizer);
     model_release(&c.model);
     backend_destroy(&c.backend);
     recipe_destroy(&c.recipe);

@@ -59,29 +59,13 @@ static enum status check_stages(struct job *j, struct error *e) {
 
 /* --- Model and terms --- */
 
-/* The vocabulary that Hugging Face keeps beside weights; "" when there is none. */
-static enum status find_vocabulary(char out[FILE_PATH_MAX], const char *weights, struct error *e) {
-    static const char *const names[] = {"spiece.model", "tokenizer.json", "merges.txt"};
-    enum status rc = STATUS_OK;
-    char folder[FILE_PATH_MAX];
-    TRY(file_is_folder(weights) ? file_join(folder, weights, "", e)
-                                : file_parent(folder, weights, e));
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        TRY(file_join(out, folder, names[i], e));
-        if (file_exists(out)) return STATUS_OK;
-    }
-    out[0] = 0;
-done:
-    return rc;
-}
-
 static enum status open_tokenizer(struct job *j, const struct architecture *a, struct error *e) {
     enum status rc = STATUS_OK;
     const struct recipe *r = j->recipe;
     const char *path = r->model.vocabulary;
     char beside[FILE_PATH_MAX] = "";
     if (!path[0] && architecture_has_text(a)) {
-        if (r->model.weights[0]) TRY(find_vocabulary(beside, r->model.weights, e));
+        if (r->model.weights[0]) TRY(tokenizer_find(beside, r->model.weights, e));
         path = beside;
     }
     if (architecture_has_text(a) != (path[0] != 0))

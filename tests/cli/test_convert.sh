@@ -56,6 +56,58 @@ check "the folder says it all" 0 '8 rows' "$sapwood" embed "$folder/fp32-hf" --i
     tests/fixtures/emoji-test.tar --out "$folder/again.npy"
 check "same features" 0 '' cmp "$folder/features.npy" "$folder/again.npy"
 
+# --- The vocabulary goes along ---
+# A run knows its vocabulary, so its exports need none to be named.
+printf 'a red shoe\ngrinning face &amp; 42\n' >"$folder/texts.txt"
+texts() {
+    place=$1 out=$2
+    shift 2
+    "$sapwood" embed "$place" --texts "$folder/texts.txt" --out "$out" "$@"
+}
+check "features of the weights" 0 '2 rows' texts "$weights" "$folder/texts.npy" \
+    --architecture "$architecture" --vocabulary tests/fixtures/vocabulary.txt
+for to in open_clip hugging_face; do
+    check "$to with a vocabulary" 0 "$to, " convert "$base" "$folder/with-$to" --to $to
+    check "$to: features of texts" 0 '2 rows' texts "$folder/with-$to" "$folder/texts-$to.npy"
+    check "$to: the same" 0 '' cmp "$folder/texts.npy" "$folder/texts-$to.npy"
+done
+hf=$folder/with-hugging_face
+check "open_clip: merges alone" 0 '^merges.txt open_clip_config.json open_clip_model.safetensors $' \
+    sh -c 'ls "$0" | tr "\n" " "; echo' "$folder/with-open_clip"
+check "hugging_face: all files" 0 \
+    '^config.json merges.txt model.safetensors preprocessor_config.json special_tokens_map.json tokenizer_config.json vocab.json $' \
+    sh -c 'ls "$0" | tr "\n" " "; echo' "$hf"
+check "ids in order" 0 '^{"!": 0, .*"!</w>": 256, .*"<|startoftext|>": 698, "<|endoftext|>": 699}$' \
+    cat "$hf/vocab.json"
+{ cat tests/fixtures/vocabulary.txt && echo; } >"$folder/merges.txt" # the fixture has no last line end
+check "merges as trained" 0 '' cmp "$folder/merges.txt" "$hf/merges.txt"
+check "context" 0 '"model_max_length": 24' cat "$hf/tokenizer_config.json"
+check "class" 0 '"tokenizer_class": "CLIPTokenizer"' cat "$hf/tokenizer_config.json"
+check "what fills up" 0 '"pad_token": "<|endoftext|>"' cat "$hf/special_tokens_map.json"
+check "on to open_clip" 0 'numbers as they were' convert "$hf" "$folder/on" --to open_clip
+check "merges go on" 0 '' cmp "$hf/merges.txt" "$folder/on/merges.txt"
+check "a named one" 0 'numbers as they were' convert "$weights" "$folder/named" --to hugging_face \
+    --architecture "$architecture" --vocabulary tests/fixtures/vocabulary.txt
+check "the same merges" 0 '' cmp "$hf/merges.txt" "$folder/named/merges.txt"
+check "none is told" 0 'no vocabulary: OUT has no files of a tokenizer; with --vocabulary' \
+    convert "$weights" "$folder/bare" --to hugging_face --architecture "$architecture"
+gone "no files of a tokenizer" "$folder/bare/merges.txt" "$folder/bare/vocab.json"
+check "one of another size" 2 '49408 entries; expected a vocabulary of byte pairs with 700' convert \
+    "$weights" "$folder/new" --to hugging_face --architecture "$architecture" \
+    --vocabulary tests/fixtures/bpe_simple_vocab_16e6.txt.gz
+check "not there" 3 'none.txt' convert "$base" "$folder/new" --to hugging_face --vocabulary none.txt
+check "not with peft" 2 '--vocabulary does not go with --to peft' convert "$run" "$folder/new" --to peft \
+    --vocabulary tests/fixtures/vocabulary.txt
+mv "$folder/tests/fixtures/vocabulary.txt" "$folder/hidden.txt"
+check "the run's is gone" 0 'no vocabulary (.*vocabulary.txt.*): OUT has no files' \
+    convert "$base" "$folder/gone" --to open_clip
+sed '$d' "$folder/hidden.txt" >"$folder/tests/fixtures/vocabulary.txt"
+check "the run's is another" 2 '699 entries' convert "$base" "$folder/new" --to open_clip
+{ head -n 1 "$folder/hidden.txt" && echo "0 0" && sed '1d; $d' "$folder/hidden.txt"; } >"$folder/tests/fixtures/vocabulary.txt"
+check "the run's has changed" 4 'tokenizer changed since it was trained' convert "$base" "$folder/new" \
+    --to open_clip
+mv "$folder/hidden.txt" "$folder/tests/fixtures/vocabulary.txt"
+
 # --- Adapters: the numbers of the run ---
 tail -n 2 "$run/evaluation.jsonl" | scores >"$folder/end"
 measure() {

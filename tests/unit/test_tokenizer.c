@@ -3,7 +3,9 @@
  * The fixture is the real vocabulary, made by tests/golden/make_vocabulary.py. */
 #include "data/tokenizer.h"
 #include "data/tokenizer_bytes.h"
+#include "data/tokenizer_export.h"
 #include "pipeline/base/file.h"
+#include "pipeline/base/json.h"
 #include "pipeline/base/text.h"
 #include "tests/check.h"
 #include "tests/fixture.h"
@@ -236,6 +238,51 @@ static void test_ids(void) {
     ids_are(0, 0, 515, STATUS_BAD_DATA, "515 names; expected 516");
 }
 
+/* The id that a file gives a name; -1: none. */
+static int id_in(const struct json *ids, const char *name) {
+    int64_t id = -1;
+    const struct json *value = json_find(ids, name);
+    return value && json_as_int(value, 0, 49407, &id, NULL) == STATUS_OK ? (int)id : -1;
+}
+
+/* What transformers loads: the ids of whole words are those of the golden rows above, and the order
+ * is that of CLIP's own vocab.json: bytes that can be shown, other bytes, the same at a word's end,
+ * merges, start, end. */
+static void test_export(const struct tokenizer *t) {
+    static const struct {
+        const char *name;
+        int id;
+    } expected[] = {{"!", 0}, {"\"", 1}, {"~", 93}, {"\xc2\xa1", 94}, {"\xc4\x80", 188},
+                    {"!</w>", 256}, {"a</w>", 320}, {"in", 512}, {"photo</w>", 1125},
+                    {"of</w>", 539}, {"cat</w>", 2368}, {"diagram</w>", 22697},
+                    {"caf\xc3\x83\xc2\xa9</w>", 15304}, {"jekyll</w>", 49405},
+                    {"<|startoftext|>", 49406}, {"<|endoftext|>", 49407}};
+    struct json_document *ids = NULL, *config = NULL;
+    struct tokenizer *again = NULL;
+    struct error e = {0};
+    const char *folder = fixture_folder(), *text = NULL;
+    int64_t context = 0;
+    CHECK_EQUAL(tokenizer_export(t, CONTEXT, folder, &e), STATUS_OK);
+    CHECK_EQUAL(json_read(&ids, fixture_path(folder, "vocab.json"), 1 << 24, &e), STATUS_OK);
+    CHECK_EQUAL(json_root(ids)->n, 49408);
+    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++)
+        if (!CHECK_EQUAL(id_in(json_root(ids), expected[i].name), expected[i].id))
+            printf("    %s\n", expected[i].name);
+    /* Opening merges.txt checks the vocab.json beside it, too. */
+    CHECK_EQUAL(tokenizer_open(&again, fixture_path(folder, "merges.txt"), &e), STATUS_OK);
+    CHECK_TRUE(again && tokenizer_hash(again) == tokenizer_hash(t));
+    CHECK_EQUAL(json_read(&config, fixture_path(folder, "tokenizer_config.json"), 1 << 16, &e),
+                STATUS_OK);
+    CHECK_EQUAL(json_int(json_root(config), "model_max_length", 0, 1000, &context, &e), STATUS_OK);
+    CHECK_EQUAL(context, CONTEXT);
+    CHECK_EQUAL(json_text(json_root(config), "tokenizer_class", &text, &e), STATUS_OK);
+    CHECK_TEXT(text, "CLIPTokenizer");
+    CHECK_TRUE(file_exists(fixture_path(folder, "special_tokens_map.json")));
+    tokenizer_close(&again);
+    json_destroy(&ids);
+    json_destroy(&config);
+}
+
 int main(void) {
     struct tokenizer *t = NULL;
     struct error e = {0};
@@ -252,6 +299,7 @@ int main(void) {
     test_decode(t);
     test_files();
     test_ids();
+    test_export(t);
     tokenizer_close(&t);
     return check_report();
 }
