@@ -2,14 +2,35 @@
 
 #include "pipeline/base/text.h"
 #include "pipeline/train/job.h"
+#include "pipeline/train/stage_facts.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+
+enum { STAGES_SHOWN = 20 };
 
 static void print_counts(const char *what, const char *name, struct dataset_counts n) {
     printf("%-15s %s: %lld sample%s in %d shard%s, %lld damaged\n", what, name,
            (long long)n.samples, text_plural(n.samples), n.shards, text_plural(n.shards),
            (long long)n.damaged);
+}
+
+/* A line for each of the first stages. */
+static enum status print_stages(const struct recipe *r, struct job *j, struct error *e) {
+    enum status rc = STATUS_OK;
+    struct text line = {0};
+    struct stream_config c;
+    const int n = recipe_n_stages(r);
+    for (int i = 0; i < n && i < STAGES_SHOWN; i++) {
+        TRY(run_data_stage_parts(&j->data, i, &c, e));
+        text_clear(&line);
+        stage_facts_line(&line, r, i, &c);
+        printf("stage           %s\n", text_string(&line));
+    }
+    if (n > STAGES_SHOWN) printf("                and %d more stages\n", n - STAGES_SHOWN);
+done:
+    text_release(&line);
+    return rc;
 }
 
 static void print_plan(const struct recipe *r, const struct job *j) {
@@ -49,6 +70,7 @@ enum status cmd_plan_print(const struct recipe *r, const struct plan_run *run, s
         TRY(run_folder_look(&folder, &j, run->resume, &step, e));
     }
     print_plan(r, &j);
+    TRY(print_stages(r, &j, e));
     for (int i = 0; i < sets->n; i++)
         print_counts("evaluation", ((const struct evaluation_set *)sets->item)[i].name, counts[i]);
     if (step > 0)

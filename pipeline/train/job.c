@@ -8,6 +8,7 @@
 #include "pipeline/base/log.h"
 #include "pipeline/continual/reference.h"
 #include "pipeline/train/adapter_source.h"
+#include "pipeline/train/stage_facts.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,6 +45,7 @@ enum status job_stream(struct job *j, int stage, int64_t first_step, uint64_t di
 static enum status check_stages(struct job *j, struct error *e) {
     enum status rc = STATUS_OK;
     const int n = recipe_n_stages(j->recipe);
+    unsigned told = 0;
     struct stream_config c;
     for (int i = 0; i < n && rc == STATUS_OK; i++) {
         const bool with_past = j->look_only && i == n - 1;
@@ -52,6 +54,7 @@ static enum status check_stages(struct job *j, struct error *e) {
             complete_stream(j, &c);
             rc = stream_check(&c, e);
         }
+        if (rc == STATUS_OK) stage_facts_warn(j->recipe, i, &c, &told);
         if (rc != STATUS_OK) error_context(e, "stage %s", recipe_stage(j->recipe, i)->name);
     }
     return rc;

@@ -180,6 +180,25 @@ check "evaluation without labels, dry" 3 'evaluation emoji: classification: no s
     train "$recipe" --run "$run" --dry-run --set 'evaluation.sets[0].task="classification"' \
     --set 'evaluation.sets[0].classnames=["a", "b"]'
 
+# What is allowed but rarely meant: a warning before the first step; and what the steps are in passes.
+plan() { "$sapwood" train "$recipe" --run "$run" --dry-run "$@"; }
+check "passes" 0 '^stage  *emoji: 30 steps x 16 pairs, 15.00 passes over emoji (32 samples)$' plan
+printf '%s\n' "$output" | grep -q 'WARNING | stage' && bad "warned for nothing: $output" || good
+check "shares of passes" 0 '^stage  *emoji: .*, 18.00 passes over a (20 samples), 6.00 over b (20 samples)$' plan \
+    --set 'stages.0.sources=[{"name":"a","ratio":3,"shards":"../tests/fixtures/fashion-train.tar"},{"name":"b","ratio":1,"shards":"../tests/fixtures/fashion-train.tar"}]'
+check "batch of more than the data" 0 'WARNING | stage emoji: a step draws 64 pairs from source emoji, which has 32 usable samples' \
+    plan --set data.update.batch_size=64
+check "many of few" 0 'WARNING | stage emoji: a step draws 64 pairs from source emoji' \
+    plan --set data.update.batch_size=32 --set optimizer.accum_freq=2
+check "warm-up of the whole stage" 0 'WARNING | stage emoji: optimizer.warmup is 30, but the stage has 30 steps' \
+    plan --set optimizer.warmup=30
+check "a step less" 0 '^stage ' plan --set optimizer.warmup=29
+printf '%s\n' "$output" | grep -q 'WARNING | stage' && bad "warned for nothing: $output" || good
+check "warned at the start, too" 0 '' "$sapwood" train "$recipe" --run "$run" --quiet --set optimizer.warmup=1 --set stages.0.steps=1 --set stages.1.steps=1
+printf '%s\n' "$output" | grep -c 'WARNING | stage .*warmup' | grep -q '^1$' && good ||
+    bad "expected one warning of warm-up, found: $output"
+rm -rf "$run"
+
 shard=$fixtures/fashion-train.tar
 mv "$shard" "$folder/kept.tar"
 wrong "missing shard" 3 'source fashion: .*fashion-train.tar: no such shard.*check the path'

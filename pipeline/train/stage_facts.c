@@ -1,0 +1,85 @@
+#include "pipeline/train/stage_facts.h"
+
+#include "data/stream_order.h"
+#include "pipeline/base/log.h"
+
+#include <inttypes.h>
+
+enum { TOLD_BATCH = 1, TOLD_WARMUP = 2 };
+
+static int64_t samples_of(const struct stream_source *s) {
+    return s->selection ? s->selection->n : dataset_counts(s->dataset).samples;
+}
+
+static int64_t usable_of(const struct stream_part *p, const struct stream_source *s) {
+    if (s->selection) return s->selection->n;
+    const struct dataset_counts n = dataset_counts(s->dataset);
+    int64_t usable = n.samples - n.damaged;
+    if (p->n_views > 0 && n.pictures < usable) usable = n.pictures;
+    if (p->with_text && n.captions < usable) usable = n.captions;
+    return usable;
+}
+
+static const struct stream_part *main_part(const struct recipe *r, const struct stream_config *c) {
+    for (int p = 0; p < c->n_parts; p++)
+        if (c->part[p].role == recipe_main_role(r)) return &c->part[p];
+    return NULL;
+}
+
+int stage_facts(struct stage_source out[ORDER_SOURCES_MAX], const struct recipe *r, int stage,
+                const struct stream_config *c) {
+    const struct stream_part *p = main_part(r, c);
+    const double steps = (double)recipe_stage(r, stage)->steps;
+    double ratios = 0, sizes = 0;
+    if (!p) return 0;
+    for (int i = 0; i < p->n_sources; i++) {
+        ratios += p->source[i].ratio;
+        sizes += (double)samples_of(&p->source[i]);
+    }
+    for (int i = 0; i < p->n_sources; i++) {
+        const struct stream_source *s = &p->source[i];
+        const int64_t samples = samples_of(s);
+        const double share = ratios > 0 ? s->ratio / ratios : (double)samples / sizes;
+        out[i] = (struct stage_source){
+            .name = s->selection ? s->selection->name : dataset_name(s->dataset),
+            .samples = samples,
+            .usable = usable_of(p, s),
+            .draws = p->n * share,
+            .passes = steps * p->n * share / (double)samples};
+    }
+    return p->n_sources;
+}
+
+void stage_facts_warn(const struct recipe *r, int stage, const struct stream_config *c,
+                      unsigned *told) {
+    const struct recipe_stage *s = recipe_stage(r, stage);
+    struct stage_source source[ORDER_SOURCES_MAX];
+    const int n = stage_facts(source, r, stage, c);
+    const bool has_pairs = recipe_main_role(r) == BATCH_ROLE_UPDATE;
+    for (int i = 0; i < n && has_pairs && !(*told & TOLD_BATCH); i++) {
+        if (source[i].draws <= (double)source[i].usable) continue;
+        log_warning("stage %s: a step draws %.0f pairs from source %s, which has %" PRId64
+                    " usable samples: the same pairs stand in one batch several times; lower "
+                    "data.update.batch_size (or optimizer.accum_freq)",
+                    s->name, source[i].draws, source[i].name, source[i].usable);
+        *told |= TOLD_BATCH;
+    }
+    if (r->optimizer.warmup < s->steps || r->optimizer.warmup == 0 || (*told & TOLD_WARMUP)) return;
+    log_warning("stage %s: optimizer.warmup is %" PRId64 ", but the stage has %" PRId64
+                " steps: its learning rate rises to the end and never falls; lower the warm-up",
+                s->name, r->optimizer.warmup, s->steps);
+    *told |= TOLD_WARMUP;
+}
+
+void stage_facts_line(struct text *out, const struct recipe *r, int stage,
+                      const struct stream_config *c) {
+    const struct recipe_stage *s = recipe_stage(r, stage);
+    struct stage_source source[ORDER_SOURCES_MAX];
+    const int n = stage_facts(source, r, stage, c);
+    const bool has_pairs = recipe_main_role(r) == BATCH_ROLE_UPDATE;
+    text_printf(out, "%s: %" PRId64 " steps x %d %s", s->name, s->steps,
+                recipe_slots(r, recipe_main_role(r)), has_pairs ? "pairs" : "pictures");
+    for (int i = 0; i < n; i++)
+        text_printf(out, ", %.2f %sover %s (%" PRId64 " samples)", source[i].passes,
+                    i ? "" : "passes ", source[i].name, source[i].samples);
+}

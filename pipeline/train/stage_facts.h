@@ -1,0 +1,33 @@
+/* stage_facts: what the steps of a stage are in samples, known before the first one is read.
+ *
+ *   draws of a source per step  n x its share of the part (by ratios, else by sizes)
+ *   passes                      steps x draws / samples of the source */
+#ifndef PIPELINE_TRAIN_STAGE_FACTS_H
+#define PIPELINE_TRAIN_STAGE_FACTS_H
+
+#include "data/stream.h"
+#include "pipeline/train/recipe.h"
+
+struct stage_source {
+    const char *name; /* of the config's dataset or selection */
+    int64_t samples, usable; /* usable: as far as the index tells: a picture, a caption, no damage */
+    double draws;            /* per step */
+    double passes;           /* in all steps of the stage */
+};
+
+/* The sources of the stage's main role; returns how many. c: as run_data_stage or
+ * run_data_stage_parts gives it. */
+int stage_facts(struct stage_source out[ORDER_SOURCES_MAX], const struct recipe *r, int stage,
+                const struct stream_config *c);
+
+/* Warns of what is allowed but rarely meant: a step that draws more pairs from a source than it has
+ * usable samples, a warm-up as long as the stage. *told: bits of the warnings that were given for an
+ * earlier stage, which are not repeated; starts as 0. */
+void stage_facts_warn(const struct recipe *r, int stage, const struct stream_config *c,
+                      unsigned *told);
+
+/* Appends one line for a person: "icons: 150 steps x 64 pairs, 7.40 passes over icons (1297 samples)" */
+void stage_facts_line(struct text *out, const struct recipe *r, int stage,
+                      const struct stream_config *c);
+
+#endif
