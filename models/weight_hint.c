@@ -20,8 +20,8 @@ static const char *hub_name(const char *path) {
 /* The files that transformers, or open_clip, leave on the hub. */
 static void hub_command(struct text *out, const char *name, bool open_clip) {
     text_printf(out,
-                "; names on a hub are not fetched: get the files and name their folder: curl -L "
-                "--create-dirs --output-dir '%s' --remote-name-all "
+                "; names on a hub are not fetched: get the files and name their folder: curl "
+                "-fL --create-dirs --output-dir '%s' --remote-name-all "
                 "'https://huggingface.co/%s/resolve/main/{%s}'",
                 file_base_name(name), name,
                 open_clip ? "open_clip_config.json,open_clip_model.safetensors"

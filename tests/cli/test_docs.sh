@@ -164,6 +164,19 @@ commands "$page" >"$folder/amiss"
 [ ! -s "$folder/amiss" ] && good || bad "commands: $(cat "$folder/amiss")"
 [ $n -ge 3 ] && good || bad "commands: only $n"
 
+# readme PAGE: the commands in its table
+readme() {
+    n=0
+    sed -n '/^| I want to/,/^$/p' "$1" | grep -o '`sapwood [^`]*`' | tr -d '`' >"$folder/words"
+    while read -r word; do
+        n=$((n + 1))
+        is_command $word || echo "not a command: $word"
+    done <"$folder/words"
+}
+readme README.md >"$folder/amiss"
+[ ! -s "$folder/amiss" ] && good || bad "README: $(cat "$folder/amiss")"
+[ $n -ge 12 ] && good || bad "README: only $n commands"
+
 # Each is found: a wrong parent, end, sibling, value, option, file, name in a file, command.
 # planted PART CHANGE...
 planted() {
@@ -191,5 +204,10 @@ planted() {
 ) && good || bad "planted flags: not all were found"
 planted files 's/`evaluation.jsonl`/`evaluations.jsonl`/' 's/`acc1`/`acc@1`/' 's/`step_ms`/`steps_ms`/' \
     's/`weights\/`/`weight\/`/' 's/checkpoints\/step_N/checkpoint\/step_N/'
+(
+    page=README.md
+    planted readme 's/`sapwood shards check/`sapwood shards chek/' 's/ --images PLACE/ --pictures PLACE/'
+    [ $failed = 0 ]
+) && good || bad "planted README: not all were found"
 planted commands 's/`sapwood recipe schema`/`sapwood recipe scheme`/' 's/`--set`/`--sat`/'
 report
