@@ -5,7 +5,8 @@
 On one CLIP with random weights (small by default; ARCHITECTURE is a name such as ViT-B-32-quickgelu):
   - a LoRA trained by Sapwood, exported, loaded by PEFT on transformers.CLIPModel, with no tensor
     missing, unexpected or left at its start, and no layer adapted that was not trained
-  - the same merged and exported, loaded by open_clip (strict) and transformers
+  - the same merged and exported, loaded by open_clip (strict) and transformers; the export's own
+    tokenizer and picture processor give our ids, and its zero-shot pipeline our probabilities
   - a LoRA and a DoRA made by PEFT, merged by Sapwood, in a recipe and by `sapwood convert`
 Features of ours and theirs may differ by 1e-4 of the largest number.
 """
@@ -26,7 +27,7 @@ from open_clip.model import CLIP, CLIPTextCfg, CLIPVisionCfg  # noqa: E402
 from peft import LoraConfig, PeftConfig, PeftModel, get_peft_model, set_peft_model_state_dict  # noqa: E402
 from peft.tuners.lora import LoraLayer  # noqa: E402
 from safetensors.torch import load_file, save_file  # noqa: E402
-from transformers import CLIPModel  # noqa: E402
+from transformers import CLIPModel, CLIPProcessor, CLIPTokenizer, pipeline  # noqa: E402
 
 SAPWOOD, FOLDER = sys.argv[1:3]
 TOLERANCE = 1e-4
@@ -120,6 +121,25 @@ def load_transformers(what, folder):
     return model.float().eval()
 
 
+def check_processor(what, folder, model, mine):
+    """What users of transformers call first: CLIPProcessor and the zero-shot pipeline of the folder."""
+    processor = CLIPProcessor.from_pretrained(folder)
+    slow = CLIPTokenizer.from_pretrained(folder)
+    context = str(slow.model_max_length)
+    for text in TEXTS:
+        words = [int(w) for w in sapwood("tokenize", text, "--vocab", VOCABULARY, "--context", context).split()]
+        check(f"{what}: ids", processor(text=text).input_ids == words, text)
+        check(f"{what}: ids of the slow tokenizer", slow(text).input_ids == words, text)
+    picture, labels = Image.open(path("0.png")), TEXTS[:4]
+    found = {row["label"]: row["score"] for row in pipeline(
+        "zero-shot-image-classification", model=folder)(picture, candidate_labels=labels, hypothesis_template="{}")}
+    images, texts = (x / np.linalg.norm(x, axis=1, keepdims=True) for x in mine)
+    logits = float(model.logit_scale.exp()) * images[0] @ texts[:4].T
+    expected = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()
+    worst = max(abs(found[label] - p) for label, p in zip(labels, expected))
+    check(f"{what}: probabilities", worst <= TOLERANCE, f"differ by {worst:g}")
+
+
 def load_open_clip(what, folder):
     with open(os.path.join(folder, "open_clip_config.json")) as f:
         config = json.load(f)
@@ -172,6 +192,7 @@ def check_trained(name, architecture, inputs, base_features, **model):
     compare(f"{name}, PEFT", mine, theirs(load_peft(name, base, path(name + "-peft")), *inputs))
     merged = load_transformers(f"{name} merged", path(name + "-hugging_face"))
     compare(f"{name}, merged, transformers", mine, theirs(merged, *inputs))
+    check_processor(f"{name} merged", path(name + "-hugging_face"), merged, mine)
     merged = load_open_clip(f"{name} merged, open_clip", path(name + "-open_clip"))
     compare(f"{name}, merged, open_clip", mine, theirs(merged, *inputs))
 
