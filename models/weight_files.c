@@ -2,6 +2,7 @@
 
 #include "pipeline/base/file.h"
 #include "pipeline/base/json.h"
+#include "pipeline/base/wrong_file.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -113,7 +114,8 @@ static enum status open_file(struct weight_files *f, const char *path, struct er
         rc = safetensors_open(&f->file[f->n_files], path, e);
         if (rc == STATUS_OK)
             f->n_files++;
-        else if (rc == STATUS_BAD_DATA && is_pickle_name(path) && !has_header(&map))
+        else if (rc == STATUS_BAD_DATA && is_pickle_name(path) && !has_header(&map) &&
+                 !(map.n > 0 && wrong_file(map.bytes, map.n)))
             rc = refuse_pickle(path, false, e);
     }
     file_map_close(&map);

@@ -96,6 +96,9 @@ wrong "half of a download" 3 "most.safetensors: the file is cut short: $((size -
 printf 'version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n' >"$folder/lfs.safetensors"
 wrong "pointer for weights" 3 'lfs.safetensors: a pointer of git-lfs.*git lfs pull' \
     --set model.weights="\"$folder/lfs.safetensors\""
+cp "$folder/lfs.safetensors" "$folder/pytorch_model.bin"
+wrong "pointer for a pickle" 3 'pytorch_model.bin: a pointer of git-lfs' \
+    --set model.weights="\"$folder/pytorch_model.bin\""
 printf '<!doctype html><html lang="en">%s</html>\n' "$(seq 100)" >"$folder/page.safetensors"
 wrong "page for weights" 3 'page.safetensors: an HTML page.*/resolve/main/' \
     --set model.weights="\"$folder/page.safetensors\""
