@@ -17,11 +17,10 @@
 enum {
     FETCHERS = 4,
     DOWNLOADS = 3, /* of a shard whose content is not what it should be */
-    LOCKS = 64,
     POLL_NS = 100000000,
     MARK_S = 30, /* between two marks that a shard is in use */
     SAID_S = 10, /* waiting that the log hears of */
-    INDEX_BYTES_MAX = 1 << 30,
+    INDEX_BYTES_MAX = 1 << 28, /* from a server: three million samples */
     SHOWN_MAX = 320,
 };
 
@@ -80,14 +79,19 @@ struct fetch {
 
 /* Waits for other runs, and other threads, that fetch the same. */
 static enum status take_lock(struct file **lock, const struct fetch *f, struct error *e) {
-    char name[32], path[FILE_PATH_MAX];
-    enum status rc;
-    snprintf(name, sizeof name, "lock-%02d", (int)(hash_text(f->entry->path) % LOCKS));
-    rc = file_join(path, f->cache->folder, name, e);
+    char path[FILE_PATH_MAX];
+    const double begin = clock_seconds();
+    double said = begin;
+    enum status rc = cache_room_lock_path(path, f->cache->folder, f->entry->path, e);
     if (rc != STATUS_OK) return rc;
     while ((rc = file_lock(lock, path, e)) == STATUS_IN_USE) {
         if (f->cache->is_closing || stop_is_requested())
             return fail(e, STATUS_STOPPED, "%s: stopped before its end", f->shown);
+        if (clock_seconds() - said > SAID_S) {
+            said = clock_seconds();
+            log_info("%s: another process has been fetching it for %.0f s (%s)", f->shown,
+                     said - begin, path);
+        }
         nanosleep(&(struct timespec){.tv_nsec = POLL_NS}, NULL);
     }
     return rc;
@@ -127,6 +131,7 @@ static enum status make_room(const struct fetch *f, struct error *e) {
                                     .spared = spared,
                                     .n_spared = n,
                                     .claim = f->part,
+                                    .cancel = &c->is_closing,
                                     .is_urgent = !f->is_ahead};
     enum status rc;
     for (;;) {
@@ -158,6 +163,7 @@ static enum status download_once(struct fetch *f, struct index *index, struct er
     char type[64] = "";
     const struct remote_request request = {.url = entry->url,
                                            .bytes = entry->has_index ? entry->size : 0,
+                                           .bytes_max = f->cache->limit,
                                            .cancel = &f->cache->is_closing,
                                            .patience = f->cache->patience};
     TRY(file_remove(f->part, e));
@@ -249,11 +255,11 @@ static enum status fetch_served_index(struct fetch *f, struct index *index, stru
     TRY(text_check(&url, e));
     const struct remote_request request = {.url = text_string(&url),
                                            .may_be_absent = true,
+                                           .limit = index_bytes,
                                            .cancel = &f->cache->is_closing,
                                            .patience = f->cache->patience};
     rc = remote_read(f->remote, &request, &bytes, INDEX_BYTES_MAX, e);
-    TRY(rc);
-    rc = index_parse(index, bytes.bytes, bytes.n, e);
+    if (rc == STATUS_OK) rc = index_parse(index, bytes.bytes, bytes.n, e);
     if (rc == STATUS_BAD_DATA || rc == STATUS_UNSUPPORTED) {
         log_warning("%s.index: %s; the shard is read instead", f->shown, e->text);
         rc = STATUS_NOT_FOUND;
@@ -490,6 +496,7 @@ enum status cache_open(struct cache **out, const struct cache_config *config, st
         TRY(default_folder(folder, e));
     TRY(file_join(c->folder, folder, "remote", e));
     if (!c->look_only) TRY(file_make_folders(c->folder, e));
+    if (!c->look_only) TRY(cache_room_sweep(c->folder, e));
     TRY(make_entries(c, config, e));
     for (; c->n_threads < FETCHERS && c->n_threads < c->n; c->n_threads++) {
         const int code = pthread_create(&c->thread[c->n_threads], NULL, work, c);

@@ -15,7 +15,7 @@
  * more than limit bytes together, those that were not used for the longest time are removed: only
  * files of names as above, never what this cache will need next while it can do without. What is
  * open stays readable. Shards whose size is not known before (no index) may be over the limit until
- * they have arrived.
+ * they have arrived, each of the four that are fetched at a time by no more than limit bytes.
  *
  * Errors of a fetch are final for the run: REMOTE and NOT_FOUND (exit code 3), STORAGE (5). */
 #ifndef DATA_CACHE_H

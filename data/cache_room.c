@@ -1,15 +1,23 @@
 #include "data/cache_room.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "pipeline/base/clock.h"
 #include "pipeline/base/file.h"
+#include "pipeline/base/hash.h"
+#include "pipeline/base/log.h"
+#include "pipeline/base/stop.h"
 #include "pipeline/base/text.h"
 
 enum {
     FRESH_S = 60,        /* used so lately: another run is at it; goes only for urgent ones */
-    PART_STALE_S = 3600, /* a download of a run that is gone */
+    PART_STALE_S = 3600, /* a download of a run that is gone, whoever has its lock */
+    PATIENCE_S = 600,
+    SAID_S = 10, /* waiting that the log hears of */
+    LOCKS = 64,
     HEX = 16,
 };
 
@@ -50,7 +58,42 @@ static int rank_of(const struct cache_room *room, const char *name) {
     return 0;
 }
 
-/* Adds what is there; parts count, and stale ones go. */
+enum status cache_room_lock_path(char out[FILE_PATH_MAX], const char *folder, const char *shard,
+                                 struct error *e) {
+    char name[32];
+    snprintf(name, sizeof name, "lock-%02d", (int)(hash_text(file_base_name(shard)) % LOCKS));
+    return file_join(out, folder, name, e);
+}
+
+/* Whether nobody writes a part any more. Its run has the lock of the shard, in this process too;
+ * where locks do not reach (another host, perhaps) the time must tell. */
+static bool is_left(const char *folder, const char *part, const struct file_facts *facts) {
+    const int64_t age = now() - facts->changed;
+    char lock[FILE_PATH_MAX], shard[FILE_PATH_MAX];
+    if (age <= FRESH_S * second) return false;
+    snprintf(shard, sizeof shard, "%.*s", (int)(strlen(part) - strlen(".part")), part);
+    if (cache_room_lock_path(lock, folder, shard, NULL) != STATUS_OK) return false;
+    return age > PART_STALE_S * second || !file_is_locked(lock);
+}
+
+enum status cache_room_sweep(const char *folder, struct error *e) {
+    enum status rc = STATUS_OK;
+    struct file_list names = {0};
+    struct file_facts facts;
+    char path[FILE_PATH_MAX];
+    TRY(file_list_read(&names, folder, e));
+    for (int i = 0; i < names.n; i++) {
+        if (!is_ours(names.name[i], ".part")) continue;
+        TRY(file_join(path, folder, names.name[i], e));
+        if (file_look(&facts, path, NULL) == STATUS_OK && is_left(folder, names.name[i], &facts))
+            TRY(file_remove(path, e));
+    }
+done:
+    file_list_release(&names);
+    return rc;
+}
+
+/* Adds what is there; parts count, and what killed processes have left goes. */
 static enum status look(const struct cache_room *room, const struct file_list *names,
                         struct found *found, int *n, uint64_t *sum, struct error *e) {
     enum status rc = STATUS_OK;
@@ -64,7 +107,7 @@ static enum status look(const struct cache_room *room, const struct file_list *n
         if (!is_part && !is_ours(names->name[i], "")) continue;
         TRY(file_join(path, room->folder, names->name[i], e));
         if (file_look(&facts, path, e) != STATUS_OK) continue; /* gone meanwhile */
-        if (is_part && now() - facts.changed > PART_STALE_S * second) {
+        if (is_part && is_left(room->folder, names->name[i], &facts)) {
             TRY(file_remove(path, e));
             continue;
         }
@@ -92,6 +135,35 @@ done:
     return rc;
 }
 
+/* Only one process at a time makes room, for moments; one that is stopped may have the lock longer.
+ */
+static enum status take_lock(struct file **lock, const struct cache_room *room, struct error *e) {
+    char path[FILE_PATH_MAX];
+    const double begin = clock_seconds();
+    const double patience = room->patience_s > 0 ? room->patience_s : PATIENCE_S;
+    double said = begin;
+    enum status rc = file_join(path, room->folder, "lock-room", e);
+    if (rc != STATUS_OK) return rc;
+    while ((rc = file_lock(lock, path, e)) == STATUS_IN_USE) {
+        const double waited = clock_seconds() - begin;
+        if ((room->cancel && *room->cancel) || stop_is_requested())
+            return fail(e, STATUS_STOPPED, "%s: stopped while another process makes room there",
+                        room->folder);
+        if (waited > patience)
+            return fail(e, STATUS_IN_USE,
+                        "%s: another process has had it for %.0f s; end that process, or take "
+                        "another data.cache",
+                        path, waited);
+        if (clock_seconds() - said > SAID_S) {
+            said = clock_seconds();
+            log_info("%s: waiting for another process that makes room there, for %.0f s", path,
+                     waited);
+        }
+        nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+    }
+    return rc;
+}
+
 enum status cache_room_make(const struct cache_room *room, bool *has_room, struct error *e) {
     enum status rc = STATUS_OK;
     struct file_list names = {0};
@@ -101,10 +173,7 @@ enum status cache_room_make(const struct cache_room *room, bool *has_room, struc
     uint64_t sum;
     int n;
     *has_room = false;
-    TRY(file_join(path, room->folder, "lock-room", e));
-    while ((rc = file_lock(&lock, path, e)) == STATUS_IN_USE)
-        nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
-    TRY(rc);
+    TRY(take_lock(&lock, room, e));
     TRY(file_list_read(&names, room->folder, e));
     found = malloc(((size_t)names.n + 1) * sizeof *found);
     if (!found) {

@@ -12,7 +12,7 @@
 #include "pipeline/base/log.h"
 #include "pipeline/base/text.h"
 
-enum { INDEX_VERSION = 1, INDEX_VERSION_MAX = 65535, INDEX_HEADER = 72 };
+enum { INDEX_VERSION = 1, INDEX_VERSION_MAX = 65535, TAR_BLOCK = 512 };
 static const char magic[8] = "SAPWIDX";
 static const uint64_t file_bytes_max = (uint64_t)4 << 30;
 
@@ -297,6 +297,20 @@ static bool is_newer(const struct header *h) {
            h->version <= INDEX_VERSION_MAX;
 }
 
+size_t index_bytes(const void *bytes, size_t n) {
+    struct header h;
+    CHECK(n >= INDEX_HEADER);
+    memcpy(&h, bytes, sizeof h);
+    /* A member has a block of the tar for itself, its name half of the bytes before it at most. */
+    if (memcmp(h.magic, magic, sizeof magic) != 0 || h.version != INDEX_VERSION) return SIZE_MAX;
+    if (h.n_samples > h.shard_size / TAR_BLOCK ||
+        h.n_members > h.shard_size / TAR_BLOCK || h.n_strings > h.shard_size)
+        return 0;
+    const struct index index = {
+        .n_samples = h.n_samples, .n_members = h.n_members, .n_strings = h.n_strings};
+    return INDEX_HEADER + body_bytes(&index);
+}
+
 enum status index_parse(struct index *out, char *bytes, size_t n, struct error *e) {
     struct header h;
     struct index index;
@@ -370,7 +384,8 @@ static bool load_kept(struct index *out, const char *path) {
     struct error why;
     if (!file_exists(path)) return false;
     const enum status rc = index_load(out, path, &why);
-    if (rc == STATUS_BAD_DATA) log_warning("%s; it is not used", why.text);
+    if (rc == STATUS_BAD_DATA && !file_is_folder(path))
+        log_warning("%s; it is not used", why.text);
     return rc == STATUS_OK;
 }
 

@@ -18,7 +18,10 @@
 
 #include "pipeline/base/status.h"
 
-enum { INDEX_MEMBERS_MAX = 16 }; /* of one sample */
+enum {
+    INDEX_MEMBERS_MAX = 16, /* of one sample */
+    INDEX_HEADER = 72,      /* bytes */
+};
 
 /* Why a sample cannot be used although the shard can. */
 #define INDEX_DAMAGE_LIST(X)                                                                       \
@@ -76,6 +79,9 @@ enum status index_kept(struct index *out, const char *path, const char *cache, s
  * BAD_DATA when it is not one, or damaged, or changed, UNSUPPORTED when a newer version of this
  * program made it. save is UNSUPPORTED when such a one is in its place. */
 enum status index_parse(struct index *out, char *bytes, size_t n, struct error *e);
+/* Bytes of the index that begins with these (n, at least INDEX_HEADER), before the rest is there.
+ * SIZE_MAX: not an index of this version. 0: it has more entries than a shard of its size can. */
+size_t index_bytes(const void *bytes, size_t n);
 enum status index_load(struct index *out, const char *file, struct error *e);
 enum status index_save(const struct index *index, const char *file, struct error *e);
 void index_release(struct index *index);

@@ -44,6 +44,7 @@ struct transfer {
     struct file *file; /* either of the two takes the bytes */
     struct text *text;
     size_t limit;      /* of text */
+    bool is_limited;   /* the request was asked for it too */
     uint64_t received; /* in file or text */
     uint64_t total;    /* bytes of the whole, as far as known; 0: not known */
     char etag[128], modified[64], content_type[64];
@@ -139,6 +140,19 @@ static enum status refuse(struct transfer *t, enum status status, const char *wh
     return status;
 }
 
+static bool is_too_long(const struct transfer *t, uint64_t bytes) {
+    return !t->request->bytes && t->request->bytes_max && bytes > t->request->bytes_max;
+}
+
+static enum status refuse_size(struct transfer *t, const char *what) {
+    char text[REASON_MAX];
+    snprintf(text, sizeof text,
+             "%s; the cache may have %" PRIu64 " bytes in all; check the address, or raise "
+             "data.cache_bytes",
+             what, t->request->bytes_max);
+    return refuse(t, STATUS_REMOTE, text);
+}
+
 static enum status start_over(struct transfer *t) {
     t->received = 0;
     if (t->text) text_clear(t->text);
@@ -162,7 +176,9 @@ static enum status judge_whole(struct transfer *t) {
         return refuse(t, STATUS_REMOTE, what);
     }
     t->total = (uint64_t)length;
-    return STATUS_OK;
+    if (!is_too_long(t, t->total)) return STATUS_OK;
+    snprintf(what, sizeof what, "has %" PRIu64 " bytes on the server", t->total);
+    return refuse_size(t, what);
 }
 
 /* Whether the header is as before, if there was one. */
@@ -200,6 +216,23 @@ static enum status judge(struct transfer *t) {
     return rc;
 }
 
+static void append_limited(struct transfer *t, const char *bytes, size_t n) {
+    static const char reason[] = "is too large to be what it should be";
+    if (n > t->limit - t->text->n) {
+        refuse(t, STATUS_BAD_DATA, reason);
+        return;
+    }
+    text_append_bytes(t->text, bytes, n);
+    t->status = text_check(t->text, &t->error);
+    if (t->status != STATUS_OK || !t->request->limit || t->is_limited ||
+        t->text->n < REMOTE_HEAD_BYTES)
+        return;
+    const size_t limit = t->request->limit(t->text->bytes, t->text->n);
+    t->is_limited = true;
+    if (limit < t->limit) t->limit = limit;
+    if (t->text->n > t->limit) refuse(t, STATUS_BAD_DATA, reason);
+}
+
 static size_t take_bytes(char *bytes, size_t one, size_t n, void *context) {
     struct transfer *t = context;
     (void)one;
@@ -215,13 +248,12 @@ static size_t take_bytes(char *bytes, size_t one, size_t n, void *context) {
         refuse(t, STATUS_REMOTE, "is longer than its index says; it was changed");
         return CURL_WRITEFUNC_ERROR;
     }
-    if (t->text && n > t->limit - t->text->n) {
-        refuse(t, STATUS_REMOTE, "is too large to be what it should be");
+    if (is_too_long(t, t->received + n)) {
+        refuse_size(t, "is too long, or does not end");
         return CURL_WRITEFUNC_ERROR;
     }
     if (t->text) {
-        text_append_bytes(t->text, bytes, n);
-        t->status = text_check(t->text, &t->error);
+        append_limited(t, bytes, n);
     } else {
         t->status = file_write(t->file, bytes, n, &t->error);
     }

@@ -23,6 +23,8 @@
 #include "pipeline/base/status.h"
 #include "pipeline/base/text.h"
 
+enum { REMOTE_HEAD_BYTES = 72 };
+
 /* http://, https://, s3:// */
 bool remote_is_url(const char *path);
 /* The address as it may be shown: without user, password, query and fragment. A local path stays
@@ -46,19 +48,23 @@ struct remote_patience {
 struct remote_request {
     const char *url;
     uint64_t bytes;            /* that the file has; 0: not known */
+    uint64_t bytes_max;        /* that it may have when they are not known; 0: no limit */
+    /* NULL, or says of remote_read, by the first REMOTE_HEAD_BYTES that came, the limit. */
+    size_t (*limit)(const void *bytes, size_t n);
     bool may_be_absent;        /* 401 and 403 are NOT_FOUND too: S3 says so of what is not there */
     const atomic_bool *cancel; /* NULL, or given up when true (STOPPED) */
     struct remote_patience patience;
 };
 
 /* Downloads into a new file being written, whole as far as the server tells; without a length it
- * cannot be told, so the content must be looked at. content_type (64): what the server says that it
+ * cannot be told, so the content must be looked at. A file that is longer than the request says, or
+ * than its limit, is given up as soon as that shows. content_type (64): what the server says that it
  * is, "" if nothing.
  * Errors: NOT_FOUND (404, 410), REMOTE, BAD_ARG (address, credentials), STORAGE of the file,
  * STOPPED. */
 enum status remote_download(struct remote *r, const struct remote_request *request, struct file *to,
                             char content_type[64], struct error *e);
-/* The same into memory; REMOTE when there are more than limit bytes. */
+/* The same into memory; BAD_DATA when there are more than limit bytes. */
 enum status remote_read(struct remote *r, const struct remote_request *request, struct text *to,
                         size_t limit, struct error *e);
 

@@ -89,6 +89,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if fault == "nolength":
             self.head(200)
             return self.wfile.write(body)
+        if fault == "endless":
+            self.head(200)
+            while True:
+                self.wfile.write(body)
+        if fault == "boasting":
+            self.head(200, 1 << 50)
+            return self.wfile.write(body)
         if fault == "early":
             self.head(200)
             return self.wfile.write(body[: len(body) // 2])

@@ -214,12 +214,26 @@ static void test_limit(void) {
     /* What does not fit at all. */
     CHECK_EQUAL(open_cache(&c, fixture_path(served, "narrow"), "nolength", 1, shard_bytes - 1, &e),
                 STATUS_OK);
+    CHECK_EQUAL(get_index(c, 0, &e), STATUS_REMOTE);
+    CHECK_TRUE(strstr(e.text, "raise data.cache_bytes"));
+    cache_close(&c);
+    CHECK_EQUAL(open_cache(&c, fixture_path(served, "narrow"), "nolength", 1, 0, &e), STATUS_OK);
     CHECK_EQUAL(get_index(c, 0, &e), STATUS_OK);
+    cache_close(&c);
     kept_path(path, fixture_path(served, "narrow"), 0, ".shard");
     file_remove(path, NULL);
+    CHECK_EQUAL(open_cache(&c, fixture_path(served, "narrow"), "nolength", 1, shard_bytes - 1, &e),
+                STATUS_OK);
+    CHECK_EQUAL(get_index(c, 0, &e), STATUS_OK);
     CHECK_EQUAL(get_file(c, 0, &e), STATUS_BAD_ARG);
     CHECK_TRUE(strstr(e.text, "raise data.cache_bytes"));
     cache_close(&c);
+}
+
+static void *stop_soon(void *unused) {
+    rest(0.3);
+    stop_request();
+    return unused;
 }
 
 /* A file of 100 bytes that was last used and changed so long ago. */
@@ -235,7 +249,8 @@ static void write_old(char out[FILE_PATH_MAX], const char *folder, const char *n
  * somebody waits, and then what is needed last; parts only when their run must be gone. */
 static void test_room(void) {
     char folder[FIXTURE_PATH_MAX], next[FILE_PATH_MAX], later[FILE_PATH_MAX], other[FILE_PATH_MAX],
-        part[FILE_PATH_MAX], stale[FILE_PATH_MAX], claim[FILE_PATH_MAX];
+        part[FILE_PATH_MAX], stale[FILE_PATH_MAX], claim[FILE_PATH_MAX], path[FILE_PATH_MAX];
+    struct file *lock = NULL;
     struct error e;
     bool has_room;
     cache_folder(folder, "room");
@@ -244,6 +259,8 @@ static void test_room(void) {
     write_old(later, folder, "b-0123456789abcdef.shard", 3000);
     write_old(other, folder, "c-0123456789abcdef.shard", 2000);
     write_old(part, folder, "d-0123456789abcdef.shard.part", 1800);
+    CHECK_EQUAL(cache_room_lock_path(path, folder, "d-0123456789abcdef.shard", &e), STATUS_OK);
+    CHECK_EQUAL(file_lock(&lock, path, &e), STATUS_OK); /* it is being fetched */
     write_old(stale, folder, "e-0123456789abcdef.shard.part", 2 * 3600);
     file_join(claim, folder, "f-0123456789abcdef.shard.part", NULL);
     const char *const spared[] = {next, later};
@@ -264,6 +281,45 @@ static void test_room(void) {
     room.is_urgent = true;
     CHECK_EQUAL(cache_room_make(&room, &has_room, &e), STATUS_OK);
     CHECK_TRUE(has_room && file_exists(next) && !file_exists(later) && file_exists(part));
+    /* Its run was killed: it goes, and so at the next start; a younger one may only seem to be. */
+    file_destroy(&lock);
+    room.bytes = 0;
+    CHECK_EQUAL(cache_room_make(&room, &has_room, &e), STATUS_OK);
+    CHECK_TRUE(!file_exists(part) && file_exists(claim));
+    write_old(part, folder, "d-0123456789abcdef.shard.part", 61);
+    write_old(other, folder, "d-0123456789abcdef.part", 7200);
+    CHECK_EQUAL(cache_room_sweep(folder, &e), STATUS_OK);
+    CHECK_TRUE(!file_exists(part) && file_exists(claim) && file_exists(other));
+}
+
+/* Another process has the lock of the room and does not come to an end. */
+static void test_locked_room(void) {
+    static atomic_bool cancel;
+    char folder[FIXTURE_PATH_MAX], path[FILE_PATH_MAX];
+    struct file *lock = NULL;
+    struct error e = {0};
+    bool has_room;
+    pthread_t thread;
+    cache_folder(folder, "locked");
+    CHECK_EQUAL(file_make_folders(folder, &e), STATUS_OK);
+    CHECK_EQUAL(file_join(path, folder, "lock-room", &e), STATUS_OK);
+    CHECK_EQUAL(file_lock(&lock, path, &e), STATUS_OK);
+    struct cache_room room = {
+        .folder = folder, .limit = 400, .claim = "none", .cancel = &cancel, .patience_s = 0.3};
+    CHECK_EQUAL(cache_room_make(&room, &has_room, &e), STATUS_IN_USE);
+    CHECK_TRUE(strstr(e.text, "lock-room: another process has had it for"));
+    room.patience_s = 0;
+    cancel = true;
+    CHECK_EQUAL(cache_room_make(&room, &has_room, &e), STATUS_STOPPED);
+    cancel = false;
+    pthread_create(&thread, NULL, stop_soon, NULL);
+    const double begin = seconds();
+    CHECK_EQUAL(cache_room_make(&room, &has_room, &e), STATUS_STOPPED);
+    CHECK_TRUE(seconds() - begin < 3);
+    pthread_join(thread, NULL);
+    stop_clear();
+    file_destroy(&lock);
+    CHECK_EQUAL(cache_room_make(&room, &has_room, &e), STATUS_OK);
 }
 
 static void test_ahead(void) {
@@ -420,6 +476,7 @@ static void test_bad_servers(void) {
         {"garbage", STATUS_REMOTE, "damaged"},
         {"empty", STATUS_REMOTE, "Unrecognized archive format"},
         {"forbidden", STATUS_REMOTE, "refused (HTTP 403"},
+        {"endless", STATUS_REMOTE, "does not end; the cache may have 1000000 bytes"},
         {"once-early", STATUS_OK, ""},
         {"once-html", STATUS_OK, ""},
         {"nolength", STATUS_OK, ""},
@@ -428,7 +485,8 @@ static void test_bad_servers(void) {
     struct cache *c;
     struct error e = {0};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        CHECK_EQUAL(open_cache(&c, fixture_path(served, cases[i].fault), cases[i].fault, 1, 0, &e),
+        CHECK_EQUAL(open_cache(&c, fixture_path(served, cases[i].fault), cases[i].fault, 1, 1000000,
+                               &e),
                     STATUS_OK);
         enum status rc = get_index(c, 0, &e);
         if (rc == STATUS_OK) rc = get_file(c, 0, &e);
@@ -443,12 +501,6 @@ static void test_bad_servers(void) {
         .folder = fixture_path(served, "twice"), .path = twice, .n = 2};
     CHECK_EQUAL(cache_open(&c, &config, &e), STATUS_BAD_ARG);
     CHECK_TRUE(strstr(e.text, "differ in their query only"));
-}
-
-static void *stop_soon(void *unused) {
-    rest(0.3);
-    stop_request();
-    return unused;
 }
 
 static void test_stop(void) {
@@ -532,6 +584,7 @@ int main(void) {
     }
     test_limit();
     test_room();
+    test_locked_room();
     test_ahead();
     test_shared();
     test_served_index();

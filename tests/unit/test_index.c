@@ -136,6 +136,11 @@ static void test_forged_index(void) {
     index_release(&x);
     CHECK_EQUAL(file_read_all(&bytes, &n, beside, 1 << 20, &e), STATUS_OK);
     CHECK_EQUAL(index_load(&x, beside, &e), STATUS_OK);
+    CHECK_EQUAL(index_bytes(bytes, INDEX_HEADER), n);
+    const uint64_t many = x.shard_size / 512 + 1;
+    memcpy(bytes + 32, &many, sizeof many); /* samples */
+    CHECK_EQUAL(index_bytes(bytes, INDEX_HEADER), 0);
+    memcpy(bytes + 32, &x.n_samples, sizeof many);
     const size_t at = n - x.n_strings - 2 * sizeof *x.member;
     index_release(&x);
     struct index_member member[2];

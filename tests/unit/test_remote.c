@@ -160,14 +160,49 @@ static void test_failures(void) {
     text_release(&text);
 }
 
+static size_t said;
+static size_t said_limit(const void *first, size_t n) {
+    CHECK_TRUE(n >= REMOTE_HEAD_BYTES && memcmp(first, bytes, REMOTE_HEAD_BYTES) == 0);
+    return said;
+}
+
+/* What nobody knows the size of is given up where it may not go on. */
+static void test_endless(void) {
+    static const char *const faults[] = {"endless", "nolength", "boasting"};
+    for (int i = 0; i < 3; i++) {
+        const char *path = fixture_path(folder, "endless");
+        const struct remote_request request = {.url = http_server_url(port, faults[i], "data"),
+                                               .bytes_max = SIZE - 1,
+                                               .patience = {.tries = 2, .first_wait_s = 0.05}};
+        struct file *file = NULL;
+        struct error e = {0};
+        uint64_t size = 0;
+        const int before = requests(faults[i]);
+        CHECK_EQUAL(file_create(&file, path, &e), STATUS_OK);
+        CHECK_EQUAL(remote_download(remote, &request, file, content_type, &e), STATUS_REMOTE);
+        if (!CHECK_TRUE(strstr(e.text, "raise data.cache_bytes"))) fprintf(stderr, "    %s\n", e.text);
+        CHECK_EQUAL(file_size(file, &size, &e), STATUS_OK);
+        CHECK_TRUE(size < SIZE);
+        CHECK_EQUAL(requests(faults[i]) - before, 1);
+        file_destroy(&file);
+        CHECK_EQUAL(file_remove(path, &e), STATUS_OK);
+    }
+}
+
 static void test_memory(void) {
     struct error e = {0};
     struct text text = {0};
     struct remote_request request = {.url = http_server_url(port, "plain", "data")};
     CHECK_EQUAL(remote_read(remote, &request, &text, SIZE, &e), STATUS_OK);
     CHECK_TRUE(text.n == SIZE && memcmp(text.bytes, bytes, SIZE) == 0);
-    CHECK_EQUAL(remote_read(remote, &request, &text, SIZE - 1, &e), STATUS_REMOTE);
+    CHECK_EQUAL(remote_read(remote, &request, &text, SIZE - 1, &e), STATUS_BAD_DATA);
     CHECK_TRUE(strstr(e.text, "too large"));
+    /* The first bytes may say less than the caller allows. */
+    said = SIZE;
+    request.limit = said_limit;
+    CHECK_EQUAL(remote_read(remote, &request, &text, 2 * SIZE, &e), STATUS_OK);
+    said = SIZE - 1;
+    CHECK_EQUAL(remote_read(remote, &request, &text, 2 * SIZE, &e), STATUS_BAD_DATA);
     text_release(&text);
 }
 
@@ -290,6 +325,7 @@ int main(void) {
     test_whole();
     test_again();
     test_failures();
+    test_endless();
     test_memory();
     test_secrets();
     test_stop();
