@@ -373,7 +373,9 @@ static const struct schema_field optimizer_fields[] = {
     {"grad_clip_norm", SCHEMA_DOUBLE, AT(recipe, optimizer.grad_clip_norm), .max = 1e9,
      .preset = "1", .help = "largest global gradient norm; 0: no clipping"},
     {"accum_freq", SCHEMA_INT, AT(recipe, optimizer.accum_freq), .min = 1, .max = 4096,
-     .preset = "1", .help = "the contrastive batch is that many times batch_size"},
+     .preset = "1",
+     .help = "the contrastive batch is that many times batch_size; it is computed at once, so it "
+             "takes the memory of a batch_size that many times as large"},
     {"reset_on_stage", SCHEMA_BOOL, AT(recipe, optimizer.reset_on_stage), .preset = "true",
      .help = "moments start at zero in every stage"},
 };
