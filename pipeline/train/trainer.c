@@ -372,8 +372,8 @@ done:
     return rc;
 }
 
-/* A line of skipped.jsonl: a step without an update, with all its samples; or that the run went
- * back to the weights of another step. */
+/* A line of skipped.jsonl: a step without an update, with the samples of all its parts, part by
+ * part; or that the run went back to the weights of another step. */
 static enum status write_skipped(struct trainer *t, const struct batch *batch, int64_t back_to,
                                  struct error *e) {
     struct json_writer w = {0};
@@ -390,9 +390,11 @@ static enum status write_skipped(struct trainer *t, const struct batch *batch, i
         json_write_double(&w, t->numbers.norm);
         json_write_name(&w, "samples");
         json_write_list_begin(&w);
-        for (int i = 0; i < batch->part[0].n; i++) {
-            hash_hex_64(id, batch->part[0].sample_id[i]);
-            json_write_text(&w, id);
+        for (int p = 0; p < batch->n_parts; p++) {
+            for (int i = 0; i < batch->part[p].n; i++) {
+                hash_hex_64(id, batch->part[p].sample_id[i]);
+                json_write_text(&w, id);
+            }
         }
         json_write_list_end(&w);
     } else {

@@ -9,14 +9,16 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "pipeline/base/hash.h"
 #include "pipeline/base/log.h"
 #include "pipeline/base/stop.h"
+#include "pipeline/base/text.h"
 #include "pipeline/train/save_plan.h"
 #include "pipeline/train/trainer.h"
 #include "tests/check.h"
 #include "tests/fixture.h"
 
-enum { STEPS = 320, ALWAYS = 1 << 20 };
+enum { STEPS = 320, ALWAYS = 1 << 20, SAMPLES_MAX = 64 };
 
 /* --- Faults --- */
 
@@ -36,6 +38,8 @@ static struct {
 static const struct backend_table *real_table;
 static struct backend_table table;
 static int64_t step_now, computed;
+static uint64_t fed[SAMPLES_MAX]; /* samples of step_now, part by part */
+static int n_fed, n_parts_fed;
 static int n_devices, n_fired;
 static bool is_lost;
 static volatile sig_atomic_t save_flag;
@@ -86,6 +90,13 @@ enum status __wrap_learner_feed(struct learner *, const struct batch *, struct e
 enum status __wrap_learner_feed(struct learner *l, const struct batch *batch, struct error *e) {
     if (batch->step != step_now) computed = 0;
     step_now = batch->step; /* one stage: counted from 0 */
+    n_fed = 0;
+    n_parts_fed = batch->n_parts;
+    for (int p = 0; p < batch->n_parts; p++)
+        for (int i = 0; i < batch->part[p].n; i++) {
+            CHECK(n_fed < SAMPLES_MAX);
+            fed[n_fed++] = batch->part[p].sample_id[i];
+        }
     if (step_now == plan.save_step) save_flag = 1;
     if (step_now == plan.stop_step) stop_request();
     if (step_now == plan.seen_step) {
@@ -263,6 +274,35 @@ static void test_skip(void) {
     CHECK_EQUAL(count(run, "skipped.jsonl", "\"samples\": ["), 1);
 }
 
+/* A step of all the parts that a recipe can have: its line names every sample that it was made of. */
+static void test_skipped_names(void) {
+    static const char *const settings[] = {"non_finite=\"stop\"", "stages.0.steps=6", "threads=1",
+                                           "evaluation.sets=[]"};
+    const char *run = new_run("names");
+    struct recipe *r = NULL;
+    struct error e = {0};
+    struct text list = {0};
+    char id[HASH_HEX_64];
+    clear_plan();
+    plan.bad_from = 2, plan.bad_to = 3, plan.bad_times = ALWAYS;
+    CHECK_EQUAL(recipe_read(&r, SAPWOOD_SOURCE_DIR "/recipes/tiny.json", settings,
+                            sizeof settings / sizeof *settings, &e),
+                STATUS_OK);
+    const struct trainer_options o = {
+        .recipe = r, .run = run, .resume = "auto", .save = &save_flag, .stalled = bark};
+    CHECK_EQUAL(trainer_run(&o, &e), STATUS_NON_FINITE);
+    CHECK_EQUAL(n_parts_fed, 4); /* update, ref_image, ref_text, view */
+    CHECK_EQUAL(n_fed, 16 + 8 + 8 + 8);
+    for (int i = 0; i < n_fed; i++) {
+        hash_hex_64(id, fed[i]);
+        text_printf(&list, "%s\"%s\"", i ? ", " : "[", id);
+    }
+    text_append(&list, "]");
+    CHECK_EQUAL(count(run, "skipped.jsonl", text_string(&list)), 1);
+    text_release(&list);
+    recipe_destroy(&r);
+}
+
 /* Four bad steps 250 to 253: back to the weights of step 100, which is the first checkpoint of its
  * hundred and 100 steps old at least, and on from step 254. */
 static void test_rewind(void) {
@@ -398,6 +438,7 @@ int main(void) {
     CHECK_EQUAL(train(kept, "rewind", "0", &e), STATUS_OK);
     test_self_check(kept);
     test_skip();
+    test_skipped_names();
     test_rewind();
     test_failed_saves(kept);
     test_lost_device(kept);
