@@ -26,6 +26,9 @@
 #include "pipeline/base/schema.h"
 #include "pipeline/base/text.h"
 
+/* What an evaluation before the first step is "after"; no stage may have this name. */
+#define EVALUATION_START "start"
+
 /* name, word, CLIP_benchmark's word */
 #define EVALUATION_TASK_LIST(X)                                                                    \
     X(AUTO, "auto", "auto") /* what the folder says; of other shards: retrieval */                 \
@@ -92,7 +95,7 @@ enum status evaluation_look(struct dataset_counts *counts, const struct evaluati
                             int n_sets, const struct evaluation_model *m, struct error *e);
 
 /* Appends a JSON object on one line, without line end and clock times: {"after", "step", "set",
- * "task", "num_samples", "unusable", metrics, "score"}. after_stage: "start", or the stage. */
+ * "task", "num_samples", "unusable", metrics, "score"}. after_stage: EVALUATION_START, or the stage. */
 void evaluation_line(const struct evaluation_result *result, const char *after_stage, int64_t step,
                      struct text *out);
 

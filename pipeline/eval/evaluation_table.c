@@ -297,7 +297,7 @@ static enum status write_table(struct text *out, const struct table *t, const ch
     char name[CELL * 2];
     int first_width = 16;
     double *score = malloc((size_t)cells * sizeof *score);
-    bool is_whole = n_moments > 1 && !strcmp(t->moments.item[0], "start");
+    bool is_whole = n_moments > 1 && !strcmp(t->moments.item[0], EVALUATION_START);
     enum status rc = STATUS_OK;
     if (!score) return fail(e, STATUS_NO_MEMORY, "no memory for a table");
     for (int i = 0; i < cells; i++) score[i] = (double)NAN;
@@ -316,8 +316,8 @@ static enum status write_table(struct text *out, const struct table *t, const ch
     text_printf(out, "  %5s\n", "mean");
     for (int m = 0; m < n_moments; m++) {
         const char *moment = t->moments.item[m];
-        snprintf(name, sizeof name, "%s%.*s", strcmp(moment, "start") ? "after " : "", CELL,
-                 moment);
+        snprintf(name, sizeof name, "%s%.*s", strcmp(moment, EVALUATION_START) ? "after " : "",
+                 CELL, moment);
         write_row(out, t, first_width, name, score + m * n, mean_of(score + m * n, n));
     }
     if (is_whole && is_share)

@@ -12,7 +12,9 @@
  *   FoMo-in-Flux    KA 56.2  ZS 48.4  GM 52.2  (start: KA 27.1  ZS 60.2  GM 40.4)
  *
  * A set belongs to the stage whose name it has, alone or in front of one of `-_./` and more
- * ("photos-test" to "photos"); the one with the longest name if several fit. gained, forgotten and
+ * ("photos-test" to "photos"); the one with the longest name if several fit. Where a domain comes
+ * back, in a stage "photos-2", "photos-test" stays with "photos": gained is what the first of them
+ * taught, and forgotten what is missing at the end, after the second. gained, forgotten and
  * retained are those of retention.h; they are left out while there is no line "start" or no stage
  * has ended, and when no set belongs to a stage, which a line below the table then says. The mean of the moments is over the sets that were measured.
  *

@@ -164,6 +164,52 @@ static void read_losses(struct recipe *r) {
     r->n_losses = r->losses.n;
 }
 
+static const char *stage_name(const struct recipe *r, int i) {
+    return recipe_stage(r, i)->name;
+}
+
+static const char *set_name(const struct recipe *r, int i) {
+    return ((const struct evaluation_set *)r->evaluation.sets.item)[i].name;
+}
+
+/* The table of evaluations has a row per stage and a column per set, by name: two of one name would
+ * be one. name(r, i): the i-th of n. */
+static enum status check_names(const struct recipe *r, const char *what, int n,
+                               const char *(*name)(const struct recipe *, int), const char *why,
+                               struct error *e) {
+    for (int i = 0; i < n; i++)
+        for (int k = 0; k < i; k++) {
+            char other[80];
+            int number = 1;
+            if (strcmp(name(r, i), name(r, k))) continue;
+            for (int found = k; found < n;) { /* the first NAME-2, NAME-3 ... that is free */
+                snprintf(other, sizeof other, "%s-%d", name(r, i), ++number);
+                for (found = 0; found < n && strcmp(name(r, found), other);) found++;
+            }
+            return fail(e, STATUS_BAD_ARG,
+                        "%s: two are named \"%s\"; expected a name of its own for each, which the "
+                        "table of evaluations goes by; %s \"%s\"",
+                        what, name(r, i), why, other);
+        }
+    return STATUS_OK;
+}
+
+static enum status check_table(const struct recipe *r, struct error *e) {
+    enum status rc = STATUS_OK;
+    TRY(check_names(r, "stages", r->stages.n, stage_name,
+                    "name the one where a domain comes back", e));
+    TRY(check_names(r, "evaluation.sets", r->evaluation.sets.n, set_name, "name the second one",
+                    e));
+    for (int i = 0; i < r->stages.n; i++)
+        if (!strcmp(stage_name(r, i), EVALUATION_START))
+            TRY(fail(e, STATUS_BAD_ARG,
+                     "stages: one is named \"%s\", which in the table of evaluations is the moment "
+                     "before the first step; expected another name",
+                     EVALUATION_START));
+done:
+    return rc;
+}
+
 /* What one field alone cannot say. */
 /* The name is that of a folder, runs/NAME. */
 static enum status check_name(const struct recipe *r, struct error *e) {
@@ -178,7 +224,8 @@ static enum status check_name(const struct recipe *r, struct error *e) {
 }
 
 static enum status check(const struct recipe *r, struct error *e) {
-    const enum status rc = check_name(r, e);
+    enum status rc = check_name(r, e);
+    if (rc == STATUS_OK) rc = check_table(r, e);
     if (rc != STATUS_OK) return rc;
     const struct recipe_part *update = r->data.part[BATCH_ROLE_UPDATE];
     if (!update && !r->data.part[BATCH_ROLE_VIEW])

@@ -165,7 +165,9 @@ static const struct schema_hint step_hints[] = {
                "`sapwood train RECIPE --dry-run` shows the passes that they are"},
     {NULL, NULL}};
 static const struct schema_field stage_fields[] = {
-    {"name", SCHEMA_TEXT, AT(recipe_stage, name), .min = 1, .max = 63, .help = "name in logs"},
+    {"name", SCHEMA_TEXT, AT(recipe_stage, name), .min = 1, .max = 63,
+     .help = "name in logs and tables, of this stage alone: where the domain photos comes back, "
+             "photos-2"},
     {"steps", SCHEMA_INT, AT(recipe_stage, steps), .min = 1, .max = 1e12,
      .help = "optimiser steps"},
     {"lr", SCHEMA_DOUBLE, AT(recipe_stage, lr), .max = 10, .preset = "0",
@@ -182,7 +184,7 @@ static const struct schema stage_schema =
 
 static const struct schema_field set_fields[] = {
     {"name", SCHEMA_TEXT, AT(evaluation_set, name), .min = 1, .max = 63,
-     .help = "column of the table"},
+     .help = "column of the table, of this set alone; photos-test belongs to a stage photos"},
     {"shards", SCHEMA_TEXT, AT(evaluation_set, shards), .min = 1, .max = 65536,
      .help = "tar shards, or a folder in CLIP_benchmark's layout (test/nshards.txt ...)"},
     {"task", SCHEMA_CHOICE, AT(evaluation_set, task), .choices = task_words, .preset = "\"auto\"",

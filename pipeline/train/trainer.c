@@ -584,7 +584,7 @@ static enum status train(struct trainer *t, const char *resume, struct error *e)
     watchdog_begin(t->watchdog, "after step", t->job.backend);
     watchdog_step(t->watchdog, t->position.step);
     if (!t->position.is_resumed) {
-        if (o->recipe->evaluation.at_start) TRY(evaluate(t, "start", e));
+        if (o->recipe->evaluation.at_start) TRY(evaluate(t, EVALUATION_START, e));
         TRY(save(t, false, e));
     } else {
         log_info(t->position.step < total ? "resumed at step %" PRId64 " of %" PRId64

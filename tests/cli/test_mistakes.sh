@@ -26,6 +26,12 @@ wrong "loss nobody has" 2 "losses\[0\].type: .*did you mean 'clip'?" --set losse
 wrong "setting without value" 2 'optimizer.lr' --set optimizer.lr
 wrong "batch and slice" 2 'data.update: 12 samples.*multiple of data.slice, which is 8' \
     --set data.update.batch_size=12
+wrong "two stages of one name" 2 'stages: two are named "emoji"; .*where a domain comes back "emoji-3"$' \
+    --set stages.1.name='"emoji-2"' --set 'stages.2={"name":"emoji","steps":3,"sources":[{"name":"emoji","shards":"../tests/fixtures/emoji-train.tar"}]}'
+wrong "two sets of one name" 2 'evaluation.sets: two are named "emoji"; .*second one "emoji-2"$' \
+    --set evaluation.sets.1.name='"emoji"'
+wrong "a stage named as the start" 2 'stages: one is named "start", which .*another name' \
+    --set stages.0.name='"start"'
 wrong "loss without its samples" 2 'zscl needs samples of the role ref_image.*add data.ref_image' \
     --set data.ref_image=null
 wrong "shares" 2 'shares of pretrain and buffer sum to 1.05.*less than 1' \

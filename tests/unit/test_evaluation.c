@@ -381,6 +381,21 @@ static void test_table(void) {
                 "\n"
                 "MTIL            transfer 15.0  average 40.0  last 52.5\n"
                 "FoMo-in-Flux    KA 12.5  ZS 12.5  GM 12.5  (start: KA 12.5  ZS 12.5  GM 12.5)\n");
+    /* By hand: a domain that comes back has two stages and one set, of the first: 0.1 to 0.5, then 0.2,
+     * then 0.4 at the end. The name of the second is no part of the set's. */
+    check_table(LINE("start", "emoji-test", "0.1") LINE("start", "fashion", "0.2")
+                    LINE("emoji", "emoji-test", "0.5") LINE("emoji", "fashion", "0.3")
+                        LINE("fashion", "emoji-test", "0.2") LINE("fashion", "fashion", "0.9")
+                            LINE("emoji-2", "emoji-test", "0.4") LINE("emoji-2", "fashion", "0.6"),
+                NULL,
+                "score, percent    emoji-test  fashion   mean\n"
+                "start                   10.0     20.0   15.0\n"
+                "after emoji             50.0     30.0   40.0\n"
+                "after fashion           20.0     90.0   55.0\n"
+                "after emoji-2           40.0     60.0   50.0\n"
+                "gained                  40.0     60.0   50.0\n"
+                "forgotten               10.0     30.0   20.0\n"
+                "retained                80.0     66.7   73.3\n");
     /* One stage, so no MTIL; recall@5 is the mean of both directions; sqrt(0.6 * 0.15) = 0.3. */
 #define RECALL(after, set, to_text, to_image)                                                      \
     "{\"after\":\"" after "\",\"set\":\"" set "\",\"image_to_text_R@5\":" to_text                  \
