@@ -162,6 +162,10 @@ void evaluation_line(const struct evaluation_result *r, const char *after_stage,
     json_write_text(&w, after_stage);
     json_write_name(&w, "step");
     json_write_int(&w, step);
+    if (r->is_trained) {
+        json_write_name(&w, "trained");
+        json_write_bool(&w, true);
+    }
     json_write_name(&w, "set");
     json_write_text(&w, r->set);
     json_write_name(&w, "task");
@@ -193,6 +197,11 @@ void evaluation_summary(const struct evaluation_result *r, struct text *out) {
         if (makes_score(r->metric[i].name))
             text_printf(out, " %s %.1f %%,", r->metric[i].name, 100 * r->metric[i].value);
     text_printf(out, " n %lld", (long long)r->n_samples);
+}
+
+bool evaluation_set_belongs(const char *set, const char *name) {
+    const size_t n = strlen(name);
+    return !strncmp(set, name, n) && (set[n] == 0 || strchr("-_./", set[n]));
 }
 
 bool evaluation_is_share(const char *metric) {

@@ -72,6 +72,7 @@ struct evaluation_metric {
 
 struct evaluation_result {
     const char *set; /* the set's name, where the set has it */
+    bool is_trained; /* the stage just ended trained on data of its name; the caller's to say */
     enum evaluation_task task;
     int64_t n_samples; /* that counted */
     int64_t n_unusable;
@@ -95,13 +96,17 @@ enum status evaluation_look(struct dataset_counts *counts, const struct evaluati
                             int n_sets, const struct evaluation_model *m, struct error *e);
 
 /* Appends a JSON object on one line, without line end and clock times: {"after", "step", "set",
- * "task", "num_samples", "unusable", metrics, "score"}. after_stage: EVALUATION_START, or the stage. */
+ * "task", "num_samples", "unusable", metrics, "score"}, and before "set" "trained": true where the
+ * result says so. after_stage: EVALUATION_START, or the stage. */
 void evaluation_line(const struct evaluation_result *result, const char *after_stage, int64_t step,
                      struct text *out);
 
 /* Appends what a person wants to see at once, without line end: the metrics that make the score, and
  * how many samples they are of: "emoji: image_to_text_R@1 12.0 %, text_to_image_R@1 12.5 %, n 200". */
 void evaluation_summary(const struct evaluation_result *result, struct text *out);
+
+/* Whether a set has the name of a stage or source, alone or in front of one of `-_./` and more. */
+bool evaluation_set_belongs(const char *set, const char *name);
 
 /* Whether a metric is a share, 0 to 1; ranks and l2 are not. */
 bool evaluation_is_share(const char *metric);

@@ -23,7 +23,8 @@ struct names {
 struct entry {
     int moment, set;
     double value;
-    double flux; /* what FoMo-in-Flux counts: acc1, or recall@5 */
+    double flux;     /* what FoMo-in-Flux counts: acc1, or recall@5 */
+    bool is_trained; /* on data of the set's name, in the stage just ended */
 };
 
 struct table {
@@ -97,6 +98,7 @@ static enum status read_line(struct table *t, const struct json *line, const cha
     TRY(names_add(&t->sets, set, &entry.set, e));
     TRY(json_as_double(value, -1e300, 1e300, &entry.value, e));
     entry.flux = flux_of(line, entry.value);
+    entry.is_trained = entry.moment > 0 && json_find(line, "trained") != NULL;
     TRY(add_entry(t, entry, e));
 done:
     return rc;
@@ -126,19 +128,41 @@ done:
 
 /* --- Sets and stages --- */
 
-static bool belongs(const char *set, const char *stage) {
-    const size_t n = strlen(stage);
-    return !strncmp(set, stage, n) && (set[n] == 0 || strchr("-_./", set[n]));
-}
+/* The stages of a set, from 1; 0: none. Most sets have one, and first is last. */
+struct stages {
+    int *first, *last; /* per set */
+};
 
-/* The stage, from 1, that a set belongs to, or 0. */
+/* The stage, from 1, that has the name of a set, or 0. */
 static int stage_of(const struct table *t, const char *set) {
     int found = 0;
     for (int s = 1; s < t->moments.n; s++)
-        if (belongs(set, t->moments.item[s]) &&
+        if (evaluation_set_belongs(set, t->moments.item[s]) &&
             (found == 0 || strlen(t->moments.item[s]) > strlen(t->moments.item[found])))
             found = s;
     return found;
+}
+
+static void stages_release(struct stages *s) {
+    free(s->first);
+    free(s->last);
+}
+
+static enum status find_stages(struct stages *s, const struct table *t, struct error *e) {
+    const int n = t->sets.n;
+    *s = (struct stages){calloc((size_t)n, sizeof(int)), calloc((size_t)n, sizeof(int))};
+    if (!s->first || !s->last) return fail(e, STATUS_NO_MEMORY, "no memory for a table");
+    for (int i = 0; i < t->n; i++) { /* moments come in their order */
+        const struct entry *entry = &t->entry[i];
+        if (!entry->is_trained) continue;
+        if (s->first[entry->set] == 0) s->first[entry->set] = entry->moment;
+        s->last[entry->set] = entry->moment;
+    }
+    for (int set = 0; set < n; set++) {
+        const int named = stage_of(t, t->sets.item[set]);
+        if (named > 0) s->first[set] = s->last[set] = named;
+    }
+    return STATUS_OK;
 }
 
 /* --- Writing --- */
@@ -176,11 +200,12 @@ static double mean_of(const double *values, int n) {
 
 /* The three rows below the moments. score is whole: no cell is empty. */
 static enum status write_retention(struct text *out, const struct table *t, int first_width,
-                                   const double *score, const int *taught_in, struct error *e) {
-    const int n = t->sets.n;
+                                   const double *score, const struct stages *stages,
+                                   struct error *e) {
+    const int n = t->sets.n, *taught_in = stages->last;
     double *rows = calloc((size_t)n * 3, sizeof *rows);
     if (!rows) return fail(e, STATUS_NO_MEMORY, "no memory for a table");
-    const struct retention_table table = {score, taught_in, t->moments.n - 1, n};
+    const struct retention_table table = {score, taught_in, t->moments.n - 1, n, stages->first};
     for (int s = 0; s < n; s++) {
         const struct retention r = retention_domain(&table, s);
         const bool is_exposed = taught_in[s] < table.n_stages;
@@ -199,11 +224,11 @@ static enum status write_retention(struct text *out, const struct table *t, int 
     return STATUS_OK;
 }
 
-/* MTIL's line, when each of at least two stages has one set. */
+/* MTIL's line, when each of at least two stages has one set that no other trains on. */
 static enum status write_mtil(struct text *out, const struct table *t, const double *score,
-                              const int *taught_in, struct error *e) {
+                              const struct stages *stages, struct error *e) {
     enum status rc = STATUS_OK;
-    const int n = t->moments.n - 1, n_sets = t->sets.n;
+    const int n = t->moments.n - 1, n_sets = t->sets.n, *taught_in = stages->last;
     int *set_of = malloc((size_t)n * sizeof *set_of + 1);
     double *matrix = malloc((size_t)n * (size_t)n * sizeof *matrix + 1);
     if (!set_of || !matrix) TRY(fail(e, STATUS_NO_MEMORY, "no memory for a table"));
@@ -211,7 +236,7 @@ static enum status write_mtil(struct text *out, const struct table *t, const dou
     for (int s = 0; s < n; s++) set_of[s] = -1;
     for (int i = 0; i < n_sets; i++) {
         if (taught_in[i] == 0) continue;
-        is_square = is_square && set_of[taught_in[i] - 1] < 0;
+        is_square = is_square && set_of[taught_in[i] - 1] < 0 && stages->first[i] == taught_in[i];
         set_of[taught_in[i] - 1] = i;
     }
     for (int s = 0; s < n; s++) is_square = is_square && set_of[s] >= 0;
@@ -267,26 +292,23 @@ static void write_no_stage(struct text *out, const struct table *t) {
 static enum status write_measures(struct text *out, const struct table *t, int first_width,
                                   const double *score, bool is_score, struct error *e) {
     enum status rc = STATUS_OK;
+    struct stages stages;
     bool has_stage = false;
-    int *taught_in = malloc((size_t)t->sets.n * sizeof *taught_in);
-    if (!taught_in) return fail(e, STATUS_NO_MEMORY, "no memory for a table");
-    for (int s = 0; s < t->sets.n; s++) {
-        taught_in[s] = stage_of(t, t->sets.item[s]);
-        has_stage = has_stage || taught_in[s] > 0;
-    }
+    TRY(find_stages(&stages, t, e));
+    for (int s = 0; s < t->sets.n; s++) has_stage = has_stage || stages.last[s] > 0;
     if (!has_stage) {
         write_no_stage(out, t);
         goto done;
     }
-    TRY(write_retention(out, t, first_width, score, taught_in, e));
+    TRY(write_retention(out, t, first_width, score, &stages, e));
     if (!is_score) goto done;
     const size_t before = out->n;
     text_append_char(out, '\n');
-    TRY(write_mtil(out, t, score, taught_in, e));
-    TRY(write_flux(out, t, taught_in, e));
+    TRY(write_mtil(out, t, score, &stages, e));
+    TRY(write_flux(out, t, stages.last, e));
     if (out->n == before + 1) out->bytes[--out->n] = 0; /* neither */
 done:
-    free(taught_in);
+    stages_release(&stages);
     return rc;
 }
 

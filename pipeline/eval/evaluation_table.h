@@ -14,12 +14,15 @@
  * A set belongs to the stage whose name it has, alone or in front of one of `-_./` and more
  * ("photos-test" to "photos"); the one with the longest name if several fit. Where a domain comes
  * back, in a stage "photos-2", "photos-test" stays with "photos": gained is what the first of them
- * taught, and forgotten what is missing at the end, after the second. gained, forgotten and
+ * taught, and forgotten what is missing at the end, after the second. A set that has the name of no
+ * stage, but of a source, belongs to all the stages that train on that source (lines with "trained"),
+ * as in a stream cut from one list of classes: gained is then what the first to the last of them
+ * taught. gained, forgotten and
  * retained are those of retention.h; they are left out while there is no line "start" or no stage
  * has ended, and when no set belongs to a stage, which a line below the table then says. The mean of the moments is over the sets that were measured.
  *
  * Below, of the score: MTIL's measures, over the sets of the stages, when each of at least two stages
- * has one; and those of FoMo-in-Flux, when there are sets of stages and others. Its recall@5 is the
+ * has one of its own; and those of FoMo-in-Flux, when there are sets of stages and others. Its recall@5 is the
  * mean of both directions. */
 #ifndef PIPELINE_EVAL_EVALUATION_TABLE_H
 #define PIPELINE_EVAL_EVALUATION_TABLE_H

@@ -8,9 +8,10 @@ static double score_at(const struct retention_table *t, int stage, int domain) {
 
 struct retention retention_domain(const struct retention_table *t, int domain) {
     const int stage = t->taught_in[domain];
+    const int first = t->taught_from ? t->taught_from[domain] : stage;
     const double known = score_at(t, stage, domain), end = score_at(t, t->n_stages, domain);
     return (struct retention){
-        .gained = stage > 0 ? known - score_at(t, stage - 1, domain) : 0,
+        .gained = stage > 0 ? known - score_at(t, first - 1, domain) : 0,
         .forgotten = known - end,
         .retained = known > 0 ? end / known : 1,
     };

@@ -177,5 +177,8 @@ void recipe_mixture(const struct recipe *r, int stage, int slots[BATCH_ROLE_COUN
 /* Sources of a role in a stage. */
 const struct recipe_source *recipe_sources(const struct recipe *r, enum batch_role role, int stage,
                                            int *n);
+/* Whether the stage trains on the source that has the name of an evaluation set: of all sources of
+ * the recipe the one with the longest name that the set belongs to. */
+bool recipe_trains_on(const struct recipe *r, int stage, const char *set);
 
 #endif

@@ -35,6 +35,21 @@ const struct recipe_source *recipe_sources(const struct recipe *r, enum batch_ro
     return sources ? sources->item : NULL;
 }
 
+bool recipe_trains_on(const struct recipe *r, int stage, const char *set) {
+    size_t longest = 0, longest_here = 0;
+    for (int s = 0; s < recipe_n_stages(r); s++) {
+        int n;
+        const struct recipe_source *source = recipe_sources(r, recipe_main_role(r), s, &n);
+        for (int i = 0; i < n; i++) {
+            const size_t length = strlen(source[i].name);
+            if (!evaluation_set_belongs(set, source[i].name)) continue;
+            if (length > longest) longest = length;
+            if (s == stage && length > longest_here) longest_here = length;
+        }
+    }
+    return longest_here > 0 && longest_here == longest;
+}
+
 /* --- Sources --- */
 
 static enum status check_mix(const struct recipe_source *s, struct error *e) {

@@ -268,8 +268,10 @@ static enum status save(struct trainer *t, bool is_last, struct error *e) {
     return rc;
 }
 
-static enum status evaluate(struct trainer *t, const char *after, struct error *e) {
+/* stage: the one just ended; -1: none has begun. */
+static enum status evaluate(struct trainer *t, int stage, struct error *e) {
     enum status rc = STATUS_OK;
+    const char *after = stage < 0 ? EVALUATION_START : recipe_stage(t->recipe, stage)->name;
     struct text line = {0}, shown = {0};
     const struct schema_objects *sets = &t->recipe->evaluation.sets;
     const int n = sets->n;
@@ -277,10 +279,11 @@ static enum status evaluate(struct trainer *t, const char *after, struct error *
     if (!results) return fail(e, STATUS_NO_MEMORY, "evaluation: no memory");
     TRY(job_evaluate(&t->job, sets->item, n, results, e));
     for (int i = 0; i < n; i++) {
+        results[i].is_trained = stage >= 0 && recipe_trains_on(t->recipe, stage, results[i].set);
         evaluation_line(&results[i], after, t->position.step, &line);
         TRY(run_folder_log(&t->folder, RUN_EVALUATION, &line, e));
         evaluation_summary(&results[i], &shown);
-        log_info("%s%s: %s", strcmp(after, "start") ? "after " : "", after, text_string(&shown));
+        log_info("%s%s: %s", stage >= 0 ? "after " : "", after, text_string(&shown));
         text_clear(&shown);
     }
 done:
@@ -523,7 +526,7 @@ static enum status end_stage(struct trainer *t, int stage, struct error *e) {
     const bool was_owed = t->position.owes_evaluation;
     struct error trouble = {0};
     t->position.owes_evaluation = true;
-    enum status rc = evaluate(t, recipe_stage(t->recipe, stage)->name, e);
+    enum status rc = evaluate(t, stage, e);
     if (rc == STATUS_STOPPED && !was_owed)
         return save_and_stop(t, "stopped in the evaluation after", e);
     if (rc != STATUS_OK && rc != STATUS_GPU && !was_owed && save(t, true, &trouble) != STATUS_OK)
@@ -584,7 +587,7 @@ static enum status train(struct trainer *t, const char *resume, struct error *e)
     watchdog_begin(t->watchdog, "after step", t->job.backend);
     watchdog_step(t->watchdog, t->position.step);
     if (!t->position.is_resumed) {
-        if (o->recipe->evaluation.at_start) TRY(evaluate(t, EVALUATION_START, e));
+        if (o->recipe->evaluation.at_start) TRY(evaluate(t, -1, e));
         TRY(save(t, false, e));
     } else {
         log_info(t->position.step < total ? "resumed at step %" PRId64 " of %" PRId64

@@ -66,6 +66,27 @@ check "other adapters" 3 'wrong shape; expected' "$sapwood" eval $recipe --set m
 check "no adapters" 3 'is no part of this model' "$sapwood" eval $recipe --set model.lora=null \
     --set "data.cache=$folder/cache" --weights "$run/weights/adapters.safetensors"
 
+# A stream cut from one list of classes, whose stages have no set's name: sets go by its sources. KA is
+# that of fashion, here acc1; ZS that of emoji, the mean of both recalls at 5.
+stream=$folder/stream
+mkdir "$folder/recipes"
+sed "s|\.\./tests|$PWD/tests|g; s|\"tiny-architecture|\"$PWD/recipes/tiny-architecture|
+    s|{\"name\": \"emoji\", \"steps\": 30,|{\"name\": \"task\", \"steps\": 2, \"ordering\": {\"list\": \"list.json\", \"chunks\": 2, \"reversed\": false},|
+    s|{\"name\": \"emoji\", \"shards\": \"[^\"]*emoji-train.tar\"}\]},|{\"name\": \"fashion\", \"classnames\": [\"a\", \"b\", \"c\", \"d\", \"e\", \"f\", \"g\", \"h\", \"i\", \"j\"], \"shards\": \"$PWD/tests/fixtures/fashion-train.tar\"}]}|
+    /\"name\": \"fashion\", \"steps\"/d" recipes/tiny.json >"$folder/recipes/stream.json"
+echo '["fashion+++a", "fashion+++b", "fashion+++c", "fashion+++d", "fashion+++e", "fashion+++f"]' \
+    >"$folder/recipes/list.json"
+check "stream" 0 '' "$sapwood" train "$folder/recipes/stream.json" --run "$stream" --quiet \
+    --set 'losses=[{"type":"clip"}]'
+value() { tail -n 2 "$stream/evaluation.jsonl" | sed -n "s/.*\"set\": \"$1\".*\"$2\": \([0-9.e-]*\).*/\1/p"; }
+expected=$(awk -v ka="$(value fashion acc1)" -v a="$(value emoji image_to_text_R@5)" \
+    -v b="$(value emoji text_to_image_R@5)" 'BEGIN {
+        zs = (a + b) / 2
+        printf "FoMo-in-Flux  *KA *%.1f  *ZS *%.1f  *GM *%.1f  *(start: KA", 100 * ka, 100 * zs, 100 * sqrt(ka * zs)
+    }')
+check "measures of a stream" 0 "^$expected" "$sapwood" eval "$stream"
+check "gained by a stream" 0 '^after task-002' "$sapwood" eval "$stream"
+
 # A folder in CLIP_benchmark's layout: measured as its files say, results in its form.
 wds=$folder/wds/fashion
 mkdir -p "$wds/test" "$wds/train"

@@ -396,6 +396,30 @@ static void test_table(void) {
                 "gained                  40.0     60.0   50.0\n"
                 "forgotten               10.0     30.0   20.0\n"
                 "retained                80.0     66.7   73.3\n");
+    /* By hand: a stream whose chunks all train on birds and cars, while food is kept. KA is the mean of
+     * the first two, ZS food: (0.2 + 0.4) / 2 and 0.48, then (0.4 + 0.7) / 2 and 0.4; GM = sqrt(KA ZS).
+     * gained is from the start to the end of the stream; nothing comes after it. */
+#define STREAM(after, trained, set, acc)                                                           \
+    "{\"after\":\"" after "\"," trained "\"set\":\"" set "\",\"acc1\":" acc ",\"score\":" acc "}\n"
+#define TRAINED "\"trained\":true,"
+    check_table(STREAM("start", "", "birds", "0.2") STREAM("start", "", "cars", "0.4")
+                    STREAM("start", "", "food", "0.48") STREAM("task-001", TRAINED, "birds", "0.3")
+                        STREAM("task-001", "", "cars", "0.5") STREAM("task-001", "", "food", "0.44")
+                            STREAM("task-002", TRAINED, "birds", "0.4")
+                                STREAM("task-002", TRAINED, "cars", "0.7")
+                                    STREAM("task-002", "", "food", "0.4"),
+                NULL,
+                "score, percent    birds   cars   food   mean\n"
+                "start              20.0   40.0   48.0   36.0\n"
+                "after task-001     30.0   50.0   44.0   41.3\n"
+                "after task-002     40.0   70.0   40.0   50.0\n"
+                "gained             20.0   20.0      -   20.0\n"
+                "forgotten             -      -    8.0    8.0\n"
+                "retained              -      -   83.3   83.3\n"
+                "\n"
+                "FoMo-in-Flux    KA 55.0  ZS 40.0  GM 46.9  (start: KA 30.0  ZS 48.0  GM 37.9)\n");
+#undef STREAM
+#undef TRAINED
     /* One stage, so no MTIL; recall@5 is the mean of both directions; sqrt(0.6 * 0.15) = 0.3. */
 #define RECALL(after, set, to_text, to_image)                                                      \
     "{\"after\":\"" after "\",\"set\":\"" set "\",\"image_to_text_R@5\":" to_text                  \

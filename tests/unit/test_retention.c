@@ -1,6 +1,8 @@
 #include "pipeline/eval/retention.h"
 #include "tests/check.h"
 
+#include <stddef.h>
+
 static void test_mtil(void) {
     /* Expected: the reference code's notebook gives 0.6375, 0.644444 and 0.683333 (transfer,
      * average, last); the other two by hand. */
@@ -34,7 +36,7 @@ static void test_table(void) {
                             .40, .60, .25,  /* after stage 1 on domain 1 */
                             .30, .45, .85}; /* after stage 2 on domain 2 */
     const int taught_in[] = {0, 1, 2};
-    const struct retention_table t = {score, taught_in, 2, 3};
+    const struct retention_table t = {score, taught_in, 2, 3, NULL};
     const struct retention base = retention_domain(&t, 0), first = retention_domain(&t, 1),
                            second = retention_domain(&t, 2);
     CHECK_CLOSE(base.gained, 0, 0);
@@ -53,10 +55,10 @@ static void test_table(void) {
 
     const double nothing[] = {0, 0};
     const int untaught[] = {0};
-    const struct retention_table zero = {nothing, untaught, 1, 1};
+    const struct retention_table zero = {nothing, untaught, 1, 1, NULL};
     CHECK_CLOSE(retention_domain(&zero, 0).retained, 1, 0);
     const int taught[] = {1};
-    const struct retention_table only = {nothing, taught, 1, 1};
+    const struct retention_table only = {nothing, taught, 1, 1, NULL};
     CHECK_CLOSE(retention_mean(&only).forgotten, 0, 0);
     CHECK_CLOSE(retention_mean(&only).retained, 1, 0);
 }
