@@ -369,9 +369,16 @@ enum status schema_read(struct schema_source *s, const struct schema *schema, vo
 
 /* --- Writing --- */
 
-static void write_fields(const struct schema *schema, const void *values, struct json_writer *w);
+/* COMPARED: fields that are not compared, and all inside them, are BLANK. */
+enum writing { WRITE_ALL, WRITE_COMPARED, WRITE_BLANK };
 
-static void write_list(const struct schema_field *f, const void *at, struct json_writer *w) {
+static void write_object(const struct schema *schema, const void *values, enum writing writing,
+                         struct json_writer *w);
+static void write_fields(const struct schema *schema, const void *values, enum writing writing,
+                         struct json_writer *w);
+
+static void write_list(const struct schema_field *f, const void *at, enum writing writing,
+                       struct json_writer *w) {
     json_write_list_begin(w);
     if (f->kind == SCHEMA_INTS) {
         const struct schema_ints *list = at;
@@ -382,22 +389,24 @@ static void write_list(const struct schema_field *f, const void *at, struct json
     } else if (f->kind == SCHEMA_OBJECTS) {
         const struct schema_objects *list = at;
         for (int i = 0; i < list->n; i++)
-            schema_write(f->object,
-                         (const unsigned char *)list->item + (size_t)i * f->object->bytes, w);
+            write_object(f->object,
+                         (const unsigned char *)list->item + (size_t)i * f->object->bytes, writing,
+                         w);
     } else {
         const struct schema_variants *list = at;
         for (int i = 0; i < list->n; i++) {
             json_write_object_begin(w);
             json_write_name(w, "type");
             json_write_text(w, list->item[i].schema->name);
-            write_fields(list->item[i].schema, list->item[i].values, w);
+            write_fields(list->item[i].schema, list->item[i].values, writing, w);
             json_write_object_end(w);
         }
     }
     json_write_list_end(w);
 }
 
-static void write_field(const struct schema_field *f, const void *at, struct json_writer *w) {
+static void write_field(const struct schema_field *f, const void *at, enum writing writing,
+                        struct json_writer *w) {
     switch (f->kind) {
     case SCHEMA_INT:
         json_write_int(w, *(const int64_t *)at);
@@ -415,32 +424,76 @@ static void write_field(const struct schema_field *f, const void *at, struct jso
         json_write_text(w, f->choices[*(const int *)at]);
         break;
     case SCHEMA_OBJECT:
-        schema_write(f->object, at, w);
+        write_object(f->object, at, writing, w);
         break;
     case SCHEMA_OPTIONAL: {
         const void *values = *(const void *const *)at;
         if (values)
-            schema_write(f->object, values, w);
+            write_object(f->object, values, writing, w);
         else
             json_write_null(w);
         break;
     }
     default:
-        write_list(f, at, w);
+        write_list(f, at, writing, w);
     }
 }
 
-static void write_fields(const struct schema *schema, const void *values, struct json_writer *w) {
-    for (int i = 0; i < schema->n; i++) {
-        json_write_name(w, schema->field[i].name);
-        write_field(&schema->field[i], (const unsigned char *)values + schema->field[i].offset, w);
+/* As a field of zeros is written. */
+static void write_blank(const struct schema_field *f, struct json_writer *w) {
+    switch (f->kind) {
+    case SCHEMA_INT:
+        json_write_int(w, 0);
+        break;
+    case SCHEMA_DOUBLE:
+        json_write_double(w, 0);
+        break;
+    case SCHEMA_BOOL:
+        json_write_bool(w, false);
+        break;
+    case SCHEMA_TEXT:
+        json_write_text(w, "");
+        break;
+    case SCHEMA_CHOICE:
+        json_write_text(w, f->choices[0]);
+        break;
+    case SCHEMA_OBJECT:
+        write_object(f->object, NULL, WRITE_BLANK, w);
+        break;
+    case SCHEMA_OPTIONAL:
+        json_write_null(w);
+        break;
+    default:
+        json_write_list_begin(w);
+        json_write_list_end(w);
     }
+}
+
+static void write_fields(const struct schema *schema, const void *values, enum writing writing,
+                         struct json_writer *w) {
+    for (int i = 0; i < schema->n; i++) {
+        const struct schema_field *f = &schema->field[i];
+        json_write_name(w, f->name);
+        if (writing == WRITE_BLANK || (writing == WRITE_COMPARED && f->not_compared))
+            write_blank(f, w);
+        else
+            write_field(f, (const unsigned char *)values + f->offset, writing, w);
+    }
+}
+
+static void write_object(const struct schema *schema, const void *values, enum writing writing,
+                         struct json_writer *w) {
+    json_write_object_begin(w);
+    write_fields(schema, values, writing, w);
+    json_write_object_end(w);
 }
 
 void schema_write(const struct schema *schema, const void *values, struct json_writer *w) {
-    json_write_object_begin(w);
-    write_fields(schema, values, w);
-    json_write_object_end(w);
+    write_object(schema, values, WRITE_ALL, w);
+}
+
+void schema_write_compared(const struct schema *schema, const void *values, struct json_writer *w) {
+    write_object(schema, values, WRITE_COMPARED, w);
 }
 
 /* --- JSON Schema --- */

@@ -70,6 +70,7 @@ struct schema_field {
     const struct schema *object;
     const struct schema *const *variants; /* by their names; ends with NULL */
     const char *help;                     /* one sentence, with the unit */
+    bool not_compared; /* whoever differs here alone, with all inside, counts as the same */
 };
 
 /* A key that other programs have and this one has not, and what to write instead. */
@@ -116,6 +117,8 @@ enum status schema_read(struct schema_source *s, const struct schema *schema, vo
 
 /* Writes an object with every field; reading it gives the same values. */
 void schema_write(const struct schema *schema, const void *values, struct json_writer *w);
+/* The same for comparison: what is not_compared is blank (0, false, "", [] or null). */
+void schema_write_compared(const struct schema *schema, const void *values, struct json_writer *w);
 /* Writes a JSON Schema (draft 2020-12). */
 void schema_write_json_schema(const struct schema *schema, struct json_writer *w);
 

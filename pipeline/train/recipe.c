@@ -266,38 +266,10 @@ static enum status check(const struct recipe *r, struct error *e) {
     return recipe_data_check(r, e);
 }
 
-/* Where these are is no number: digests of the data with its lists, the tokenizer and the base
- * weights, which cover the architecture, say what they are. */
-static void forget_places(struct text *numbers) {
-    static const char *const names[] = {"\"shards\": \"", "\"architecture\": \"",
-                                        "\"vocabulary\": \"", "\"weights\": \"", "\"list\": \""};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        char *to = numbers->bytes, *from = to;
-        for (char *hit; from && (hit = strstr(from, names[i]));) {
-            const size_t n = (size_t)(hit - from) + strlen(names[i]);
-            memmove(to, from, n);
-            to += n;
-            for (from += n; *from && *from != '"';) from += from[0] == '\\' && from[1] ? 2 : 1;
-        }
-        if (from) memmove(to, from, strlen(from) + 1);
-    }
-    numbers->n = strlen(text_string(numbers));
-}
-
 /* Taken before paths are resolved: a recipe may move with its data. */
 static enum status write_numbers(struct recipe *r, struct error *e) {
-    struct recipe copy = *r;
     struct json_writer w = {.indent = 2};
-    copy.name = copy.device = "";
-    copy.threads = copy.log_every = copy.self_check = 0;
-    copy.stall_seconds = 0;
-    copy.data.loader_threads = 0;
-    copy.data.cache = "";
-    copy.data.cache_bytes = 0;
-    memset(&copy.checkpoint, 0, sizeof copy.checkpoint);
-    memset(&copy.evaluation, 0, sizeof copy.evaluation);
-    schema_write(&recipe_schema, &copy, &w);
-    forget_places(&w.text);
+    schema_write_compared(&recipe_schema, r, &w);
     r->numbers = w.text;
     r->digest = hash_64(text_string(&r->numbers), r->numbers.n, 0);
     return text_check(&r->numbers, e);

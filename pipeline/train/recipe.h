@@ -138,9 +138,8 @@ struct recipe {
     int n_losses;
     struct loss_config loss[STEP_LOSSES_MAX];
     /* What decides the numbers of a run: the recipe with its defaults, paths as they were given,
-     * without name, device, threads, loader_threads, cache, cache_bytes, checkpoint, evaluation,
-     * log_every, self_check, stall_seconds, and without where shards, architecture, vocabulary and
-     * base weights are (digests say what they are); as JSON with one value per line, and its digest. */
+     * without what recipe_schema.c marks as not compared; as JSON with one value per line, and its
+     * digest. */
     struct text numbers;
     uint64_t digest;
 };

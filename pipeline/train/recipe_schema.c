@@ -8,6 +8,11 @@
 #include <stddef.h>
 
 #define AT(type, member) offsetof(struct type, member)
+/* A run goes on with another value of these: they do not decide its numbers, or they say where
+ * something is, of which digests say what it is: of the data with its lists, of the tokenizer, and of
+ * the base weights, which covers the architecture. */
+#define CHANGES_NO_NUMBER .not_compared = true
+#define IS_A_PLACE .not_compared = true
 
 static const char *const caption_words[] = {
 #define CAPTION_WORD(name, word) word,
@@ -46,7 +51,8 @@ static const struct schema_field source_fields[] = {
      .help = "name of the source in logs; part of each sample's identity, so what has one name "
              "must be equal but for its ratio"},
     {"shards", SCHEMA_TEXT, AT(recipe_source, shards), .min = 1, .max = 65536,
-     .help = "tar shards: paths with braces {000..012}, several joined with ::"},
+     .help = "tar shards: paths with braces {000..012}, several joined with ::",
+     IS_A_PLACE},
     {"ratio", SCHEMA_DOUBLE, AT(recipe_source, ratio), .max = 1e6, .preset = "0",
      .help = "share of samples (not of shards) among the sources; 0 in all: by their sizes"},
     {"captions", SCHEMA_CHOICE, AT(recipe_source, captions), .choices = caption_words,
@@ -149,7 +155,8 @@ static const struct schema view_schema = SCHEMA("view", struct recipe_part, view
 
 static const struct schema_field ordering_fields[] = {
     {"list", SCHEMA_TEXT, AT(recipe_ordering, list), .min = 1, .max = 4095,
-     .help = "JSON list of texts \"source+++class\", each once"},
+     .help = "JSON list of texts \"source+++class\", each once",
+     IS_A_PLACE},
     {"chunks", SCHEMA_INT, AT(recipe_ordering, chunks), .min = 1, .max = RECIPE_STAGES_MAX,
      .help = "equal pieces that the list is cut into, in its order"},
     {"chunk", SCHEMA_INT, AT(recipe_ordering, chunk), .max = RECIPE_STAGES_MAX, .preset = "0",
@@ -292,15 +299,18 @@ static const struct schema_field model_fields[] = {
     {"architecture", SCHEMA_TEXT, AT(recipe, model.architecture), .max = 4095, .preset = "\"\"",
      .help = "built-in name (ViT-B-32, ViT-B-16-SigLIP, dinov2_vits14, ...) or a .json in "
              "open_clip's or Hugging Face's format; empty: the config.json or "
-             "open_clip_config.json beside the weights"},
+             "open_clip_config.json beside the weights",
+     IS_A_PLACE},
     {"vocabulary", SCHEMA_TEXT, AT(recipe, model.vocabulary), .max = 4095, .preset = "\"\"",
      .help = "CLIP's bpe_simple_vocab_16e6.txt.gz, SigLIP's spiece.model, or one from `sapwood "
              "tokenizer train`; empty: what lies beside the weights, or the architecture has no "
-             "text tower"},
+             "text tower",
+     IS_A_PLACE},
     {"weights", SCHEMA_TEXT, AT(recipe, model.weights), .max = 4095, .preset = "\"\"",
      .help =
          "folder, safetensors file or index to start from, of open_clip or Hugging Face; empty: "
-         "random"},
+         "random",
+     IS_A_PLACE},
     {"adapters", SCHEMA_TEXTS, AT(recipe, model.adapters), .max = 64, .preset = "[]",
      .help =
          "trained adapters that are merged into the weights first, in this order: a run's folder "
@@ -328,7 +338,8 @@ static const struct schema_field data_fields[] = {
     {"slice", SCHEMA_INT, AT(recipe, data.slice), .min = 1, .max = 65536, .preset = "16",
      .help = "samples that are computed together; part of the numbers of a run"},
     {"loader_threads", SCHEMA_INT, AT(recipe, data.loader_threads), .min = 1, .max = 256,
-     .preset = "1", .help = "threads that decode pictures; changes no number"},
+     .preset = "1", .help = "threads that decode pictures; changes no number",
+     CHANGES_NO_NUMBER},
     {"to_rgb", SCHEMA_CHOICE, AT(recipe, data.to_rgb), .choices = rgb_words, .preset = "\"pillow\"",
      .help = "pictures with alpha or 16-bit grey: as Pillow's convert(\"RGB\"), which leaves alpha "
              "out; or as shown on white paper"},
@@ -338,9 +349,11 @@ static const struct schema_field data_fields[] = {
              "this many times the pixels a side that are wanted: faster, but not the same pixels; "
              "1 or more, 2 is Pillow's; 0: exactly"},
     {"cache", SCHEMA_TEXT, AT(recipe, data.cache), .max = 4000, .preset = "\"\"",
-     .help = "folder of indices, remote shards and teacher features; empty: cache in the run folder"},
+     .help = "folder of indices, remote shards and teacher features; empty: cache in the run folder",
+     CHANGES_NO_NUMBER},
     {"cache_bytes", SCHEMA_INT, AT(recipe, data.cache_bytes), .min = 65536, .max = 1e18,
-     .preset = "68719476736", .help = "limit of the remote shards that are kept there"},
+     .preset = "68719476736", .help = "limit of the remote shards that are kept there",
+     CHANGES_NO_NUMBER},
     {"update", SCHEMA_OPTIONAL, AT(recipe, data.part[BATCH_ROLE_UPDATE]), .preset = "null",
      .object = &update_schema,
      .help = "image-text pairs to learn from; may be left out when all losses are over views"},
@@ -403,38 +416,44 @@ static const struct schema evaluation_schema =
     SCHEMA("evaluation", struct recipe, evaluation_fields);
 
 #define GROUP(word, text)                                                                          \
-    { #word, SCHEMA_OBJECT, 0, .preset = "{}", .object = &word##_schema, .help = text }
+    #word, SCHEMA_OBJECT, 0, .preset = "{}", .object = &word##_schema, .help = text
 static const struct schema_field recipe_fields[] = {
     {"name", SCHEMA_TEXT, AT(recipe, name), .min = 1, .max = 127,
-     .help = "name of the run and, without --run, of its folder in runs/; no '/' in it, no '.' at its start"},
+     .help = "name of the run and, without --run, of its folder in runs/; no '/' in it, no '.' at its start",
+     CHANGES_NO_NUMBER},
     {"seed", SCHEMA_INT, AT(recipe, seed), .max = 9007199254740991.0, .preset = "1",
      .help = "of every random choice"},
     {"device", SCHEMA_TEXT, AT(recipe, device), .min = 1, .max = 255, .preset = "\"auto\"",
      .help =
          "cpu, auto, or part of the name of a device that `sapwood devices` lists, or its number "
-         "as a text: \"0\""},
+         "as a text: \"0\"",
+     CHANGES_NO_NUMBER},
     {"threads", SCHEMA_INT, AT(recipe, threads), .max = 1024, .preset = "0",
-     .help = "CPU threads that compute; 0: all cores; changes no number"},
+     .help = "CPU threads that compute; 0: all cores; changes no number",
+     CHANGES_NO_NUMBER},
     {"model", SCHEMA_OBJECT, 0, .object = &model_schema, .help = "what is trained"},
     {"data", SCHEMA_OBJECT, 0, .object = &data_schema, .help = "what it is trained on"},
     {"stages", SCHEMA_OBJECTS, AT(recipe, stages), .min = 1, .max = RECIPE_STAGES_MAX,
      .object = &stage_schema, .help = "one after the other, each with its own schedule"},
     {"losses", SCHEMA_VARIANTS, AT(recipe, losses), .min = 1, .max = 8, .variants = losses,
      .preset = "[{\"type\": \"clip\"}]", .help = "terms of the loss"},
-    GROUP(optimizer, "AdamW and its schedule"),
-    GROUP(checkpoint, "when to save"),
-    GROUP(evaluation, "what to measure"),
+    {GROUP(optimizer, "AdamW and its schedule")},
+    {GROUP(checkpoint, "when to save"), CHANGES_NO_NUMBER},
+    {GROUP(evaluation, "what to measure"), CHANGES_NO_NUMBER},
     {"log_every", SCHEMA_INT, AT(recipe, log_every), .min = 1, .max = 1e9, .preset = "1",
-     .help = "steps between lines of metrics.jsonl"},
+     .help = "steps between lines of metrics.jsonl",
+     CHANGES_NO_NUMBER},
     {"non_finite", SCHEMA_CHOICE, AT(recipe, non_finite), .choices = non_finite_words,
      .preset = "\"rewind\"",
      .help = "when a loss or gradient is not finite, after the step was computed again: stop; skip "
              "the update, at most 3 in a row; rewind: then also go back 100 steps or more to a "
              "checkpoint and pass over the samples since, at most twice"},
     {"self_check", SCHEMA_INT, AT(recipe, self_check), .max = 1e12, .preset = "1000",
-     .help = "compute a step twice every so many steps and compare the bits; 0: never"},
+     .help = "compute a step twice every so many steps and compare the bits; 0: never",
+     CHANGES_NO_NUMBER},
     {"stall_seconds", SCHEMA_DOUBLE, AT(recipe, stall_seconds), .min = 0.1, .max = 1e6,
-     .preset = "600", .help = "end the run (exit 9) when nothing moves for so long"},
+     .preset = "600", .help = "end the run (exit 9) when nothing moves for so long",
+     CHANGES_NO_NUMBER},
 };
 const struct schema recipe_schema =
     SCHEMA_HINTED("recipe", struct recipe, recipe_fields, step_hints);
