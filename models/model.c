@@ -191,9 +191,13 @@ done:
     return rc;
 }
 
-/* What the weights are computed with, which the shapes of tensors do not show. */
+/* What the weights are computed with, which names, shapes and values of tensors do not show. The way
+ * a text is read adds nothing where it is CLIP's: digests from before it counted still hold. */
 static struct hash_128 hash_settings(const struct architecture *a) {
-    float numbers[] = {(float)a->activation,
+    const struct tower_shape *text = &a->tower[TOWER_TEXT];
+    const bool is_clip = text->pool == TOWER_POOL_TOKEN && text->is_causal;
+    const float reading[] = {(float)text->pool, text->is_causal};
+    const float numbers[] = {(float)a->activation,
                        a->norm_epsilon,
                        (float)a->tower[TOWER_IMAGE].heads,
                        (float)a->tower[TOWER_TEXT].heads,
@@ -203,7 +207,9 @@ static struct hash_128 hash_settings(const struct architecture *a) {
                        a->deviation[0],
                        a->deviation[1],
                        a->deviation[2]};
-    return hash_128(numbers, sizeof numbers, 0);
+    const struct hash_128 h = hash_128(numbers, sizeof numbers, 0);
+    if (!architecture_has_text(a) || is_clip) return h;
+    return hash_128(reading, sizeof reading, h.low ^ h.high);
 }
 
 enum status model_digest(const struct model *m, enum model_part part, char out[33],

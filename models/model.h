@@ -70,7 +70,9 @@ enum status model_content(const struct model *m, enum model_part part,
                           struct safetensors_content *content, struct error *e);
 void model_content_release(struct safetensors_content *content);
 
-/* Digest of weights as they are on the device, name by name: 32 hex digits and a zero. */
+/* Digest of weights as they are on the device, name by name, and of the architecture: of all that the
+ * same weights could be computed with in another way. 32 hex digits and a zero. Everything that must
+ * know whether a model is the same one compares this: checkpoints, teacher features, adapters. */
 enum status model_digest(const struct model *m, enum model_part part, char out[33],
                          struct error *e);
 

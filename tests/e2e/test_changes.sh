@@ -46,6 +46,19 @@ check "list elsewhere" 0 '' train "$folder/list" --set stages.0.steps=10 \
 same "list elsewhere" "$ordered" "$folder/list"
 recipe=$plain
 
+# --- The architecture file: how a text is read shows in no weight ---
+
+cp -r "$ordered" "$folder/reading"
+back "$folder/reading" 10
+architecture=$folder/recipes/tiny-architecture.json
+cp "$architecture" "$folder/clip.json"
+for change in '"pool_type": "last"' '"pool_type": "last", "no_causal_mask": true'; do
+    sed "s/\"text_cfg\": *{/&$change, /" "$folder/clip.json" >"$architecture"
+    check "$change" 4 'base_weights changed; expected' train "$folder/reading" --set stages.0.steps=30 \
+        --set stages.1.steps=30 --allow-change recipe --allow-change data
+done
+cp "$folder/clip.json" "$architecture"
+
 # --- Other lengths of stages: steps that were made in one stage count for another ---
 
 train "$folder/lengths" --set checkpoint.keep=100 || bad "lengths: train failed"
