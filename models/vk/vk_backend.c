@@ -1,5 +1,7 @@
 #include "models/vk/vk_backend.h"
 
+#include "models/vk/vk_shader.h"
+#include "pipeline/base/hash.h"
 #include "pipeline/base/log.h"
 
 #include <inttypes.h>
@@ -170,6 +172,14 @@ done:
     return rc;
 }
 
+/* Of the SPIR-V in this program: other sources or another compiler of shaders give other bits. */
+static uint64_t shaders_digest(void) {
+    uint64_t digest = 0;
+    for (const struct vk_shader *s = vk_shader_table; s->name; s++)
+        digest = hash_64(s->code, s->bytes, digest ^ hash_text(s->name));
+    return digest;
+}
+
 enum status vk_backend_create(struct backend **out, const struct vk_options *o, struct error *e) {
     enum status rc = STATUS_OK;
     struct vk_device *devices = NULL;
@@ -183,7 +193,8 @@ enum status vk_backend_create(struct backend **out, const struct vk_options *o, 
     TRY(vk_device_choose(&chosen, devices, n, o->common.device ? o->common.device : "auto", e));
     b->device = devices[chosen];
     snprintf(b->backend.name, sizeof b->backend.name, "%.63s", b->device.listed.name);
-    snprintf(b->backend.fingerprint, sizeof b->backend.fingerprint, "%s", b->device.fingerprint);
+    snprintf(b->backend.fingerprint, sizeof b->backend.fingerprint,
+             "%.200s shaders %016" PRIx64, b->device.fingerprint, shaders_digest());
     /* Where CPU and device share memory, a mapped buffer saves the copy. */
     b->is_mapped = !o->staging && (b->device.type == VK_PHYSICAL_DEVICE_TYPE_CPU ||
                                    b->device.type == VK_PHYSICAL_DEVICE_TYPE_INTEGRATED_GPU);

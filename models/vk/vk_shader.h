@@ -11,7 +11,7 @@ struct vk_shader {
     size_t bytes;
 };
 
-/* Ends with an entry without a name. Written by cmake/shaders.cmake. */
+/* Ends with an entry without a name. Written by shaders/embed.cmake. */
 extern const struct vk_shader vk_shader_table[];
 
 #endif

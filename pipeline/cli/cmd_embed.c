@@ -3,6 +3,7 @@
 #include "pipeline/base/log.h"
 #include "pipeline/base/stop.h"
 #include "pipeline/base/text.h"
+#include "pipeline/base/version.h"
 #include "pipeline/cli/command_list.h"
 #include "pipeline/cli/model_choice.h"
 #include "pipeline/cli/options.h"
@@ -88,7 +89,7 @@ static enum status open_writer(struct embedding *m, struct error *e) {
         {"tokenizer", o->texts ? tokenizer : "-"},
         {"device", j->backend->fingerprint},
         {"numbers", numbers},
-        {"version", SAPWOOD_VERSION},
+        {"version", version_full},
     };
     TRY(feature_writer_open(&m->writer, o->out, embedder_width(m->embedder), facts,
                             (int)(sizeof facts / sizeof *facts), &m->progress, e));

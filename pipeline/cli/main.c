@@ -8,6 +8,7 @@
 
 #include "pipeline/base/text.h"
 #include "pipeline/cli/choose_core.h"
+#include "pipeline/base/version.h"
 #include "pipeline/cli/command_list.h"
 #include "pipeline/cli/options.h"
 
@@ -68,7 +69,7 @@ static enum status run_command(int argc, char **argv, struct error *e) {
         return argc < 2 ? fail(e, STATUS_BAD_ARG, "no command") : STATUS_OK;
     }
     if (!strcmp(argv[1], "--version")) {
-        printf("sapwood %s\n", SAPWOOD_VERSION);
+        printf("sapwood %s\n%s\n", SAPWOOD_VERSION, version_code);
         return STATUS_OK;
     }
     if (!strcmp(argv[1], "help")) return run_help(argc - 2, argv + 2, e);

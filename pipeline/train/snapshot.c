@@ -1,5 +1,7 @@
 #include "pipeline/train/snapshot.h"
 
+#include "pipeline/base/version.h"
+
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -23,7 +25,7 @@ void snapshot_facts_collect(struct snapshot_facts *f, const struct job *j,
     set_fact(f, 2, "base_weights", "%s", j->base_digest);
     set_fact(f, 3, "tokenizer", "%016" PRIx64, tokenizer_hash(j->tokenizer));
     set_fact(f, 4, "numerics", "%s", j->backend->fingerprint);
-    set_fact(f, 5, "version", "%s", SAPWOOD_VERSION);
+    set_fact(f, 5, "version", "%s", version_full);
     set_fact(f, 6, "updates", "%" PRId64, p->updates);
     set_fact(f, 7, "skips", "%" PRId64, p->skips);
     set_fact(f, 8, "skips_in_a_row", "%" PRId64, p->skips_in_a_row);

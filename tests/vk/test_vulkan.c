@@ -4,6 +4,8 @@
  * status 77. */
 #include "models/ops/add.h"
 #include "models/vk/vk_backend.h"
+#include "models/vk/vk_shader.h"
+#include "pipeline/base/hash.h"
 #include "pipeline/train/watchdog.h"
 #include "tests/check.h"
 
@@ -92,6 +94,19 @@ static void test_buffers(struct backend *b) {
     }
     free(bytes);
     free(back);
+}
+
+/* What must be equal for equal bits: driver, device and every word of every shader. */
+static void test_fingerprint(const struct vk_backend *b) {
+    char expected[48];
+    uint64_t digest = 0;
+    for (const struct vk_shader *s = vk_shader_table; s->name; s++)
+        digest = hash_64(s->code, s->bytes, digest ^ hash_text(s->name));
+    snprintf(expected, sizeof expected, " shaders %016llx", (unsigned long long)digest);
+    const char *found = strstr(b->backend.fingerprint, expected);
+    CHECK_TRUE(found && !found[strlen(expected)]);
+    CHECK_TRUE(!strncmp(b->backend.fingerprint, b->device.fingerprint,
+                        (size_t)(found ? found - b->backend.fingerprint : 1)));
 }
 
 static void test_pipelines(struct vk_backend *b) {
@@ -315,6 +330,7 @@ int main(void) {
             break;
         }
         test_buffers(b);
+        test_fingerprint((struct vk_backend *)b);
         if (staging) test_pipelines((struct vk_backend *)b);
         CHECK_EQUAL(backend_vulkan_messages(b), 0);
         if (staging) test_lost((struct vk_backend *)b);
