@@ -302,7 +302,24 @@ bool file_is_locked(const char *path) {
     return locked;
 }
 
+/* Who holds a lock, for those who want it; a lock without it is as good. */
+static void write_holder(const struct file *f) {
+    char host[256] = "", text[320];
+    if (gethostname(host, sizeof host - 1) < 0) return;
+    const int n = snprintf(text, sizeof text, "process %ld on %s\n", (long)getpid(), host);
+    if (ftruncate(f->fd, 0) < 0 || pwrite(f->fd, text, (size_t)n, 0) < 0) return;
+}
+
+static void read_holder(const struct file *f, char *out, size_t n) {
+    ssize_t got = pread(f->fd, out, n - 1, 0);
+    if (got < 0) got = 0;
+    out[got] = 0;
+    out[strcspn(out, "\n")] = 0;
+    if (!text_starts_with(out, "process ")) snprintf(out, n, "another process");
+}
+
 enum status file_lock(struct file **out, const char *path, struct error *e) {
+    char holder[320];
     enum status rc = open_file(out, path, NULL, O_RDWR | O_CREAT, "cannot open", e);
     if (rc != STATUS_OK) return rc;
     int code = try_lock(*out, LOCK_EX);
@@ -310,13 +327,29 @@ enum status file_lock(struct file **out, const char *path, struct error *e) {
         nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
         code = try_lock(*out, LOCK_EX);
     }
-    if (code < 0 && errno == EWOULDBLOCK)
-        rc = fail(e, STATUS_IN_USE,
-                  "%s: in use by another process; wait for it or take another folder", path);
-    else if (code < 0)
+    if (code < 0 && errno == EWOULDBLOCK) {
+        read_holder(*out, holder, sizeof holder);
+        rc = fail(e, STATUS_IN_USE, "%s: in use by %s; wait for it or take another folder", path,
+                  holder);
+    } else if (code < 0) {
         rc = system_error(e, path, "cannot lock");
-    if (rc != STATUS_OK) file_destroy(out);
+    }
+    if (rc == STATUS_OK)
+        write_holder(*out);
+    else
+        file_destroy(out);
     return rc;
+}
+
+enum status file_lock_check(const struct file *lock, struct error *e) {
+    struct stat held, there;
+    if (fstat(lock->fd, &held) < 0) return system_error(e, lock->path, "cannot stat");
+    if (stat(lock->path, &there) == 0 && held.st_dev == there.st_dev && held.st_ino == there.st_ino)
+        return STATUS_OK;
+    return fail(e, STATUS_IN_USE,
+                "%s: is not the lock that this process took; somebody removed or moved it, and "
+                "another process may work here; this one stops, start it again",
+                lock->path);
 }
 
 enum status file_join(char out[FILE_PATH_MAX], const char *dir, const char *name, struct error *e) {

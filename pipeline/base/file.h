@@ -69,8 +69,12 @@ void file_map_close(struct file_map *map);
 void file_map_forget(const struct file_map *map);
 
 /* A lock that holds until destroyed or until the process ends, however it ends. The file is made
- * when missing and stays. IN_USE when another process has it. */
+ * when missing and stays; it names its holder. IN_USE when another process has it, with its number
+ * and host. */
 enum status file_lock(struct file **out, const char *path, struct error *e);
+/* Whether the file that was locked is still the one of its path: IN_USE when it was removed, so that
+ * another process can take a new one. */
+enum status file_lock_check(const struct file *lock, struct error *e);
 /* Whether another process has the lock; false when the file is not there. */
 bool file_is_locked(const char *path);
 

@@ -46,6 +46,7 @@ struct checkpoint_about {
     const char *const *log; /* files in RUN that grow with the run; synced, their sizes recorded */
     int n_logs;             /* a log that does not exist counts as empty */
     const uint64_t *log_size; /* of each log, the bytes that belong here; NULL: all of it */
+    const struct file *lock;  /* looked at before the rename (file_lock_check); NULL: not */
 };
 
 struct checkpoint_part {

@@ -252,6 +252,7 @@ enum status checkpoint_commit(struct checkpoint_writer **writer,
     TRY(add_file(w, CHECKPOINT_LIST_MANIFEST, &(struct checkpoint_part){manifest.bytes, manifest.n},
                  1, e));
     TRY(file_sync_folder(w->folder, e));
+    if (about->lock) TRY(file_lock_check(about->lock, e));
     TRY(rename_folder(w, e));
 done:
     if (rc != STATUS_OK) error_context(e, "checkpoint step %" PRId64, w->step);

@@ -420,7 +420,7 @@ static enum status submit(struct run_folder *f, const struct job *j, const struc
                           struct error *e) {
     enum status rc = STATUS_OK;
     struct snapshot *s = NULL;
-    if (!f->saver) TRY(saver_create(&f->saver, f->path, e));
+    if (!f->saver) TRY(saver_create(&f->saver, f->path, f->lock, e));
     for (int i = 0; i < RUN_LOGS; i++) TRY(write_waiting(f, i, e));
     TRY(snapshot_take(&s, j, p, e));
     for (int i = 0; i < RUN_LOGS; i++)

@@ -13,6 +13,7 @@ enum state { IDLE, SUBMITTED, FINISHED, ENDING };
 
 struct saver {
     char run[FILE_PATH_MAX];
+    const struct file *lock;
     pthread_t thread;
     pthread_mutex_t mutex;
     pthread_cond_t changed;
@@ -26,7 +27,7 @@ struct saver {
 /* A checkpoint that is there counts, even when older ones could not be deleted. */
 static enum status write_snapshot(struct saver *s, struct error *e) {
     struct error trouble = {0};
-    const enum status rc = snapshot_write(s->snapshot, s->run, e);
+    const enum status rc = snapshot_write(s->snapshot, s->run, s->lock, e);
     if (rc != STATUS_OK) return rc;
     log_info("checkpoint %" PRId64 " committed", s->snapshot->step);
     if (checkpoint_retain(s->run, s->snapshot->keep, s->snapshot->anchor, s->snapshot->n_anchors,
@@ -56,12 +57,14 @@ static void *saver_thread(void *argument) {
     return NULL;
 }
 
-enum status saver_create(struct saver **out, const char *run, struct error *e) {
+enum status saver_create(struct saver **out, const char *run, const struct file *lock,
+                         struct error *e) {
     struct saver *s = calloc(1, sizeof *s);
     sigset_t all, before;
     *out = NULL;
     if (!s) return fail(e, STATUS_NO_MEMORY, "checkpoints: no memory for a writer");
     snprintf(s->run, sizeof s->run, "%s", run);
+    s->lock = lock;
     pthread_mutex_init(&s->mutex, NULL);
     pthread_cond_init(&s->changed, NULL);
     sigfillset(&all);

@@ -10,8 +10,10 @@
 
 struct saver;
 
-/* run: the run folder, whose lock the caller holds; the text is copied. */
-enum status saver_create(struct saver **out, const char *run, struct error *e);
+/* run: the run folder, the text is copied; lock: its lock, which the caller holds longer than the
+ * saver lives. */
+enum status saver_create(struct saver **out, const char *run, const struct file *lock,
+                         struct error *e);
 /* Waits for what is being written, then ends the thread. NULL inside is fine. */
 void saver_destroy(struct saver **s);
 

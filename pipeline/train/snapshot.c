@@ -103,8 +103,10 @@ void snapshot_add_log(struct snapshot *s, const char *name, uint64_t size) {
     s->log_size[s->n_logs++] = size;
 }
 
-enum status snapshot_write(const struct snapshot *s, const char *run, struct error *e) {
+enum status snapshot_write(const struct snapshot *s, const char *run, const struct file *lock,
+                           struct error *e) {
     enum status rc = STATUS_OK;
+    struct error lost;
     struct checkpoint_writer *w = NULL;
     struct safetensors_content weights = s->weights, states = s->states;
     const struct checkpoint_about about = {.digest = s->digest,
@@ -112,7 +114,8 @@ enum status snapshot_write(const struct snapshot *s, const char *run, struct err
                                            .n_facts = SNAPSHOT_FACTS,
                                            .log = s->log,
                                            .log_size = s->log_size,
-                                           .n_logs = s->n_logs};
+                                           .n_logs = s->n_logs,
+                                           .lock = lock};
     TRY(checkpoint_begin(&w, run, s->step, e));
     TRY(checkpoint_add_tensors(w, "model.safetensors", &weights, e));
     TRY(checkpoint_add_tensors(w, "state.safetensors", &states, e));
@@ -123,6 +126,11 @@ enum status snapshot_write(const struct snapshot *s, const char *run, struct err
     TRY(checkpoint_commit(&w, &about, e));
 done:
     if (rc == STATUS_NOT_FOUND) rc = STATUS_STORAGE; /* a folder that somebody removed */
+    /* Another process without our lock removes what we write: the lock is then the reason. */
+    if (rc == STATUS_STORAGE && file_lock_check(lock, &lost) == STATUS_IN_USE) {
+        rc = STATUS_IN_USE;
+        if (e) *e = lost;
+    }
     checkpoint_abandon(&w);
     return rc;
 }

@@ -55,8 +55,10 @@ enum status snapshot_take(struct snapshot **out, const struct job *j, const stru
 /* Names a log and the bytes of it that belong to the snapshot. */
 void snapshot_add_log(struct snapshot *s, const char *name, uint64_t size);
 /* Writes it as a checkpoint of the run; what checkpoint.h promises holds. Uses nothing of the job,
- * so that another thread may do it. Errors: STORAGE, NO_MEMORY. */
-enum status snapshot_write(const struct snapshot *s, const char *run, struct error *e);
+ * so that another thread may do it. lock: the run's, IN_USE when it was removed meanwhile. Errors:
+ * STORAGE, NO_MEMORY. */
+enum status snapshot_write(const struct snapshot *s, const char *run, const struct file *lock,
+                           struct error *e);
 void snapshot_destroy(struct snapshot **s);
 
 #endif

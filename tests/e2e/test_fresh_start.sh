@@ -74,6 +74,32 @@ check "killed at its start" 0 '' train "$folder/killed"
 same "killed at its start" "$folder/plain" "$folder/killed"
 [ -e "$folder/killed/unsaved" ] && bad "it has checkpoints and is marked as unsaved" || good
 
+# --- A lock that somebody removes ---
+
+# begin RUN: a long run in the background, until its first steps are saved
+begin() {
+    "$sapwood" train "$recipe" --run "$1" --set stages.0.steps=100000 --set evaluation.sets=[] \
+        --set checkpoint.every=5 --quiet >"$1.said" 2>&1 &
+    process=$!
+    until [ -e "$1/checkpoints/step_00000005" ] || ! kill -0 $process 2>/dev/null; do sleep 0.02; done
+}
+begin "$folder/locked"
+check "in use" 2 "run.lock: in use by process $process on $(uname -n); wait for it" train "$folder/locked"
+rm "$folder/locked/run.lock"
+wait $process
+code=$?
+[ $code = 2 ] && grep -q 'run.lock: is not the lock that this process took' "$folder/locked.said" && good ||
+    bad "a removed lock: expected 2, found $code: $(cat "$folder/locked.said")"
+# What was committed before is a run that goes on; no step is in the logs twice.
+"$sapwood" train "$recipe" --run "$folder/locked" --set stages.0.steps=100000 --set evaluation.sets=[] \
+    --set checkpoint.every=5 --quiet >"$folder/locked.said" 2>&1 &
+process=$!
+sleep 0.5
+kill -TERM $process
+wait $process
+sed 's/.*"step": \([0-9]*\).*/\1/' "$folder/locked/metrics.jsonl" | awk '$1 != NR { exit 1 }' && good ||
+    bad "steps are missing or there twice: $(cat "$folder/locked.said")"
+
 # --- A name is no path ---
 
 cd "$folder" || exit 1

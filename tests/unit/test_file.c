@@ -159,6 +159,17 @@ static void test_lock(void) {
     CHECK_EQUAL(file_lock(&lock, in_folder("run.lock"), &e), STATUS_OK);
     CHECK_EQUAL(file_lock(&other, in_folder("run.lock"), &e), STATUS_IN_USE);
     CHECK_TRUE(other == NULL);
+    char holder[64];
+    snprintf(holder, sizeof holder, "run.lock: in use by process %ld on ", (long)getpid());
+    CHECK_TRUE(strstr(e.text, holder) != NULL);
+    /* Removed: another may take a new one, which the first must notice; a new name for it, too. */
+    CHECK_EQUAL(file_lock_check(lock, &e), STATUS_OK);
+    CHECK_EQUAL(file_remove(in_folder("run.lock"), &e), STATUS_OK);
+    CHECK_EQUAL(file_lock_check(lock, &e), STATUS_IN_USE);
+    CHECK_EQUAL(file_lock(&other, in_folder("run.lock"), &e), STATUS_OK);
+    CHECK_EQUAL(file_lock_check(lock, &e), STATUS_IN_USE);
+    CHECK_EQUAL(file_lock_check(other, &e), STATUS_OK);
+    file_destroy(&other);
     file_destroy(&lock);
     pid_t child = fork();
     if (child == 0) { /* takes the lock and is killed with it */
