@@ -32,6 +32,13 @@ static enum status system_error(struct error *e, const char *path, const char *w
     return fail(e, status, "%s: %s: %s%s", path, what, strerror(code), advice);
 }
 
+void file_fill_standard(void) {
+    static const int flags[] = {O_WRONLY, O_RDONLY, O_RDONLY}; /* the other way round */
+    for (int fd = 0; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF) /* open takes the lowest number, this one */
+            CHECK(open("/dev/null", flags[fd]) == fd);
+}
+
 static enum status open_file(struct file **out, const char *path, const char *temporary, int flags,
                              const char *what, struct error *e) {
     enum status rc = STATUS_OK;

@@ -18,6 +18,11 @@ enum { FILE_PATH_MAX = 4096 };
 /* An open file. Positions for reading are explicit, so threads may share one. */
 struct file;
 
+/* For the start of a program: puts something into standard descriptors that are closed, so that no
+ * file gets their number and with it what is meant for the terminal. Reading from it and writing to it
+ * fails, as it would with them closed. */
+void file_fill_standard(void);
+
 /* Opens an existing regular file for reading. */
 enum status file_open(struct file **out, const char *path, struct error *e);
 /* Makes a new file for writing; STORAGE when the path exists already. */

@@ -64,12 +64,16 @@ static const char *level_name(enum log_level level) {
 /* "2024-05-06,07:08:09 | INFO | message\n" */
 static void line_write(struct text *line, enum log_level level, const char *format, va_list args) {
     struct tm tm;
+    struct text message = {0};
     time_t now = time(NULL);
     char stamp[32] = "?";
     if (localtime_r(&now, &tm)) strftime(stamp, sizeof stamp, "%Y-%m-%d,%H:%M:%S", &tm);
     text_printf(line, "%s | %s | ", stamp, level_name(level));
-    text_vprintf(line, format, args);
+    text_vprintf(&message, format, args);
+    text_append_printable(line, text_string(&message));
     text_append_char(line, '\n');
+    line->failed = line->failed || message.failed;
+    text_release(&message);
 }
 
 void log_line(enum log_level level, const char *format, ...) {
@@ -123,13 +127,15 @@ static size_t bytes_of_columns(const char *text, int columns) {
 }
 
 void log_progress(const char *format, ...) {
-    struct text said = {0}, line = {0};
+    struct text given = {0}, said = {0}, line = {0};
     struct winsize window = {0};
     va_list args;
     if (!isatty(STDERR_FILENO)) return;
     va_start(args, format);
-    text_vprintf(&said, format, args);
+    text_vprintf(&given, format, args);
     va_end(args);
+    text_append_printable(&said, text_string(&given));
+    text_release(&given);
     /* A line that wraps could not be overwritten. The last column stays free: some terminals wrap
      * when it is filled. */
     const bool has_width = ioctl(STDERR_FILENO, TIOCGWINSZ, &window) == 0 && window.ws_col > 1;

@@ -6,6 +6,14 @@
 #include <string.h>
 
 #include "pipeline/base/address.h"
+#include "pipeline/base/text.h"
+
+/* What a user sees: no secrets of addresses, and nothing that a terminal obeys. */
+static void show(struct error *e, const char *text) {
+    char hidden[ERROR_TEXT_MAX];
+    address_hide(hidden, sizeof hidden, text);
+    text_printable(e->text, sizeof e->text, hidden);
+}
 
 enum status fail(struct error *e, enum status status, const char *format, ...) {
     char text[ERROR_TEXT_MAX];
@@ -15,7 +23,7 @@ enum status fail(struct error *e, enum status status, const char *format, ...) {
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
     e->status = status;
-    address_hide(e->text, sizeof e->text, text);
+    show(e, text);
     return status;
 }
 
@@ -28,7 +36,7 @@ void error_context(struct error *e, const char *format, ...) {
     va_end(args);
     if (n < 0 || n >= ERROR_TEXT_MAX) return;
     snprintf(text + n, sizeof text - (size_t)n, ": %s", e->text);
-    address_hide(e->text, sizeof e->text, text);
+    show(e, text);
 }
 
 int status_exit_code(enum status status) {

@@ -42,7 +42,8 @@ struct error {
 };
 
 /* Fills e (may be NULL) and returns status, so that `return fail(...)` is one line. Addresses in the
- * text lose what may be a secret (address_hide). */
+ * text lose what may be a secret (address_hide), control characters are written out
+ * (text_printable). */
 enum status fail(struct error *e, enum status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -153,6 +153,44 @@ int text_utf8_length(const char *s, size_t n) {
     return length;
 }
 
+/* The character at s as it may stand in a line; returns how many bytes of s it is made of. */
+static size_t printable_piece(char piece[5], const char *s) {
+    const unsigned char *p = (const unsigned char *)s;
+    const int length = text_utf8_length(s, strnlen(s, 4));
+    const bool is_control = p[0] < 0x20 || p[0] == 0x7F || (p[0] == 0xC2 && length == 2 && p[1] < 0xA0);
+    if (p[0] == '\n' || p[0] == '\t' || p[0] == '\r') {
+        snprintf(piece, 5, "\\%c", p[0] == '\n' ? 'n' : p[0] == '\t' ? 't' : 'r');
+    } else if (length == 0 || is_control) {
+        snprintf(piece, 5, "\\x%02X", p[0]);
+    } else {
+        memcpy(piece, s, (size_t)length);
+        piece[length] = 0;
+        return (size_t)length;
+    }
+    return 1;
+}
+
+void text_append_printable(struct text *t, const char *s) {
+    char piece[5];
+    while (*s) {
+        s += printable_piece(piece, s);
+        text_append(t, piece);
+    }
+}
+
+void text_printable(char *out, size_t n, const char *s) {
+    char piece[5];
+    size_t used = 0;
+    while (*s) {
+        s += printable_piece(piece, s);
+        const size_t length = strlen(piece);
+        if (used + length >= n) break;
+        memcpy(out + used, piece, length);
+        used += length;
+    }
+    out[used] = 0;
+}
+
 const char *text_plural(int64_t n) {
     return n == 1 ? "" : "s";
 }

@@ -6,9 +6,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "pipeline/base/file.h"
 #include "pipeline/base/text.h"
-#include "pipeline/cli/choose_core.h"
 #include "pipeline/base/version.h"
+#include "pipeline/cli/choose_core.h"
 #include "pipeline/cli/command_list.h"
 #include "pipeline/cli/options.h"
 
@@ -93,6 +94,7 @@ static bool reader_is_gone(void) {
 
 int main(int argc, char **argv) {
     struct error e = {0};
+    file_fill_standard();
     /* Names outside ASCII in archives need it; numbers stay as in C, so not LC_ALL. */
     setlocale(LC_CTYPE, "C.UTF-8");
     /* A closed pipe and a file size limit are then errors of write, like a full disk. A reader of the

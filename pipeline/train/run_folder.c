@@ -302,7 +302,10 @@ static enum status find_checkpoint(struct run_folder *f, const char *resume, str
     enum status rc = STATUS_OK;
     struct text warnings = {0};
     rc = checkpoint_find(c, f->path, &warnings, e);
-    if (warnings.n) log_warning("%s", text_string(&warnings));
+    for (char *line = warnings.bytes, *end; line && (end = strchr(line, '\n')); line = end + 1) {
+        *end = 0;
+        log_warning("%s", line);
+    }
     if (rc == STATUS_OK && !strcmp(resume, "never"))
         rc = fail(e, STATUS_IN_USE,
                   "%s: has a checkpoint of step %" PRId64

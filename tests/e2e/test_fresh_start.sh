@@ -100,6 +100,20 @@ wait $process
 sed 's/.*"step": \([0-9]*\).*/\1/' "$folder/locked/metrics.jsonl" | awk '$1 != NR { exit 1 }' && good ||
     bad "steps are missing or there twice: $(cat "$folder/locked.said")"
 
+# --- Standard descriptors that are closed: no file of the run gets what is meant for the terminal ---
+
+for closed in '2>&-' '<&- 2>&-' '>&- 2>&-' '<&- >&- 2>&-'; do
+    rm -rf "$folder/closed"
+    eval "\"\$sapwood\" train \"\$recipe\" --run \"\$folder/closed\" ${short% --quiet} $closed"
+    code=$?
+    [ $code = 0 ] && good || bad "$closed: found $code"
+    same "$closed" "$folder/plain" "$folder/closed"
+    [ "$(wc -l <"$folder/closed/run.lock")" = 1 ] && good || bad "$closed: $(cat "$folder/closed/run.lock")"
+    [ "$(grep -c 'checkpoint 2 committed' "$folder/closed/log.txt")" = 1 ] && good ||
+        bad "$closed: log.txt has: $(cat "$folder/closed/log.txt")"
+done
+check "closed output" 5 'cannot write to the standard output' sh -c '"$0" --version >&-' "$sapwood"
+
 # --- A name is no path ---
 
 cd "$folder" || exit 1

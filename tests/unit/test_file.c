@@ -153,6 +153,24 @@ static void test_failing_writes(void) {
     file_list_release(&list);
 }
 
+/* A message is one line, whatever a key or a file name in it is made of. */
+static void test_log_lines(void) {
+    struct error e = {0};
+    char *bytes = NULL;
+    size_t n = 0, n_lines = 0;
+    CHECK_EQUAL(log_file_open(in_folder("lines.log"), &e), STATUS_OK);
+    log_info("key %s", "a\n2026-01-01,00:00:00 | INFO | checkpoint 999 committed\033]0;owned\007");
+    log_to_file(LOG_INFO, "%s", "b\r\nc");
+    log_file_close();
+    CHECK_EQUAL(file_read_all(&bytes, &n, in_folder("lines.log"), 1 << 16, &e), STATUS_OK);
+    for (size_t i = 0; i < n; i++) n_lines += bytes[i] == '\n';
+    CHECK_EQUAL(n_lines, 2);
+    CHECK_TRUE(bytes && strstr(bytes, "| INFO | key a\\n2026-01-01,00:00:00 | INFO | checkpoint 999 "
+                                      "committed\\x1B]0;owned\\x07\n"));
+    CHECK_TRUE(bytes && strstr(bytes, "| INFO | b\\r\\nc\n"));
+    free(bytes);
+}
+
 static void test_lock(void) {
     struct error e = {0};
     struct file *lock = NULL, *other = NULL;
@@ -186,6 +204,7 @@ int main(void) {
     test_read_and_write();
     test_folders();
     test_failing_writes();
+    test_log_lines();
     test_lock();
     CHECK_EQUAL(file_remove_tree(folder, NULL), STATUS_OK);
     return check_report();

@@ -53,9 +53,44 @@ static void test_utf8(void) {
     CHECK_EQUAL(text_utf8_length("", 0), 0);
 }
 
+static void test_printable(void) {
+    static const char *const pairs[][2] = {
+        {"", ""},
+        {"caf\xC3\xA9 \xE2\x82\xAC \xF0\x9F\x8C\xB3 C:\\n", "caf\xC3\xA9 \xE2\x82\xAC \xF0\x9F\x8C\xB3 C:\\n"},
+        {"\033]0;owned\007", "\\x1B]0;owned\\x07"},
+        {"a\r\n\tb\x7F", "a\\r\\n\\tb\\x7F"},
+        {"\xC2\x9B""31m \xC2\xA0", "\\xC2\\x9B""31m \xC2\xA0"}, /* CSI in one character */
+        {"\x9B""31m \xC3", "\\x9B""31m \\xC3"},                   /* bytes that are no UTF-8 */
+    };
+    char out[64];
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        struct text t = {0};
+        text_append_printable(&t, pairs[i][0]);
+        CHECK_TEXT(text_string(&t), pairs[i][1]);
+        text_release(&t);
+        text_printable(out, sizeof out, pairs[i][0]);
+        CHECK_TEXT(out, pairs[i][1]);
+        text_append_printable(&t, out);
+        CHECK_TEXT(text_string(&t), out);
+        text_release(&t);
+    }
+    text_printable(out, 6, "abcd\xC3\xA9");
+    CHECK_TEXT(out, "abcd");
+    text_printable(out, 7, "abcd\xC3\xA9");
+    CHECK_TEXT(out, "abcd\xC3\xA9");
+    text_printable(out, 5, "ab\001");
+    CHECK_TEXT(out, "ab");
+    struct error e;
+    fail(&e, STATUS_BAD_DATA, "key %s", "a\n2026 | INFO | b\033[2J");
+    CHECK_TEXT(e.text, "key a\\n2026 | INFO | b\\x1B[2J");
+    error_context(&e, "%s", "c\001.tar");
+    CHECK_TEXT(e.text, "c\\x01.tar: key a\\n2026 | INFO | b\\x1B[2J");
+}
+
 int main(void) {
     test_building();
     test_nearest();
     test_utf8();
+    test_printable();
     return check_report();
 }
