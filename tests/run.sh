@@ -39,7 +39,7 @@ done
 
 sh tests/setup.sh build test $peers
 jobs=$(nproc)
-cmake --preset $preset >/dev/null
+cmake --preset $preset ${SAPWOOD_WERROR:+"-DSAPWOOD_WERROR=$SAPWOOD_WERROR"} >/dev/null # .ci/run sets it
 cmake --build "build-$preset" -j "$jobs"
 
 results=$PWD/build-$preset/results.xml

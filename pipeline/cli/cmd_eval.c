@@ -129,10 +129,12 @@ static enum status measure(const struct eval_options *o, struct error *e) {
     }
     TRY(model_choice_open(&o->model, &r, &j, weights, e));
     if (n == 0) n = r->evaluation.sets.n;
-    if (n == 0)
-        TRY(fail(e, STATUS_BAD_ARG,
-                 "%s: evaluation.sets is empty and no folder is given; expected at least one set",
-                 o->model.place));
+    if (n <= 0) { /* not by TRY: GCC 14 warns of calloc as if fail might return STATUS_OK */
+        rc = fail(e, STATUS_BAD_ARG,
+                  "%s: evaluation.sets is empty and no folder is given; expected at least one set",
+                  o->model.place);
+        goto done;
+    }
     results = calloc((size_t)n, sizeof *results);
     if (!results) TRY(fail(e, STATUS_NO_MEMORY, "eval: no memory"));
     TRY(job_evaluate(&j, sets ? sets : r->evaluation.sets.item, n, results, e));

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char magic[6] = "\x93NUMPY";
+static const char magic[] = {'\x93', 'N', 'U', 'M', 'P', 'Y'};
 static const char *const words[] = {
 #define TYPE_WORD(name, word, bytes) word,
     NPY_TYPE_LIST(TYPE_WORD)
