@@ -5,23 +5,24 @@
 #   fuzz   clang with libFuzzer, coverage
 #   demo   real image-text data and the tools that unpack it
 #   peers  what we are compared with: PyTorch, and in build-peers/ the packages of
-#          tests/peers/requirements.txt
-# For Debian 12. Installs as root or through sudo; otherwise prints the one line to run and ends
-# with 1. On another system it prints what is needed and ends with 1; there, install the
-# equivalents by hand and set SAPWOOD_SETUP=skip.
+#          tests/peers/requirements.txt; Debian 12 alone has the PyTorch that they go with
+# For Debian 12 and 13 and Ubuntu 24.04; a system that descends from them is tried with the same
+# names. Installs as root or through sudo; otherwise prints the one line to run and ends with 1. On
+# any other system it prints what is needed (for Fedora and Arch the line to run) and ends with 1;
+# install that by hand and set SAPWOOD_SETUP=skip.
 set -eu
 
 packages_of() {
     case $1 in
-    # gcc only recommends libc6-dev, and recommended packages are not installed.
+    # gcc only recommends libc6-dev, and recommended packages are not installed. Without
+    # ca-certificates no server of shards is believed.
     build) echo "gcc libc6-dev cmake ninja-build pkg-config libopenblas-dev libarchive-dev
-        libcjson-dev libstb-dev libjpeg62-turbo-dev libwebp-dev libxxhash-dev zlib1g-dev
-        libcurl4-openssl-dev libvulkan-dev glslc g++ libsentencepiece-dev" ;;
-    # chromium-common carries SwiftShader, the second Vulkan implementation.
+        libcjson-dev libstb-dev libjpeg-dev libwebp-dev libxxhash-dev zlib1g-dev
+        libcurl4-openssl-dev libvulkan-dev glslc g++ libsentencepiece-dev$abseil ca-certificates" ;;
     # python3 and openssl: a web server with faults, and its certificate.
-    test) echo "mesa-vulkan-drivers chromium-common vulkan-validationlayers spirv-tools python3
+    test) echo "mesa-vulkan-drivers$swiftshader vulkan-validationlayers spirv-tools python3
         openssl" ;;
-    fuzz) echo "clang libclang-rt-14-dev llvm" ;;
+    fuzz) echo "clang libclang-rt-dev llvm" ;;
     demo) echo "fonts-noto-color-emoji unicode-cldr-core openclipart-png openclipart-svg
         tuxpaint-stamps-default dataset-fashion-mnist python3-pil python3-fonttools
         python3-numpy" ;;
@@ -51,7 +52,26 @@ make_peers() {
     cp "$list" "$peers/requirements.txt"
 }
 
+# The same for the build alone, by the lists of those systems; nobody has run these.
+FEDORA="gcc gcc-c++ cmake ninja-build pkgconf-pkg-config openblas-devel libarchive-devel cjson-devel
+    stb_image-devel libjpeg-turbo-devel libwebp-devel xxhash-devel zlib-devel libcurl-devel
+    vulkan-loader-devel glslc sentencepiece-devel abseil-cpp-devel"
+ARCH="gcc cmake ninja pkgconf openblas libarchive cjson stb libjpeg-turbo libwebp xxhash zlib curl
+    vulkan-headers vulkan-icd-loader shaderc sentencepiece abseil-cpp"
+
 [ "${SAPWOOD_SETUP:-}" != skip ] || exit 0
+release=${SAPWOOD_OS_RELEASE:-/etc/os-release} # another file: for the tests of this script
+system=$(. "$release" 2>/dev/null && echo "${ID:-unknown} ${VERSION_ID:-}") || system=unknown
+family=$(. "$release" 2>/dev/null && echo "${ID:-} ${ID_LIKE:-}") || family=
+
+abseil=
+swiftshader=" chromium-common" # SwiftShader, the second Vulkan implementation, comes with Chromium
+case $system in
+"debian 12" | "debian 13") ;;
+"ubuntu "*) swiftshader= ;; # Chromium is a snap there: the tests on SwiftShader skip
+*) abseil=" libabsl-dev" ;; # newer headers of SentencePiece include it, and its package does not ask for it
+esac
+
 wanted=
 with_peers=
 for group in "$@"; do
@@ -59,14 +79,36 @@ for group in "$@"; do
     wanted="$wanted $list"
     [ "$group" != peers ] || with_peers=yes
 done
-
-system=$(. /etc/os-release 2>/dev/null && echo "${ID:-unknown} ${VERSION_ID:-}") || system=unknown
-if [ "$system" != "debian 12" ]; then
-    echo "setup: this system is '$system'; the package list is for Debian 12. Needed:" >&2
-    echo $wanted | tr ' ' '\n' | sed 's/^/  /' >&2
-    echo "Install the equivalents, then run again with SAPWOOD_SETUP=skip." >&2
+if [ "$with_peers" ] && [ "$system" != "debian 12" ]; then
+    echo "setup: this system is '$system'; the comparisons (group peers) are made with the PyTorch of Debian 12" >&2
     exit 1
 fi
+
+case $system in
+"debian 12" | "debian 13" | "ubuntu 24.04") ;;
+*)
+    case " $family " in
+    *" debian "* | *" ubuntu "*)
+        echo "setup: this system is '$system'; trying the packages of Debian 13 and Ubuntu 24.04" >&2
+        ;;
+    *)
+        echo "setup: this system is '$system'; packages are installed on Debian 12 and 13 and Ubuntu 24.04." >&2
+        case " $family " in
+        *" fedora "*) echo "To build (untested):
+  sudo dnf install" $FEDORA >&2 ;;
+        *" arch "*) echo "To build (untested):
+  sudo pacman -S --needed" $ARCH >&2 ;;
+        *)
+            echo "Needed, by their names there:" >&2
+            echo $wanted | tr ' ' '\n' | sed 's/^/  /' >&2
+            ;;
+        esac
+        echo "Install the equivalents, then run again with SAPWOOD_SETUP=skip." >&2
+        exit 1
+        ;;
+    esac
+    ;;
+esac
 
 missing=
 for package in $wanted; do

@@ -1,4 +1,5 @@
-# What a person meets before there is a binary: warnings stop the build in .ci/run and nowhere else.
+# What a person meets before there is a binary: warnings stop the build in .ci/run and nowhere else, and
+# tests/setup.sh knows which system it is on.
 . tests/checks.sh
 source=$PWD
 
@@ -50,5 +51,55 @@ SAPWOOD_SETUP=skip sh .ci/run --sanitize >"$folder/said" 2>&1
 asked ".ci/run" "cmake --preset debug -DSAPWOOD_WERROR=ON"
 (unset SAPWOOD_WERROR && SAPWOOD_SETUP=skip sh tests/run.sh) >"$folder/said" 2>&1
 asked "tests/run.sh" "cmake --preset release"
+
+# --- tests/setup.sh ---
+
+stand_in id 'echo 0'
+stand_in dpkg-query 'exit 1'
+stand_in apt-get ''
+# setup ID VERSION LIKE GROUP...: on such a system
+setup() {
+    printf 'ID=%s\nVERSION_ID="%s"\nID_LIKE="%s"\n' "$1" "$2" "$3" >"$folder/os-release"
+    shift 3
+    rm -f "$folder/asked"
+    SAPWOOD_SETUP= SAPWOOD_OS_RELEASE=$folder/os-release sh tests/setup.sh "$@" >"$folder/said" 2>&1
+}
+# installs WHAT PACKAGE...: apt-get was asked to install these, and those with a - before them not
+installs() {
+    what=$1
+    shift
+    sed -n 's/^apt-get install .*--no-install-recommends//p' "$folder/asked" | tr ' ' '\n' >"$folder/packages"
+    for package in "$@"; do
+        case $package in
+        -*) ! grep -qx -- "${package#-}" "$folder/packages" ;;
+        *) grep -qx -- "$package" "$folder/packages" ;;
+        esac && good || bad "$what: $package, found: $(cat "$folder/packages" "$folder/said")"
+    done
+}
+for system in "debian 12" "debian 13"; do
+    setup $system "" build test fuzz && good || bad "$system: $(cat "$folder/said")"
+    installs "$system" gcc libjpeg-dev ca-certificates chromium-common libclang-rt-dev -libabsl-dev -libjpeg62-turbo-dev
+    grep -q "trying" "$folder/said" && bad "$system: $(cat "$folder/said")" || good
+done
+setup ubuntu 24.04 debian build test && good || bad "ubuntu 24.04: $(cat "$folder/said")"
+installs "ubuntu 24.04" gcc libjpeg-dev mesa-vulkan-drivers -chromium-common
+grep -q "trying" "$folder/said" && bad "ubuntu 24.04: $(cat "$folder/said")" || good
+for system in "debian '' ''" "linuxmint 22 ubuntu" "ubuntu 25.10 debian"; do
+    eval "setup $system build" && good || bad "$system: $(cat "$folder/said")"
+    installs "$system" gcc
+    grep -q "trying the packages of" "$folder/said" && good || bad "$system: $(cat "$folder/said")"
+done
+setup debian "" "" build
+installs "debian sid" libabsl-dev
+# prints WHAT PATTERN: and installed nothing
+prints() {
+    grep -q -- "$2" "$folder/said" && ! grep -q '^apt-get' "$folder/asked" 2>/dev/null && good ||
+        bad "$1: expected \"$2\", found: $(cat "$folder/said")"
+}
+setup fedora 42 "" build && bad "fedora: expected 1" || prints fedora '^  sudo dnf install gcc .*cjson-devel'
+setup nobara 42 fedora build && bad "nobara: expected 1" || prints nobara '^  sudo dnf install gcc '
+setup arch "" "" build && bad "arch: expected 1" || prints arch '^  sudo pacman -S --needed gcc .*shaderc'
+setup alpine 3.20 "" build && bad "alpine: expected 1" || prints alpine '^  libcjson-dev$'
+setup debian 13 "" peers && bad "peers of debian 13: expected 1" || prints "peers" "PyTorch of Debian 12"
 PATH=$real
 report
