@@ -20,9 +20,10 @@ struct tokenizer_sentencepiece {
     int end;
 };
 
-/* A message of the library is one line. */
-static enum status failed(const sentencepiece::util::Status &s, struct error *e) {
-    return fail(e, STATUS_BAD_DATA, "SentencePiece: %.200s", s.error_message());
+/* A message of the library is one line. What it returns is a class of its own, in newer versions
+ * Abseil's. */
+template <class library_status> static enum status failed(const library_status &s, struct error *e) {
+    return fail(e, STATUS_BAD_DATA, "SentencePiece: %.200s", std::string(s.message()).c_str());
 }
 
 enum status tokenizer_sentencepiece_open(struct tokenizer_sentencepiece **out, const char *bytes,

@@ -1,5 +1,5 @@
-# What a person meets before there is a binary: warnings stop the build in .ci/run and nowhere else, and
-# tests/setup.sh knows which system it is on.
+# What a person meets before there is a binary: warnings stop the build in .ci/run and nowhere else, a
+# missing Abseil is named, and tests/setup.sh knows which system it is on.
 . tests/checks.sh
 source=$PWD
 
@@ -27,6 +27,19 @@ if command -v clang >/dev/null; then
     done
 else
     left_out clang
+fi
+
+# --- SentencePiece ---
+
+# A header of today's; nothing is compiled with it here.
+mkdir "$folder/newer"
+echo '#include <absl/status/status.h>' >"$folder/newer/sentencepiece_processor.h"
+configure newer "-DSENTENCEPIECE_INCLUDE_DIR=$folder/newer" "-DSENTENCEPIECE_LIBRARY=-lsentencepiece"
+code=$?
+if pkg-config --exists absl_status; then
+    [ $code = 0 ] && grep -q absl_status "$folder/newer/build.ninja" && good || bad "Abseil is not linked: $(cat "$folder/said")"
+else
+    [ $code != 0 ] && grep -q "libabsl-dev" "$folder/said" && good || bad "Abseil is missing, unsaid: $(cat "$folder/said")"
 fi
 
 # --- .ci/run ---

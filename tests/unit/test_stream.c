@@ -165,7 +165,8 @@ enum status __wrap_loader_fill(struct batch_part *out, const struct stream_confi
                                const struct stream_part *part, const struct stream_place *place,
                                struct loader_memory *memory, struct error *e) {
     if (delay_seed) {
-        const uint32_t r = delay_seed = delay_seed * 1664525u + 1013904223u;
+        const uint32_t r = delay_seed * 1664525u + 1013904223u;
+        delay_seed = r;
         const struct timespec delay = {.tv_nsec = r >> 28 ? 0 : (long)(r >> 8 & 0xFFFFF)};
         nanosleep(&delay, NULL); /* one slot in sixteen up to a millisecond */
     }
