@@ -14,6 +14,8 @@ void adapter_set_release(struct adapter_set *s) {
         free(s->item[i].b);
         free(s->item[i].magnitude);
     }
+    for (int i = 0; i < s->n_bottleneck; i++) free(s->bottleneck[i].values);
+    free(s->bottleneck);
     free(s->item);
     *s = (struct adapter_set){0};
 }
@@ -76,15 +78,26 @@ done:
     return rc;
 }
 
+/* Room for all tensors of the file was made. */
+static enum status read_bottleneck(struct adapter_set *set, const struct safetensors *s,
+                                   const struct safetensors_tensor *t, struct error *e) {
+    struct adapter_tensor *b = &set->bottleneck[set->n_bottleneck];
+    if (t->rank < 1 || t->rank > 2 || strlen(t->name) >= sizeof b->name)
+        return fail(e, STATUS_BAD_DATA, "%s: %s: expected a tensor of one or two axes, found %d",
+                    safetensors_path(s), t->name, t->rank);
+    *b = (struct adapter_tensor){.tensor = tensor_make(TENSOR_F32, t->rank, t->shape)};
+    snprintf(b->name, sizeof b->name, "%s", t->name);
+    b->values = malloc((size_t)tensor_bytes(&b->tensor) + 1);
+    if (!b->values)
+        return fail(e, STATUS_NO_MEMORY, "%s: no memory for %s", safetensors_path(s), t->name);
+    set->n_bottleneck++;
+    return safetensors_read_f32(t, b->values, e);
+}
+
 static enum status read_tensor(struct adapter_set *set, const struct safetensors *s,
                                const struct safetensors_tensor *t, double alpha, struct error *e) {
     const char *path = safetensors_path(s);
-    if (strstr(t->name, ".adapter."))
-        return fail(e, STATUS_BAD_DATA,
-                    "%s: %s belongs to a UniAdapter, which is no change of a weight and cannot be "
-                    "merged or exported; expected LoRA only; train with model.lora and without "
-                    "model.uniadapter",
-                    path, t->name);
+    if (strstr(t->name, ".adapter.")) return read_bottleneck(set, s, t, e);
     const bool is_scale = !strcmp(t->name, "logit_scale");
     if (is_scale || !strcmp(t->name, "logit_bias")) {
         *(is_scale ? &set->has_logit_scale : &set->has_logit_bias) = true;
@@ -109,11 +122,15 @@ enum status adapter_set_read(struct adapter_set *set, const char *path, double a
     *set = (struct adapter_set){0};
     TRY(safetensors_open(&s, path, e));
     alpha = metadata_number(s, "lora_alpha", alpha);
+    set->bottleneck_scale = (float)metadata_number(s, "uniadapter_scale", 0);
+    set->has_bottleneck_scale = safetensors_metadata(s, "uniadapter_scale") != NULL;
+    set->bottleneck = calloc((size_t)safetensors_count(s) + 1, sizeof *set->bottleneck);
+    if (!set->bottleneck) TRY(fail(e, STATUS_NO_MEMORY, "%s: no memory", path));
     const char *digest = safetensors_metadata(s, "base_digest");
     if (digest) snprintf(set->base_digest, sizeof set->base_digest, "%s", digest);
     for (int i = 0; i < safetensors_count(s); i++)
         TRY(read_tensor(set, s, safetensors_at(s, i), alpha, e));
-    if (set->n == 0)
+    if (set->n == 0 && set->n_bottleneck == 0)
         TRY(fail(e, STATUS_BAD_DATA,
                  "%s: no adapters in it; expected tensors named like X.lora_a and X.lora_b, as in "
                  "weights/adapters.safetensors of a run",
@@ -157,10 +174,35 @@ static enum status check_item(const struct adapter_set *s, int i, const struct p
     return STATUS_OK;
 }
 
+enum status adapter_set_check_low_rank(const struct adapter_set *s, struct error *e) {
+    if (s->n_bottleneck == 0) return STATUS_OK;
+    return fail(e, STATUS_BAD_DATA,
+                "%s belongs to a UniAdapter, which is no change of a weight and cannot be merged or "
+                "exported; expected LoRA only; a next job goes on with it, where its recipe has the "
+                "model.uniadapter, towers and layers that it was trained with",
+                s->bottleneck[0].name);
+}
+
+static enum status check_bottleneck(const struct adapter_set *s, int i, const struct parameters *p,
+                                    struct error *e) {
+    const struct adapter_tensor *b = &s->bottleneck[i];
+    const int k = parameters_find(p, b->name);
+    if (k < 0) return adapter_set_check_low_rank(s, e);
+    const struct tensor *t = &p->list[k].tensor;
+    if (t->rank != b->tensor.rank || memcmp(t->shape, b->tensor.shape, sizeof t->shape))
+        return fail(e, STATUS_BAD_DATA,
+                    "%s: %lld x %lld numbers do not fit the parameter of %lld x %lld; expected the "
+                    "model.uniadapter.width that it was trained with",
+                    b->name, (long long)b->tensor.shape[0], (long long)b->tensor.shape[1],
+                    (long long)t->shape[0], (long long)t->shape[1]);
+    return STATUS_OK;
+}
+
 enum status adapter_set_check(const struct adapter_set *s, const struct parameters *p,
                               struct error *e) {
     enum status rc = STATUS_OK;
     for (int i = 0; i < s->n; i++) TRY(check_item(s, i, p, e));
+    for (int i = 0; i < s->n_bottleneck; i++) TRY(check_bottleneck(s, i, p, e));
 done:
     return rc;
 }

@@ -76,7 +76,9 @@ struct weights_view model_base_view(const struct model *m) {
     return (struct weights_view){.parameters = &m->parameters,
                                  .architecture = &m->architecture,
                                  .frozen = m->frozen,
-                                 .trainable = m->student};
+                                 .trainable = m->student,
+                                 /* LoRA starts with B = 0 and adds nothing */
+                                 .adapters = m->has_start ? &m->adapters : NULL};
 }
 
 struct weights_view model_view(const struct model *m) {
@@ -106,6 +108,29 @@ float *model_host(const struct model *m, int i, const struct buffer *slot) {
 
 /* --- Merging --- */
 
+/* The model's UniAdapter starts from what another run trained. */
+static enum status start_bottleneck(struct model *m, const struct adapter_set *s, struct error *e) {
+    enum status rc = STATUS_OK;
+    if (s->n_bottleneck == 0) return rc;
+    if (!s->has_bottleneck_scale || s->bottleneck_scale != m->adapters.bottleneck_scale)
+        TRY(fail(e, STATUS_BAD_DATA,
+                 "model.uniadapter.scale is %g; expected what the UniAdapter was trained with, %s %g",
+                 (double)m->adapters.bottleneck_scale,
+                 s->has_bottleneck_scale ? "found" : "which neither its file nor its run says, not",
+                 (double)s->bottleneck_scale));
+    for (int i = 0; i < s->n_bottleneck; i++) {
+        const struct adapter_tensor *b = &s->bottleneck[i];
+        const uint64_t seed = m->start.low ^ m->start.high;
+        TRY(model_write(m, parameters_find(&m->parameters, b->name), b->values, e));
+        m->start = hash_128(b->name, strlen(b->name), seed);
+        m->start = hash_128(b->values, (size_t)tensor_bytes(&b->tensor),
+                            m->start.low ^ m->start.high);
+    }
+    m->has_start = true;
+done:
+    return rc;
+}
+
 enum status model_merge(struct model *m, const struct adapter_set *s, struct error *e) {
     enum status rc = STATUS_OK;
     char digest[33];
@@ -124,6 +149,7 @@ enum status model_merge(struct model *m, const struct adapter_set *s, struct err
         TRY(adapter_set_merge(s, w, values, e));
         TRY(model_write(m, i, values, e));
     }
+    TRY(start_bottleneck(m, s, e));
 done:
     free(values);
     return rc;
@@ -178,13 +204,18 @@ enum status model_save(const struct model *m, enum model_part part, const char *
                        const char *path, struct error *e) {
     enum status rc = STATUS_OK;
     struct safetensors_content content = {0};
-    char alpha[32];
-    const struct safetensors_pair metadata[] = {
-        {"format", "pt"}, {"base_digest", base_digest}, {"lora_alpha", alpha}};
+    char alpha[32], scale[32];
+    struct safetensors_pair metadata[4] = {{"format", "pt"}, {"base_digest", base_digest}};
+    int n = 2;
     snprintf(alpha, sizeof alpha, "%.9g", (double)m->adapters.lora_alpha);
+    snprintf(scale, sizeof scale, "%.9g", (double)m->adapters.bottleneck_scale);
+    if (m->adapters.lora_rank > 0)
+        metadata[n++] = (struct safetensors_pair){"lora_alpha", alpha};
+    if (m->adapters.bottleneck > 0)
+        metadata[n++] = (struct safetensors_pair){"uniadapter_scale", scale};
     TRY(model_content(m, part, &content, e));
     content.metadata = metadata;
-    content.n_metadata = part != MODEL_TRAINABLE ? 1 : m->adapters.lora_rank > 0 ? 3 : 2;
+    content.n_metadata = part == MODEL_TRAINABLE ? n : 1;
     TRY(safetensors_write(path, &content, e));
 done:
     model_content_release(&content);
@@ -229,6 +260,8 @@ enum status model_digest(const struct model *m, enum model_part part, char out[3
         digest = hash_128(w->name, strlen(w->name), digest.low ^ digest.high);
         digest = hash_128(values, (size_t)tensor_bytes(&w->tensor), digest.low ^ digest.high);
     }
+    if (part == MODEL_BASE && m->has_start)
+        digest = hash_128(&m->start, sizeof m->start, digest.low ^ digest.high);
     hash_hex_128(out, digest);
 done:
     free(scratch);

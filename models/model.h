@@ -8,6 +8,7 @@
 
 #include "models/backend.h"
 #include "models/towers.h"
+#include "pipeline/base/hash.h"
 
 enum model_training { MODEL_TRAIN_ADAPTERS, MODEL_TRAIN_ALL };
 
@@ -18,6 +19,8 @@ struct model {
     enum model_training training;
     struct backend *backend;
     struct buffer *frozen, *student; /* at least 256 bytes each */
+    bool has_start;                  /* its UniAdapter starts from trained values (model_merge) */
+    struct hash_128 start;           /* of those values */
 };
 
 struct model_config {
@@ -35,7 +38,9 @@ enum status model_allocate(struct model *m, struct backend *b, uint64_t seed, co
                            struct error *e);
 void model_release(struct model *m);
 
-/* Weights the student's eyes see, without gradients; teacher: the base model, adapters bypassed. */
+/* Weights the student's eyes see, without gradients; teacher: the base model, adapters bypassed. With
+ * a UniAdapter that starts from trained values the base model has it too, and is right only while
+ * nothing was trained. */
 struct weights_view model_view(const struct model *m);
 struct weights_view model_base_view(const struct model *m);
 
@@ -53,13 +58,15 @@ enum status model_load(struct model *m, const char *path, struct error *e);
 enum status model_load_trained(struct model *m, const char *path, struct error *e);
 
 /* Merges trained adapters into the base weights, which are then other ones: to be called before
- * anything is made of them. A warning when they were trained on other weights. */
+ * anything is made of them. A UniAdapter, which cannot be merged, becomes the start of the model's
+ * own: BAD_DATA when that has another shape or scale. A warning when they were trained on other
+ * weights. */
 struct adapter_set;
 enum status model_merge(struct model *m, const struct adapter_set *s, struct error *e);
 
 /* Writes every base weight, adapters left aside (or all that is trainable: adapters and heads).
- * With MODEL_TRAINABLE the file's __metadata__ says what merging needs: lora_alpha, and
- * base_digest, which is that of the weights as they were before training. */
+ * With MODEL_TRAINABLE the file's __metadata__ says what merging needs: lora_alpha or
+ * uniadapter_scale, and base_digest, which is that of the weights as they were before training. */
 enum model_part { MODEL_BASE, MODEL_TRAINABLE, MODEL_EVERYTHING };
 enum status model_save(const struct model *m, enum model_part part, const char *base_digest,
                        const char *path, struct error *e);

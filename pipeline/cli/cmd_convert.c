@@ -260,6 +260,7 @@ static enum status convert_adapters(struct conversion *c, struct error *e) {
     }
     if (peft_is_folder(o->in)) TRY(fail(e, STATUS_BAD_ARG, "%s: is a PEFT folder already", o->in));
     TRY(adapter_source_read(&adapters, o->in, &none, e));
+    TRY(adapter_set_check_low_rank(&adapters, e));
     /* The folder names its base: it must be the one that the adapters were trained on. */
     if (c->recipe && (!c->weights || file_exists(c->weights))) TRY(open_base(c, &a, e));
     write_note(c, &adapters, &note);

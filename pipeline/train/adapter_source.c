@@ -4,14 +4,16 @@
 #include "pipeline/base/file.h"
 #include "pipeline/base/json.h"
 
+#include <math.h>
+
 static const char recipe_name[] = "recipe.resolved.json";
 
-/* model.lora.alpha of the run that a file of weights lies in; 0: there is none. */
-static enum status run_alpha(const char *file, double *alpha, struct error *e) {
+/* model.lora.alpha and model.uniadapter.scale of the run that a file of weights lies in; unchanged:
+ * there is none. */
+static enum status run_numbers(const char *file, double *alpha, double *scale, struct error *e) {
     enum status rc = STATUS_OK;
     char weights[FILE_PATH_MAX], run[FILE_PATH_MAX], path[FILE_PATH_MAX];
     struct json_document *d = NULL;
-    *alpha = 0;
     TRY(file_absolute(path, file, e));
     TRY(file_parent(weights, path, e));
     TRY(file_parent(run, weights, e));
@@ -20,15 +22,24 @@ static enum status run_alpha(const char *file, double *alpha, struct error *e) {
     TRY(json_read(&d, path, 0, e));
     const struct json *lora = json_find(json_find(json_root(d), "model"), "lora");
     if (lora && lora->kind == JSON_OBJECT) TRY(json_double(lora, "alpha", -1e9, 1e9, alpha, e));
+    const struct json *bottleneck = json_find(json_find(json_root(d), "model"), "uniadapter");
+    if (bottleneck && bottleneck->kind == JSON_OBJECT)
+        TRY(json_double(bottleneck, "scale", -1e9, 1e9, scale, e));
 done:
     json_destroy(&d);
     return rc;
 }
 
 static enum status read_file(struct adapter_set *s, const char *path, struct error *e) {
-    double alpha;
-    const enum status rc = run_alpha(path, &alpha, e);
-    return rc == STATUS_OK ? adapter_set_read(s, path, alpha, e) : rc;
+    enum status rc = STATUS_OK;
+    double alpha = 0, scale = NAN;
+    TRY(run_numbers(path, &alpha, &scale, e));
+    TRY(adapter_set_read(s, path, alpha, e));
+    if (s->has_bottleneck_scale || isnan(scale)) goto done;
+    s->has_bottleneck_scale = true;
+    s->bottleneck_scale = (float)scale;
+done:
+    return rc;
 }
 
 static enum status read_run(struct adapter_set *s, const char *run, struct error *e) {

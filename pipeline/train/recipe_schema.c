@@ -314,7 +314,7 @@ static const struct schema_field model_fields[] = {
     {"adapters", SCHEMA_TEXTS, AT(recipe, model.adapters), .max = 64, .preset = "[]",
      .help =
          "trained adapters that are merged into the weights first, in this order: a run's folder "
-         "or weights/adapters.safetensors, or a PEFT folder"},
+         "or weights/adapters.safetensors, or a PEFT folder; uniadapter goes on with that of a run"},
     {"train", SCHEMA_CHOICE, AT(recipe, model.train), .choices = train_words,
      .preset = "\"adapters\"", .help = "adapters over frozen weights, or all weights"},
     {"train_logit_scale", SCHEMA_BOOL, AT(recipe, model.train_logit_scale), .preset = "false",

@@ -391,10 +391,10 @@ static void test_run_files(void) {
     expect(STATUS_BAD_DATA, adapter_set_read(&s, put_run(a, "x", "3"), 0, &e), "no tensor");
     expect(STATUS_BAD_DATA, adapter_set_read(&s, put_run("x", "y", "3"), 0, &e),
            "no adapters in it");
-    expect(
-        STATUS_BAD_DATA,
-        adapter_set_read(&s, put_run("transformer.resblocks.0.adapter.up.weight", b, "3"), 0, &e),
-        "UniAdapter");
+    must(adapter_set_read(&s, put_run("transformer.resblocks.0.adapter.up.weight", b, "3"), 0, &e));
+    expect(STATUS_BAD_DATA, adapter_set_check(&s, registry, &e), "belongs to a UniAdapter");
+    expect(STATUS_BAD_DATA, adapter_set_check_low_rank(&s, &e), "belongs to a UniAdapter");
+    adapter_set_release(&s);
 }
 
 /* Without a sync, because there are hundreds. */
