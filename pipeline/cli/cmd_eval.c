@@ -137,7 +137,7 @@ static enum status measure(const struct eval_options *o, struct error *e) {
     }
     results = calloc((size_t)n, sizeof *results);
     if (!results) TRY(fail(e, STATUS_NO_MEMORY, "eval: no memory"));
-    TRY(job_evaluate(&j, sets ? sets : r->evaluation.sets.item, n, results, e));
+    TRY(job_evaluate(&j, sets ? sets : r->evaluation.sets.item, n, NULL, results, e));
     TRY(give_results(o, &j, results, n, weights, e));
 done:
     free(results);

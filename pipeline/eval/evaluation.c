@@ -137,6 +137,13 @@ enum status evaluation_look(struct dataset_counts *counts, const struct evaluati
     return rc;
 }
 
+static void tell(const struct evaluation_result *r, const char *moment) {
+    struct text shown = {0};
+    evaluation_summary(r, &shown);
+    log_info("%s: %s", moment, text_string(&shown));
+    text_release(&shown);
+}
+
 enum status evaluation_run(struct evaluation_result *results, const struct evaluation_set *sets,
                            int n_sets, const struct evaluation_model *model, struct error *e) {
     enum status rc = STATUS_OK;
@@ -148,6 +155,7 @@ enum status evaluation_run(struct evaluation_result *results, const struct evalu
         rc = measure_set(&m, &results[i], e);
         measure_release(&m);
         if (rc != STATUS_OK) break;
+        if (model->moment) tell(&results[i], model->moment);
     }
 done:
     embedder_destroy(&embedder);

@@ -62,6 +62,7 @@ struct evaluation_model {
     const char *cache;    /* as of struct dataset_source; "" is NULL */
     uint64_t cache_bytes; /* the same */
     enum image_rgb to_rgb;
+    const char *moment; /* "after photos": log the summary of each set once measured; NULL: do not */
 };
 
 enum { EVALUATION_METRICS_MAX = 10 };

@@ -270,8 +270,9 @@ static struct evaluation_model evaluation_model(const struct job *j) {
 }
 
 enum status job_evaluate(const struct job *j, const struct evaluation_set *sets, int n,
-                         struct evaluation_result *results, struct error *e) {
-    const struct evaluation_model model = evaluation_model(j);
+                         const char *moment, struct evaluation_result *results, struct error *e) {
+    struct evaluation_model model = evaluation_model(j);
+    model.moment = moment;
     return evaluation_run(results, sets, n, &model, e);
 }
 

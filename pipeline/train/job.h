@@ -46,9 +46,9 @@ void job_close(struct job *j);
 enum status job_stream(struct job *j, int stage, int64_t first_step, uint64_t digest,
                        struct stream_config *c, struct error *e);
 
-/* The student's results on n sets, such as the recipe's. */
+/* The student's results on n sets, such as the recipe's. moment: as of struct evaluation_model. */
 enum status job_evaluate(const struct job *j, const struct evaluation_set *sets, int n,
-                         struct evaluation_result *results, struct error *e);
+                         const char *moment, struct evaluation_result *results, struct error *e);
 /* For a plan: opens the recipe's sets, counts (evaluation.sets.n) their samples, as evaluation_look. */
 enum status job_look_at_evaluation(const struct job *j, struct dataset_counts *counts,
                                    struct error *e);

@@ -272,23 +272,21 @@ static enum status save(struct trainer *t, bool is_last, struct error *e) {
 static enum status evaluate(struct trainer *t, int stage, struct error *e) {
     enum status rc = STATUS_OK;
     const char *after = stage < 0 ? EVALUATION_START : recipe_stage(t->recipe, stage)->name;
-    struct text line = {0}, shown = {0};
+    struct text line = {0}, moment = {0};
     const struct schema_objects *sets = &t->recipe->evaluation.sets;
     const int n = sets->n;
     struct evaluation_result *results = calloc((size_t)n + 1, sizeof *results);
     if (!results) return fail(e, STATUS_NO_MEMORY, "evaluation: no memory");
-    TRY(job_evaluate(&t->job, sets->item, n, results, e));
+    text_printf(&moment, "%s%s", stage >= 0 ? "after " : "", after);
+    TRY(job_evaluate(&t->job, sets->item, n, text_string(&moment), results, e));
     for (int i = 0; i < n; i++) {
         results[i].is_trained = stage >= 0 && recipe_trains_on(t->recipe, stage, results[i].set);
         evaluation_line(&results[i], after, t->position.step, &line);
         TRY(run_folder_log(&t->folder, RUN_EVALUATION, &line, e));
-        evaluation_summary(&results[i], &shown);
-        log_info("%s%s: %s", stage >= 0 ? "after " : "", after, text_string(&shown));
-        text_clear(&shown);
     }
 done:
     text_release(&line);
-    text_release(&shown);
+    text_release(&moment);
     free(results);
     return rc;
 }

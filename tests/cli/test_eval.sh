@@ -16,6 +16,8 @@ check "told at the start" 0 'INFO | start: emoji: image_to_text_R@1 [0-9.]* %, t
 check "told after a stage" 0 'INFO | after emoji: fashion: acc1 [0-9.]* %, n 10$' cat "$log"
 check "told as it is" 0 "INFO | after fashion: fashion: acc1 $percent %, n 10\$" cat "$log"
 check "chance beside the loss" 0 'clip [0-9.]* (chance 2.77)  zscl_kl_image [0-9]' cat "$log" # ln 16
+check "told when made: a later set fails" 3 'INFO | start: emoji: image_to_text_R@1 ' "$sapwood" train $recipe \
+    --run "$folder/half" --set "data.cache=$folder/cache" --set 'evaluation.sets[1].shards="none.tar"'
 "$sapwood" eval "$run" >"$folder/table"
 "$sapwood" train $recipe --run "$run" --set "data.cache=$folder/cache" --set stages.0.steps=3 \
     --set stages.1.steps=2 >"$folder/said" 2>&1
