@@ -1,17 +1,11 @@
 #include "pipeline/base/json_write.h"
 #include "pipeline/cli/cmd_bench.h"
 #include "pipeline/cli/options.h"
+#include "pipeline/train/slice.h"
 #include "pipeline/train/step_bench.h"
 
 #include <stdio.h>
 #include <sys/resource.h>
-
-/* Largest divisor of batch that gives every thread a slice and is at most 16. */
-static int default_slice(int batch, int threads) {
-    int slice = 16 < batch ? 16 : batch;
-    while (slice > 1 && (batch % slice || batch / slice < threads)) slice--;
-    return slice;
-}
 
 static double mebibytes(int64_t bytes) {
     return (double)bytes / (1 << 20);
@@ -66,7 +60,7 @@ enum status cmd_bench_step(int argc, char **argv, struct error *e) {
         {"arch", OPTION_TEXT, &arch, .argument = "NAME", .help = "architecture, or a .json file"},
         {"batch", OPTION_INT, &batch, .min = 1, .max = 65536, .help = "pairs per step"},
         {"slice", OPTION_INT, &slice, .max = 65536,
-         .help = "samples computed together; 0: at most 16, a slice for every thread"},
+         .help = "samples computed together; 0: as many as train takes"},
         {"rank", OPTION_INT, &rank, .min = 1, .max = 4096, .help = "rank of the adapters"},
         {"caption-tokens", OPTION_INT, &caption_tokens, .min = 2, .max = 4096,
          .help = "ids per caption, start and end included"},
@@ -85,7 +79,7 @@ enum status cmd_bench_step(int argc, char **argv, struct error *e) {
     const struct step_bench b = {
         .architecture = arch,
         .batch = (int)batch,
-        .slice = slice ? (int)slice : default_slice((int)batch, (int)threads),
+        .slice = slice ? (int)slice : slice_default((int)batch, (int)batch),
         .rank = (int)rank,
         .caption_tokens = (int)caption_tokens,
         .steps = (int)steps,

@@ -40,9 +40,10 @@ static void print_plan(const struct recipe *r, const struct job *j) {
     printf("parameters      %lld, trained %lld (%.2f %%)\n", (long long)p->n_total,
            (long long)p->n_trainable, 100.0 * (double)p->n_trainable / (double)p->n_total);
     const enum batch_role role = recipe_main_role(r);
-    printf("steps           %lld in %d stage%s, %d %s each\n", (long long)recipe_steps(r),
-           recipe_n_stages(r), text_plural(recipe_n_stages(r)), recipe_slots(r, role),
-           role == BATCH_ROLE_UPDATE ? "pairs" : "pictures");
+    printf("steps           %lld in %d stage%s, %d %s each, in slices of %lld\n",
+           (long long)recipe_steps(r), recipe_n_stages(r), text_plural(recipe_n_stages(r)),
+           recipe_slots(r, role), role == BATCH_ROLE_UPDATE ? "pairs" : "pictures",
+           (long long)r->data.slice);
     printf("memory          %.1f MiB planned, with the longest captions\n",
            (double)learner_bytes(&j->learner) / (1 << 20));
     printf("FLOPs           %.3f GFLOP per step, with the longest captions\n",

@@ -6,6 +6,7 @@
 #include "pipeline/base/text.h"
 #include "pipeline/train/recipe_data.h"
 #include "pipeline/train/recipe_schema.h"
+#include "pipeline/train/slice.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -155,6 +156,22 @@ static void default_logit_scale(struct recipe *r) {
         r->model.train_logit_scale = true;
 }
 
+/* Parts of pictures are cut into slices of one size. Texts for reference stay out: most losses take
+ * their features from the cache. */
+static void default_slice(struct recipe *r) {
+    int common = 0;
+    if (r->data.slice) return;
+    for (int role = 0; role < BATCH_ROLE_COUNT; role++) {
+        int n = role == BATCH_ROLE_REF_TEXT ? 0 : recipe_slots(r, (enum batch_role)role);
+        while (n) { /* Euclid */
+            const int rest = common % n;
+            common = n;
+            n = rest;
+        }
+    }
+    r->data.slice = slice_default(recipe_slots(r, recipe_main_role(r)), common);
+}
+
 static void read_losses(struct recipe *r) {
     for (int i = 0; i < r->losses.n; i++) {
         const struct schema_variant *v = &r->losses.item[i];
@@ -284,6 +301,7 @@ static enum status read_values(struct recipe *r, const char *folder, bool is_run
     TRY(rc);
     TRY(recipe_data_expand(r, e));
     default_logit_scale(r);
+    default_slice(r);
     read_losses(r);
     TRY(read_adapters(r, e));
     if (is_run) TRY(check(r, e));

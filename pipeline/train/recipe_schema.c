@@ -335,8 +335,9 @@ static const struct schema_field model_fields[] = {
 static const struct schema model_schema = SCHEMA("model", struct recipe, model_fields);
 
 static const struct schema_field data_fields[] = {
-    {"slice", SCHEMA_INT, AT(recipe, data.slice), .min = 1, .max = 65536, .preset = "16",
-     .help = "samples that are computed together; part of the numbers of a run"},
+    {"slice", SCHEMA_INT, AT(recipe, data.slice), .max = 65536, .preset = "0",
+     .help = "samples that are computed together; part of the numbers of a run. 0: a quarter of the "
+             "batch (half of one below 16), at most 16, that divides all parts of pictures"},
     {"loader_threads", SCHEMA_INT, AT(recipe, data.loader_threads), .min = 1, .max = 256,
      .preset = "1", .help = "threads that decode pictures; changes no number",
      CHANGES_NO_NUMBER},

@@ -94,7 +94,9 @@ check "JSON" 0 "^{\"arch\": \"$folder/architecture.json\", \"precision\": \"fp32
 sed -n 's/.*"pairs_per_s_best": \([0-9.]*\), "pairs_per_s_median": \([0-9.]*\), "gflops_per_pair": \([0-9.]*\), "planned_mib": \([0-9.]*\), "peak_mib": \([0-9]*\)}$/\1 \2 \3 \4 \5/p' \
     "$folder/said" >"$folder/numbers"
 measured "bench step --json" "$folder/numbers" "$seconds"
-check "slices for every thread" 0 '^tiny, batch 7 in slices of 1, rank 16, captions of 16 tokens, fp32, 2 threads, cpu$' \
+check "slices of train, whatever the threads" 0 '^tiny, batch 16 in slices of 4, .* 3 threads' \
+    "$sapwood" bench step --threads 3 --steps 1
+check "slices of an odd batch" 0 '^tiny, batch 7 in slices of 1, rank 16, captions of 16 tokens, fp32, 2 threads, cpu$' \
     "$sapwood" bench step --batch 7 --steps 1
 check "long captions" 2 'caption-tokens 25; expected at most 24' \
     "$sapwood" bench step --arch "$folder/architecture.json" --caption-tokens 25

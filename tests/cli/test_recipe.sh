@@ -16,6 +16,25 @@ for recipe in recipes/tiny.json data/demo/base.json data/demo/plain.json data/de
     holds "$recipe is well-formed" "$sapwood" recipe check "$recipe"
 done
 
+# slices WHAT PATTERN SETTING...: of the tiny recipe without a slice of its own
+sed '/"slice":/d' recipes/tiny.json | sed "s|\"\.\./|\"$PWD/|; s|\"tiny-arch|\"$PWD/recipes/tiny-arch|" >"$folder/no-slice.json"
+slices() {
+    what=$1 pattern=$2
+    shift 2
+    check "slice: $what" 0 "^steps .*, in slices of $pattern\$" "$sapwood" recipe explain "$folder/no-slice.json" \
+        --set "data.cache=$folder/cache" "$@"
+}
+alone='--set losses=[{"type":"clip"}] --set data.ref_image=null --set data.ref_text=null --set data.view=null'
+slices "a batch of 16" 4 $alone
+slices "a batch of 16, other threads" 4 $alone --set threads=7
+slices "a batch of 64" 16 $alone --set data.update.batch_size=64
+slices "a part that divides by 4 only" 4 --set data.update.batch_size=64 --set data.ref_image.n=12 \
+    --set losses='[{"type":"clip"},{"type":"zscl"}]'
+slices "accumulation" 8 $alone --set data.update.batch_size=8 --set optimizer.accum_freq=4
+slices "the recipe's own" 8 $alone --set data.slice=8
+check "slice in the resolved recipe" 0 '^    "slice": 4,$' "$sapwood" recipe explain "$folder/no-slice.json" $alone \
+    --set "data.cache=$folder/cache"
+
 # The resolved recipe ends where the plan begins: at the first empty line.
 explain() {
     "$sapwood" recipe explain "$1" --set "data.cache=$folder/cache" >"$folder/explained" || return 1
