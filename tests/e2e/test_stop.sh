@@ -34,7 +34,7 @@ train() {
         --set optimizer.warmup=1 --set evaluation.at_start=false --set threads=1 \
         --set "data.ref_image.sources[0].name=many" \
         --set "data.ref_image.sources[0].shards=$folder/many-{100..249}.tar" \
-        --set "data.ref_image.sources[0].name=many" \
+        --set "evaluation.sets[0].shards=$folder/test-{100..249}.tar" >"$folder/$1.said" 2>&1
 }
 
 n_stops=0
