@@ -32,7 +32,7 @@ void main() {
     for (uint j = lane; j < end; j += p.lanes) {
         float e = 0.0;
         if (is_used && usable[j] != 0.0) {
-            const float z = scale * scratch[i * p.n + j];
+            precise const float z = scale * scratch[i * p.n + j];
             e = math_exp(z - row_lse[i]) + math_exp(z - column_lse[j]);
             if (caption_id[i] == caption_id[j]) e -= 2.0 / n_targets;
             e *= dloss[0] / (2.0 * n_usable);

@@ -31,7 +31,7 @@ void main() {
     float sum = 0.0, targets = 0.0;
     for (uint j = lane; j < p.n && is_used; j += p.lanes) {
         if (usable[j] == 0.0) continue;
-        const float z = scale * scratch[i * p.line + j * p.item] - largest;
+        precise const float z = scale * scratch[i * p.line + j * p.item] - largest; /* 0 for the largest */
         sum += math_exp(z);
         if (caption_id[i] == caption_id[j]) targets += z;
     }

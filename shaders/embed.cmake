@@ -8,19 +8,41 @@ endif()
 
 set(shader_folder ${PROJECT_BINARY_DIR}/shaders)
 file(MAKE_DIRECTORY ${shader_folder})
+# Without -O: spirv-opt makes an explicit Fma of a * b + c, one rounding where the CPU and a driver that
+# does not contract have two.
+set(shader_flags --target-env=vulkan1.2 -Werror -I${PROJECT_SOURCE_DIR})
 file(GLOB shader_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/shaders/*.comp)
 list(SORT shader_sources)
 
-set(shader_outputs "")
-set(shader_arrays "")
-set(shader_entries "")
+# Writes the C file TABLE: the shaders of shaders/, from FOLDER/NAME.inc.
+function(shader_table table folder)
+  set(outputs "")
+  set(arrays "")
+  set(entries "")
+  foreach(source IN LISTS shader_sources)
+    get_filename_component(name ${source} NAME_WE)
+    list(APPEND outputs ${folder}/${name}.inc)
+    string(APPEND arrays "static const uint32_t ${name}[] = {\n#include \"${name}.inc\"\n};\n")
+    string(APPEND entries "    {\"${name}\", ${name}, sizeof ${name}},\n")
+  endforeach()
+  file(CONFIGURE OUTPUT ${table} CONTENT
+"/* Made by shaders/embed.cmake. */
+#include \"models/vk/vk_shader.h\"
+
+${arrays}
+const struct vk_shader vk_shader_table[] = {
+${entries}    {0, 0, 0},
+};
+")
+  set_source_files_properties(${table} PROPERTIES OBJECT_DEPENDS "${outputs}"
+                              INCLUDE_DIRECTORIES ${folder})
+endfunction()
+
 foreach(source IN LISTS shader_sources)
   get_filename_component(name ${source} NAME_WE)
   set(binary ${shader_folder}/${name}.spv)
   set(numbers ${shader_folder}/${name}.inc)
-  # Without -O: spirv-opt makes an explicit Fma of a * b + c, one rounding where the CPU and a driver
-  # that does not contract have two.
-  set(compile ${GLSLC} --target-env=vulkan1.2 -Werror -I${PROJECT_SOURCE_DIR})
+  set(compile ${GLSLC} ${shader_flags})
   set(check "")
   if(SPIRV_VAL)
     set(check COMMAND ${SPIRV_VAL} --target-env vulkan1.2 ${binary})
@@ -34,22 +56,7 @@ foreach(source IN LISTS shader_sources)
     DEPFILE ${numbers}.d
     COMMENT "shader ${name}"
     VERBATIM)
-  list(APPEND shader_outputs ${numbers})
-  string(APPEND shader_arrays
-         "static const uint32_t ${name}[] = {\n#include \"${name}.inc\"\n};\n")
-  string(APPEND shader_entries "    {\"${name}\", ${name}, sizeof ${name}},\n")
 endforeach()
 
-set(shader_table ${shader_folder}/vk_shader_table.c)
-file(CONFIGURE OUTPUT ${shader_table} CONTENT
-"/* Made by shaders/embed.cmake. */
-#include \"models/vk/vk_shader.h\"
-
-${shader_arrays}
-const struct vk_shader vk_shader_table[] = {
-${shader_entries}    {0, 0, 0},
-};
-")
-set_source_files_properties(${shader_table} PROPERTIES OBJECT_DEPENDS "${shader_outputs}"
-                            INCLUDE_DIRECTORIES ${shader_folder})
-target_sources(sapwood_models PRIVATE ${shader_table})
+shader_table(${shader_folder}/vk_shader_table.c ${shader_folder})
+target_sources(sapwood_models PRIVATE ${shader_folder}/vk_shader_table.c)

@@ -1,6 +1,8 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
-/* dx = r (g - mean(g) - h mean(g h)) with g = dy gain, h = (x - mean) r */
+/* dx = r (g - mean(g) - h mean(g h)) with g = dy gain, h = (x - mean) r. The three terms cancel where g
+ * is nearly a line in h (always with one or two columns): g and h are `precise`, so that they have the
+ * same bits here and in the means. */
 #include "shaders/common/row.glsl"
 #include "shaders/params/layernorm.h"
 
@@ -18,15 +20,16 @@ void main() {
     const float r = row < p.rows ? statistics[2 * row + 1] : 0.0;
     float sum_g = 0.0, sum_gh = 0.0;
     for (uint c = lane; c < end; c += p.lanes) {
-        const float g = dy[start + c] * gain[c];
+        precise const float g = dy[start + c] * gain[c];
         sum_g += g;
-        sum_gh += g * ((x[start + c] - mean) * r);
+        precise const float gh = g * ((x[start + c] - mean) * r);
+        sum_gh += gh;
     }
     const vec3 means = row_sum3(vec3(sum_g, sum_gh, 0.0), p.lanes) / float(p.columns);
     const float mean_g = means.x, mean_gh = means.y;
     for (uint c = lane; c < end; c += p.lanes) {
         const float h = (x[start + c] - mean) * r;
-        const float d = r * (dy[start + c] * gain[c] - mean_g - h * mean_gh);
+        precise const float d = r * (dy[start + c] * gain[c] - mean_g - h * mean_gh);
         dx[start + c] = (p.flags & LAYERNORM_ADD_X) != 0 ? dx[start + c] + d : d;
     }
 }

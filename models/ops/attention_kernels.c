@@ -85,6 +85,7 @@ int attention_kernels(const struct op_call *c, struct kernel *k) {
                       value = packed_view(&s, OP_IN, 2);
     const struct view scores = scores_view(&s, 0), d_scores = scores_view(&s, 1);
     const struct gemm_params to_scores = {.n = s.tokens, .k = s.head, .alpha = s.scale};
+    /* Forward and backward alike: the scores have the bits behind the saved lse. */
     product(&k[0], &s, GEMM_NT, q, key, scores, to_scores);
     if (c->direction == OP_FORWARD) {
         softmax(&k[1], &s, true);

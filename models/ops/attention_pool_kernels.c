@@ -87,6 +87,7 @@ int attention_pool_kernels(const struct op_call *c, struct kernel *k) {
                       value = packed_view(&s, OP_IN + QKV, 2);
     const struct view scores = scores_view(&s, 0), d_scores = scores_view(&s, 1);
     int n = 0;
+    /* Forward and backward alike: the scores have the bits behind the saved lse. */
     product(&k[n++], &s, GEMM_NT, q, key, scores,
             (struct gemm_params){.m = 1, .n = s.tokens, .k = s.head, .alpha = s.scale});
     if (c->direction == OP_FORWARD) {

@@ -10,10 +10,14 @@ layout(binding = 3) readonly buffer LogitScale { float logit_scale[]; }; /* (), 
 layout(binding = 4) readonly buffer Center { float center[]; };          /* (columns), may be absent */
 
 float scale() { return p.has_scale != 0 ? math_exp(logit_scale[0]) : 1.0; }
+/* Logits are `precise`: the largest one less itself is 0, and backward has the bits behind the lse,
+ * however the driver contracts. */
 float student_logit(uint row, uint column, float s) {
-    return s * p.student_factor * student[row * p.columns + column];
+    precise const float logit = s * p.student_factor * student[row * p.columns + column];
+    return logit;
 }
 float teacher_logit(uint row, uint column, float s) {
     const float t = teacher[row * p.columns + column];
-    return s * p.teacher_factor * (p.has_center != 0 ? t - center[column] : t);
+    precise const float logit = s * p.teacher_factor * (p.has_center != 0 ? t - center[column] : t);
+    return logit;
 }

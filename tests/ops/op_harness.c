@@ -27,6 +27,7 @@ struct trial {
     int number;
     struct op_call shaped; /* after shape: tensors and options, no memory */
     struct memory forward; /* inputs, and what the reference made of them */
+    struct memory device;  /* what the device made of them; no memory without a device */
     float *d_out[OP_OUTPUTS];
     float *d_in[OP_INPUTS]; /* the reference's gradients, all wanted together */
     float *old[OP_INPUTS];  /* random numbers to which gradients are added */
@@ -305,9 +306,12 @@ static void test_forward(struct trial *t) {
         if (way == REFERENCE || (way == FAST && !c->op->forward_reference)) continue;
         forward_init(&other, t);
         memcpy(other.buffer.data, start.buffer.data, (size_t)other.buffer.bytes);
-        if (run(t, &other, way, "forward"))
-            expect_same_results(t, &other, &t->forward, way, "forward");
-        memory_release(&other);
+        const bool done = run(t, &other, way, "forward");
+        if (done) expect_same_results(t, &other, &t->forward, way, "forward");
+        if (done && way == DEVICE)
+            t->device = other;
+        else
+            memory_release(&other);
     }
     for (int i = 0; i < OP_OUTPUTS; i++) {
         const struct op_operand *o = &t->forward.call.slot[OP_OUT + i];
@@ -363,6 +367,9 @@ static void test_backward(const struct trial *t, uint32_t wanted, uint32_t accum
         char what[96];
         if (way == FAST && !c->op->backward_reference) continue;
         backward_init(&m, t, wanted, accumulate);
+        /* As in a run, where backward reads what the same device saved. */
+        for (int s = 0; way == DEVICE && t->device.buffer.data && s < OP_D_OUT; s++)
+            copy_slot(&m, &t->device, s);
         snprintf(what, sizeof what, "backward (wanted 0x%x, accumulate 0x%x)", wanted, accumulate);
         const bool done = run(t, &m, way, what);
         for (int i = 0; done && i < OP_INPUTS; i++) {
@@ -526,6 +533,7 @@ void op_harness_run(const struct op_harness_case *c) {
     test_forward(&t);
     if (c->wants) test_gradients(&t);
     memory_release(&t.forward);
+    memory_release(&t.device);
     for (int i = 0; i < OP_OUTPUTS; i++) free(t.d_out[i]);
     for (int i = 0; i < OP_INPUTS; i++) {
         free(t.d_in[i]);

@@ -1,6 +1,9 @@
 #include "models/ops/attention.h"
+#include "tests/check.h"
 #include "tests/golden.h"
 #include "tests/ops/op_harness.h"
+
+#include <string.h>
 
 static struct op_harness_case case_of(int64_t batch, int64_t tokens, int64_t head,
                                       const struct attention_options *options) {
@@ -28,7 +31,27 @@ static void test_golden(int32_t causal) {
     golden_close();
 }
 
+/* Backward forms the scores by the very kernel of forward, so that they have the bits behind the lse:
+ * of scores near 1000 another order of the sums changes 1e-4, and as much of every probability. */
+static void test_same_scores(int64_t tokens, int64_t head) {
+    const struct attention_options options = {.heads = 2, .causal = 1};
+    const int64_t packed[3] = {2, tokens, 3 * options.heads * head};
+    struct kernel forward[OP_KERNELS_MAX], backward[OP_KERNELS_MAX];
+    struct op_call call = {.op = OP_attention, .direction = OP_FORWARD};
+    memset(forward, 0, sizeof forward);
+    memset(backward, 0, sizeof backward);
+    memcpy(call.options, &options, sizeof options);
+    call.slot[OP_IN].tensor = tensor_make(TENSOR_F32, 3, packed);
+    op_attention.kernels(&call, forward);
+    call.direction = OP_BACKWARD;
+    call.accumulate = 1;
+    op_attention.kernels(&call, backward);
+    CHECK_TRUE(!memcmp(&forward[0], &backward[0], sizeof forward[0]));
+}
+
 int main(void) {
+    test_same_scores(9, 8);
+    test_same_scores(200, 64);
     /* B, T, H, D; T on both sides of the strips of the fast path */
     static const int64_t shapes[][4] = {
         {1, 1, 1, 1},   {2, 3, 1, 5},  {1, 8, 2, 4},  {3, 7, 3, 9},  {2, 32, 2, 16}, {1, 33, 2, 8},
