@@ -136,11 +136,11 @@ int main(void) {
     static const char *const all[] = {"model.lora=null", "model.uniadapter=null", "model.train=all",
                                       "losses=[{\"type\":\"clip\"}]"};
     static const char *const slice[] = {"data.slice=4", "data.update.batch_size=32"};
-    /* the tiny architecture with CLIP's context: captions of 8, 16, ... 72 and 77 ids */
+    /* CLIP's context in a model of one block: captions of 8, 16, ... 72 and 77 ids */
     static const char long_context[] =
         "{\"embed_dim\": 32, \"quick_gelu\": true, \"vision_cfg\": {\"image_size\": 32, "
-        "\"patch_size\": 8, \"width\": 32, \"layers\": 2, \"head_width\": 16}, \"text_cfg\": "
-        "{\"context_length\": 77, \"vocab_size\": 700, \"width\": 32, \"heads\": 2, \"layers\": 2}}";
+        "\"patch_size\": 8, \"width\": 32, \"layers\": 1, \"head_width\": 16}, \"text_cfg\": "
+        "{\"context_length\": 77, \"vocab_size\": 700, \"width\": 32, \"heads\": 2, \"layers\": 1}}";
     char architecture[4096];
     const char *const long_captions[] = {architecture, "losses=[{\"type\":\"clip\"}]",
                                          "data.ref_image=null", "data.ref_text=null",
