@@ -80,6 +80,15 @@ static double flux_of(const struct json *line, double score) {
     return number_or(line, "acc1", isnan(recall) ? score : recall);
 }
 
+/* Whether the set was measured at this moment before: the lines of a moment follow each other, so a
+ * moment that comes back, or a set among the last lines. */
+static bool is_second(const struct table *t, const struct entry *entry) {
+    if (entry->moment < t->moments.n - 1) return true;
+    for (int i = t->n - 1; i >= 0 && t->entry[i].moment == entry->moment; i--)
+        if (t->entry[i].set == entry->set) return true;
+    return false;
+}
+
 static enum status read_line(struct table *t, const struct json *line, const char *metric,
                              struct error *e) {
     enum status rc = STATUS_OK;
@@ -97,6 +106,12 @@ static enum status read_line(struct table *t, const struct json *line, const cha
     if (!value) goto done; /* a retrieval set has no acc1 */
     TRY(names_add(&t->sets, set, &entry.set, e));
     TRY(json_as_double(value, -1e300, 1e300, &entry.value, e));
+    if (is_second(t, &entry))
+        TRY(json_fail(line, e, STATUS_BAD_DATA,
+                      "a second result of set %s after %s; expected one: two stages or two sets of "
+                      "the run have one name, so their results cannot be told apart; name the "
+                      "second one %s-2 in these lines",
+                      set, after, entry.moment < t->moments.n - 1 ? after : set));
     entry.flux = flux_of(line, entry.value);
     entry.is_trained = entry.moment > 0 && json_find(line, "trained") != NULL;
     TRY(add_entry(t, entry, e));

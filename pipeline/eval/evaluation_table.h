@@ -30,9 +30,10 @@
 #include "pipeline/base/status.h"
 #include "pipeline/base/text.h"
 
-/* Appends the table of one metric, of the sets that have it; NULL: "score". Errors: those of file_read_all; BAD_DATA with the
- * line that is no evaluation; BAD_ARG when no line has the metric, naming those there are. A last
- * line without its end, as a killed run leaves it, is not read. */
+/* Appends the table of one metric, of the sets that have it; NULL: "score". Errors: those of
+ * file_read_all; BAD_DATA with the line that is no evaluation, or the second one of a set at one moment;
+ * BAD_ARG when no line has the metric, naming those there are. A last line without its end, as a killed
+ * run leaves it, is not read. */
 enum status evaluation_table(struct text *out, const char *path, const char *metric,
                              struct error *e);
 

@@ -478,6 +478,16 @@ static void test_table(void) {
     const char *path = fixture_path(folder, "evaluation.jsonl");
     CHECK_EQUAL(evaluation_table(&out, path, "acc2", &e), STATUS_BAD_ARG);
     CHECK_TRUE(strstr(e.text, "no metric acc2; expected one of: score, acc1") != NULL);
+    static const char twice[] = LINE("start", "a", "0.5") LINE("emoji", "a", "0.5")
+        LINE("fashion", "a", "0.5") LINE("emoji", "a", "0.5");
+    fixture_write(path, twice, sizeof twice - 1);
+    CHECK_EQUAL(evaluation_table(&out, path, NULL, &e), STATUS_BAD_DATA);
+    CHECK_TRUE(strstr(e.text, "line 4") && strstr(e.text, "a second result of set a after emoji"));
+    static const char sets[] = LINE("start", "a", "0.5") LINE("start", "b", "0.5")
+        LINE("start", "a", "0.5");
+    fixture_write(path, sets, sizeof sets - 1);
+    CHECK_EQUAL(evaluation_table(&out, path, NULL, &e), STATUS_BAD_DATA);
+    CHECK_TRUE(strstr(e.text, "line 3") && strstr(e.text, "name the second one a-2"));
     fixture_write(path, "[]\n", 3);
     CHECK_EQUAL(evaluation_table(&out, path, NULL, &e), STATUS_BAD_DATA);
     CHECK_TRUE(strstr(e.text, "line 1") != NULL);
