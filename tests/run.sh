@@ -1,7 +1,9 @@
 #!/bin/sh
 # Builds and runs every test: sh tests/run.sh [--sanitize] [--peers], or
 #   sh tests/run.sh --fuzz [SECONDS]      the fuzz targets instead (tests/fuzz/run_targets.sh)
-#   sh tests/run.sh --planted [NAME...]   that planted bugs are caught (tests/faults/plant.sh)
+#   sh tests/run.sh --planted [NAME...]   that planted bugs are caught (tests/faults/plant.sh); with
+#       --quick those whose patch says "quick" behind the name of its test: they change no header,
+#       and the test takes a second or two; about ten minutes on two cores, an hour for all
 #   sh tests/run.sh --long [NAME]         the fault and endurance tests alone, with all their cases: each
 #       stop of 64 and 50 chains, 2000 orders, 1000 kills, every failing call and allocation, 300 signals,
 #       each cut of the power, a million samples; two or three hours on two cores, and a line for each

@@ -3,6 +3,7 @@
 #include "pipeline/eval/npy.h"
 #include "tests/check.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static struct error e;
@@ -15,6 +16,7 @@ static size_t make(int version, const char *header, const void *data, size_t n) 
     memcpy(bytes, "\x93NUMPY", 6);
     bytes[6] = (uint8_t)version;
     bytes[8] = (uint8_t)length;
+    bytes[9] = (uint8_t)(length >> 8);
     memcpy(bytes + start, header, length);
     memcpy(bytes + start + length, data, n);
     return start + length + n;
@@ -27,7 +29,10 @@ static void test_types(void) {
     static const double f64[] = {1, 0, -5};
     static const int8_t i8[] = {1, 0, -5};
     static const uint8_t u8[] = {1, 0, 1};
-    static const struct {
+    char long_header[300];
+    snprintf(long_header, sizeof long_header, "%-280s\n",
+             "{'descr': '|u1', 'fortran_order': False, 'shape': (3,), }");
+    const struct {
         const char *header;
         const void *data;
         size_t n;
@@ -40,6 +45,7 @@ static void test_types(void) {
         {"{'descr': '|i1', 'fortran_order': False, 'shape': (3,), }", i8, sizeof i8, -5},
         {"{'descr': '|u1', 'fortran_order': False, 'shape': (1, 3), }", u8, sizeof u8, 1},
         {"{'descr': '|b1', 'fortran_order': False, 'shape': (3,), }", u8, sizeof u8, 1},
+        {long_header, u8, sizeof u8, 1}, /* its length takes two bytes */
     };
     struct npy a;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
