@@ -108,6 +108,8 @@ check "index elsewhere" 0 '^1 shard: 1 indexed, 0 up to date, 0 unusable; 2 samp
 # check
 check "good shard" 0 '^1 shard, 4 samples: 4 usable, 0 not' "$sapwood" shards check "$folder/out/s-000.tar"
 check "caption missing" 3 '^s-001.tar: deep/6: txt: missing' "$sapwood" shards check "$folder/out"
+check "what is missing" 3 '5 usable, 1 not (0 without a good picture, 1 without a good caption); 0 shards unusable' \
+    "$sapwood" shards check "$folder/out"
 check "pictures only" 0 '6 usable' "$sapwood" shards check --captions none "$folder/out"
 mkdir "$folder/uncaptioned"
 cp "$folder/in/1.png" "$folder/uncaptioned"
