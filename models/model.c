@@ -216,6 +216,7 @@ enum status model_save(const struct model *m, enum model_part part, const char *
     TRY(model_content(m, part, &content, e));
     content.metadata = metadata;
     content.n_metadata = part == MODEL_TRAINABLE ? n : 1;
+    content.is_checked = true;
     TRY(safetensors_write(path, &content, e));
 done:
     model_content_release(&content);

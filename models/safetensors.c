@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "models/safetensors_crc.h"
 #include "pipeline/base/file.h"
 #include "pipeline/base/hash.h"
 #include "pipeline/base/json.h"
@@ -33,6 +34,7 @@ struct safetensors {
     struct safetensors_tensor *tensor; /* in the order of the data */
     int *by_name;                      /* indices into tensor */
     int n;
+    bool has_crc;
 };
 
 /* Elements times their size; false when it does not fit. */
@@ -258,6 +260,9 @@ enum status safetensors_open(struct safetensors **out, const char *path, struct 
     }
     qsort(s->tensor, (size_t)s->n, sizeof *s->tensor, compare_places);
     TRY(check_cover(s, data, data_bytes, e));
+    const size_t before = s->map.n - (size_t)data_bytes;
+    s->has_crc = safetensors_crc_is_in(s->map.bytes, before);
+    TRY(safetensors_crc_check(path, s->map.bytes, before, e));
     TRY(sort_names(s, e));
 done:
     if (rc != STATUS_OK) safetensors_destroy(&s);
@@ -325,6 +330,10 @@ enum status safetensors_get(const struct safetensors *s, const char *name,
 const char *safetensors_metadata(const struct safetensors *s, const char *name) {
     const struct json *value = json_find(json_find(json_root(s->header), "__metadata__"), name);
     return value ? value->text : NULL;
+}
+
+bool safetensors_has_crc(const struct safetensors *s) {
+    return s->has_crc;
 }
 
 void safetensors_forget(const struct safetensors *s) {
@@ -502,12 +511,16 @@ enum status safetensors_header(struct safetensors_content *content, struct text 
     if (content->n)
         qsort(content->tensor, (size_t)content->n, sizeof *content->tensor, compare_entries);
     json_write_object_begin(&w);
-    if (content->n_metadata) {
+    if (content->n_metadata || content->is_checked) {
         json_write_name(&w, "__metadata__");
         json_write_object_begin(&w);
         for (int i = 0; i < content->n_metadata; i++) {
             json_write_name(&w, content->metadata[i].name);
             json_write_text(&w, content->metadata[i].value);
+        }
+        if (content->is_checked) {
+            json_write_name(&w, SAFETENSORS_CRC_NAME);
+            json_write_text(&w, SAFETENSORS_CRC_ZEROS);
         }
         json_write_object_end(&w);
     }
@@ -544,6 +557,7 @@ enum status safetensors_header(struct safetensors_content *content, struct text 
     text_append_bytes(out, text_string(&w.text), w.text.n);
     TRY(text_check(&w.text, e));
     TRY(text_check(out, e));
+    if (content->is_checked) safetensors_crc_put(out, content);
 done:
     text_release(&w.text);
     return rc;

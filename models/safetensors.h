@@ -10,6 +10,7 @@
 #ifndef MODELS_SAFETENSORS_H
 #define MODELS_SAFETENSORS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "pipeline/base/status.h"
@@ -55,7 +56,8 @@ struct safetensors_pair {
 
 struct safetensors;
 
-/* Errors: NOT_FOUND, BAD_DATA with what is wrong and where, STORAGE, NO_MEMORY. */
+/* A file with a checksum of its own (safetensors_crc.h) is read once for it. Errors: NOT_FOUND,
+ * BAD_DATA with what is wrong and where, STORAGE, NO_MEMORY. */
 enum status safetensors_open(struct safetensors **out, const char *path, struct error *e);
 void safetensors_destroy(struct safetensors **s);
 const char *safetensors_path(const struct safetensors *s);
@@ -69,6 +71,8 @@ enum status safetensors_get(const struct safetensors *s, const char *name,
                             const struct safetensors_tensor **out, struct error *e);
 /* A value of __metadata__, or NULL. */
 const char *safetensors_metadata(const struct safetensors *s, const char *name);
+/* Whether the file has a checksum of its own, which was compared when it was opened. */
+bool safetensors_has_crc(const struct safetensors *s);
 /* Gives back the memory of the data read so far (file_map_forget). */
 void safetensors_forget(const struct safetensors *s);
 /* XXH3 over names, types, shapes and bytes in the order of the names; metadata does not count. */
@@ -95,6 +99,7 @@ struct safetensors_content {
     int n;
     const struct safetensors_pair *metadata; /* written in this order */
     int n_metadata;
+    bool is_checked; /* adds the checksum of safetensors_crc.h to the metadata */
 };
 
 /* Sorts content->tensor as the reference writer does (falling size of an element, then name), and

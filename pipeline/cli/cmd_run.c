@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "data/ledger.h"
+#include "models/safetensors.h"
 #include "pipeline/base/file.h"
 #include "pipeline/base/json.h"
 #include "pipeline/cli/command_list.h"
@@ -326,6 +327,31 @@ done:
 
 /* --- verify --- */
 
+/* Weights at the end of a run; a damaged file counts. */
+static enum status verify_weights(const char *run, int *n_damaged, struct error *e) {
+    static const char *const names[] = {"weights/adapters.safetensors", "weights/model.safetensors"};
+    enum status rc = STATUS_OK;
+    char path[FILE_PATH_MAX];
+    struct error reason;
+    for (int i = 0; i < 2; i++) {
+        struct safetensors *s = NULL;
+        TRY(file_join(path, run, names[i], e));
+        if (!file_exists(path)) continue;
+        if (safetensors_open(&s, path, &reason) != STATUS_OK) {
+            printf("%s  damaged: %s\n", names[i], reason.text);
+            ++*n_damaged;
+        } else if (safetensors_has_crc(s)) {
+            printf("%s  good: %d tensors\n", names[i], safetensors_count(s));
+        } else {
+            printf("%s  without a checksum, from an older version: %d tensors\n", names[i],
+                   safetensors_count(s));
+        }
+        safetensors_destroy(&s);
+    }
+done:
+    return rc;
+}
+
 static enum status verify(int argc, char **argv, struct error *e) {
     enum status rc = STATUS_OK;
     const char *run = NULL;
@@ -336,7 +362,8 @@ static enum status verify(int argc, char **argv, struct error *e) {
     bool gone;
     TRY(parse_folder("run verify",
                      "Reads every byte of every checkpoint and compares sizes and CRCs with the "
-                     "manifests, and the logs with the sizes that the newest valid one recorded. "
+                     "manifests, the logs with the sizes that the newest valid one recorded, and "
+                     "the weights with their own checksum. "
                      "Ends with 3 when something is damaged, with 10 when no checkpoint is valid, "
                      "with 77 when a newer version of Sapwood wrote one.",
                      DIR_HELP, &run, argc, argv, e));
@@ -360,6 +387,7 @@ static enum status verify(int argc, char **argv, struct error *e) {
         }
         checkpoint_destroy(&c);
     }
+    TRY(verify_weights(run, &n_damaged, e));
     printf("%d checkpoints: %d good, %d damaged", list.n, n_valid, list.n - n_valid - n_newer);
     if (n_newer) printf(", %d of a newer version", n_newer);
     printf("\n");
@@ -369,7 +397,8 @@ static enum status verify(int argc, char **argv, struct error *e) {
     else if (!n_valid)
         rc = fail(e, STATUS_NO_CHECKPOINT, "%s: no valid checkpoint among %d", run, list.n);
     else if (n_damaged)
-        rc = fail(e, STATUS_BAD_DATA, "%s: damaged; a run goes on from the newest good checkpoint",
+        rc = fail(e, STATUS_BAD_DATA, "%s: damaged; the same train command goes on from the newest good checkpoint "
+                  "and writes the weights again",
                   run);
 done:
     checkpoint_destroy(&c);

@@ -155,7 +155,8 @@ static enum status write_file(const struct loss_reference *r, const char *path, 
          .bytes = r->features},
     };
     const struct safetensors_pair metadata[] = {{"key", key}, {"digest", digest}};
-    struct safetensors_content content = {tensors, 2, metadata, 2};
+    struct safetensors_content content = {
+        .tensor = tensors, .n = 2, .metadata = metadata, .n_metadata = 2};
     content_digest(r, digest);
     return safetensors_write(path, &content, e);
 }

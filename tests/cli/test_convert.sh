@@ -34,10 +34,17 @@ for dtype in fp32 fp16 bf16; do
     check "$dtype other bytes" 1 'differ' cmp "$a/open_clip_model.safetensors" \
         "$a-hf/model.safetensors"
 done
-check "a run's own file" 0 '' cmp "$weights" "$folder/fp32/open_clip_model.safetensors"
+# same_numbers FILE FILE: what comes after the headers, which differ by the checksum of a run's own file
+same_numbers() {
+    for file in "$1" "$2"; do
+        tail -c +$(($(od -An -tu8 -N 8 "$file") + 9)) "$file" >"$folder/numbers-$((n_numbers = 1 - ${n_numbers:-0}))"
+    done
+    [ -s "$folder/numbers-0" ] && cmp "$folder/numbers-0" "$folder/numbers-1"
+}
+check "a run's own file" 0 '' same_numbers "$weights" "$folder/fp32/open_clip_model.safetensors"
 check "a run that trained all" 0 'open_clip, 62 tensors, fp32$' convert "$base" "$folder/all" \
     --to open_clip
-check "the same" 0 '' cmp "$weights" "$folder/all/open_clip_model.safetensors"
+check "the same" 0 '' same_numbers "$weights" "$folder/all/open_clip_model.safetensors"
 check "half the size" 0 '' test "$(wc -c <"$folder/fp16/open_clip_model.safetensors")" -lt \
     "$(($(wc -c <"$weights") * 6 / 10))"
 

@@ -13,6 +13,24 @@ check "show nothing" 3 'not a run folder' "$sapwood" run show "$folder/recipes"
 check "verify" 0 ' 0 damaged$' "$sapwood" run verify "$run"
 printf '%s\n' "$output" | grep -q '^step_00000060  good: 4 files, [0-9]* bytes' && good || bad "verify: $output"
 
+# Weights that were taken away check themselves, wherever they are used.
+weights=weights/adapters.safetensors
+printf '%s\n' "$output" | grep -q "^$weights  good: [0-9]* tensors" && good || bad "verify: $output"
+size=$(wc -c <"$run/$weights")
+cp "$run/$weights" "$folder/weights"
+for at in 300 $((size / 2)) $((size - 1)); do
+    flip "$run/$weights" $at
+    check "weights, byte $at: verify" 3 "^$weights  damaged: " "$sapwood" run verify "$run"
+    check "weights, byte $at: convert" 3 'adapters.safetensors' \
+        "$sapwood" convert "$run" "$folder/converted" --to peft
+    check "weights, byte $at: eval" 3 'adapters.safetensors' \
+        "$sapwood" embed "$run" --texts tests/fixtures/vocabulary.txt --out "$folder/features.npy"
+    cp "$folder/weights" "$run/$weights"
+done
+flip "$run/$weights" $((size / 2))
+check "the same command writes them again" 0 '' "$sapwood" train "$recipe" --run "$run" --quiet
+cmp "$folder/weights" "$run/$weights" && good || bad "weights are others"
+
 # A flip that no size shows; a file that is cut; a log that is shorter than recorded.
 flip "$run/checkpoints/step_00000060/state.safetensors" 100001
 check "flip: ls looks at sizes only" 0 '^step_00000060  *60' "$sapwood" run ls "$run"

@@ -50,6 +50,10 @@ for release in $(ls tests/fixtures/releases); do
     check "$release: show" 0 'steps  *11 of 20 saved' "$sapwood" run show "$run"
     check "$release: verify" 0 '^3 checkpoints: 3 good, 0 damaged$' "$sapwood" run verify "$run"
     check "$release: eval" 0 'after emoji ' "$sapwood" eval "$run"
+    cp -r "$folder/release/finished/weights" "$run"
+    check "$release: weights" 0 '^weights/adapters.safetensors  without a checksum, from an older version: ' \
+        "$sapwood" run verify "$run"
+    rm -r "$run/weights"
     untouched "$release: looked at"
 
     go_on

@@ -152,7 +152,8 @@ static void test_writing(void) {
         {.name = "x\"", .type = SAFETENSORS_F32, .rank = 1, .shape = {3}, .bytes = x},
         {.name = "a", .type = SAFETENSORS_F32, .rank = 2, .shape = {3, 0}},
     };
-    struct safetensors_content content = {tensor, 3, about, 1};
+    struct safetensors_content content = {
+        .tensor = tensor, .n = 3, .metadata = about, .n_metadata = 1};
     const char *path = fixture_path(folder, "w.safetensors");
     CHECK_EQUAL(safetensors_write(path, &content, &e), STATUS_OK);
     /* Order: large elements first, then names. */
@@ -230,6 +231,58 @@ static void test_damage(uint64_t seed) {
     free(bytes);
 }
 
+/* A file with its own checksum: no byte can change unnoticed, but for the name of the entry itself,
+ * without which it is a file without a checksum. */
+static void test_own_crc(void) {
+    static const char entry[] = "\"crc32c\": \"";
+    const char *path = fixture_path(folder, "checked.safetensors");
+    struct safetensors *s = NULL;
+    struct error e = {0};
+    float x[] = {1, 2, 3};
+    const struct safetensors_pair about[] = {{"alpha", "8"}};
+    struct safetensors_tensor tensor[] = {
+        {.name = "crc32c", .type = SAFETENSORS_F32, .rank = 1, .shape = {3}, .bytes = x}};
+    struct safetensors_content content = {
+        .tensor = tensor, .n = 1, .metadata = about, .n_metadata = 1, .is_checked = true};
+    char *bytes = NULL;
+    size_t n = 0;
+    int n_taken = 0;
+    CHECK_EQUAL(safetensors_write(path, &content, &e), STATUS_OK);
+    CHECK_EQUAL(safetensors_open(&s, path, &e), STATUS_OK);
+    CHECK_TRUE(s && safetensors_has_crc(s) && safetensors_metadata(s, "crc32c"));
+    CHECK_TEXT(safetensors_metadata(s, "alpha"), "8");
+    safetensors_destroy(&s);
+    CHECK_EQUAL(file_read_all(&bytes, &n, path, 10000, &e), STATUS_OK);
+    const char *at = strstr(bytes + 8, entry);
+    CHECK_TRUE(at != NULL);
+    const size_t first = at ? (size_t)(at - bytes) : 0, end = first + strlen(entry);
+    for (size_t i = 0; i < n; i++)
+        for (int bit = 0; bit < 8; bit++) {
+            if (i >= first && i < end) continue;
+            bytes[i] = (char)(bytes[i] ^ (1 << bit));
+            put(path, bytes, n);
+            n_taken += safetensors_open(&s, path, &e) == STATUS_OK;
+            safetensors_destroy(&s);
+            bytes[i] = (char)(bytes[i] ^ (1 << bit));
+        }
+    CHECK_EQUAL(n_taken, 0);
+    bytes[n - 1] = (char)(bytes[n - 1] ^ 1);
+    put(path, bytes, n);
+    CHECK_EQUAL(safetensors_open(&s, path, &e), STATUS_BAD_DATA);
+    CHECK_TRUE(strstr(e.text, "checked.safetensors: damaged: crc ") != NULL);
+    bytes[first + strlen(entry) - 2] = '\t'; /* written by another program, which copied the entry */
+    put(path, bytes, n);
+    CHECK_EQUAL(safetensors_open(&s, path, &e), STATUS_OK);
+    CHECK_TRUE(s && !safetensors_has_crc(s));
+    safetensors_destroy(&s);
+    content.is_checked = false;
+    CHECK_EQUAL(safetensors_write(path, &content, &e), STATUS_OK);
+    CHECK_EQUAL(safetensors_open(&s, path, &e), STATUS_OK);
+    CHECK_TRUE(s && !safetensors_has_crc(s) && !safetensors_metadata(s, "crc32c"));
+    safetensors_destroy(&s);
+    free(bytes);
+}
+
 /* One number in 16 bits. */
 static uint16_t rounded(enum safetensors_type type, float value, enum status expected) {
     struct error e = {0};
@@ -281,6 +334,7 @@ int main(int argc, char **argv) {
     test_refused();
     test_values();
     test_writing();
+    test_own_crc();
     test_16_bits();
     test_damage(argc > 1 ? strtoull(argv[1], NULL, 10) : 1);
     return check_report();
