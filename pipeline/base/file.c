@@ -122,6 +122,10 @@ done:
     return rc;
 }
 
+void file_make_private(struct file *f) {
+    if (fchmod(f->fd, 0600) < 0) return;
+}
+
 enum status file_pread(const struct file *f, void *to, size_t n, uint64_t offset, struct error *e) {
     char *p = to;
     size_t n_read = 0;

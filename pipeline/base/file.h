@@ -36,6 +36,9 @@ enum status file_append_open(struct file **out, const char *path, struct error *
  * temporary file away. After a failed commit path is what it was, and *f is NULL. */
 enum status file_replace_begin(struct file **out, const char *path, struct error *e);
 enum status file_replace_commit(struct file **f, struct error *e);
+/* Lets nobody but its owner read a file that is being written. Where the file system has no such
+ * rights nothing happens. */
+void file_make_private(struct file *f);
 
 /* Reads exactly n bytes; BAD_DATA when the file ends before. */
 enum status file_pread(const struct file *f, void *to, size_t n, uint64_t offset, struct error *e);

@@ -1,5 +1,6 @@
 #include "pipeline/train/run_folder.h"
 
+#include "pipeline/base/address.h"
 #include "pipeline/base/hash.h"
 #include "pipeline/base/log.h"
 #include "pipeline/train/checkpoint.h"
@@ -340,12 +341,39 @@ enum status run_folder_look(struct run_folder *f, const struct job *j, const cha
     return rc;
 }
 
+/* Whether addresses in a text are signed or have a password; without memory: perhaps. */
+static bool may_hold_secret(const struct text *t) {
+    const size_t n = 2 * t->n + 64; /* what is hidden becomes a few dots */
+    char *shown = malloc(n);
+    if (!shown) return true;
+    address_hide(shown, n, text_string(t));
+    const bool differs = strcmp(shown, text_string(t)) != 0;
+    free(shown);
+    return differs;
+}
+
+/* With all addresses whole, so that commands can read what the run reads. */
+static enum status write_recipe(const struct run_folder *f, struct error *e) {
+    enum status rc = STATUS_OK;
+    struct text recipe = {0};
+    struct file *out = NULL;
+    char path[FILE_PATH_MAX];
+    TRY(recipe_write(f->recipe, &recipe, e));
+    TRY(file_join(path, f->path, "recipe.resolved.json", e));
+    TRY(file_replace_begin(&out, path, e));
+    if (may_hold_secret(&recipe)) file_make_private(out);
+    TRY(file_write(out, recipe.bytes, recipe.n, e));
+    TRY(file_replace_commit(&out, e));
+done:
+    file_destroy(&out);
+    text_release(&recipe);
+    return rc;
+}
+
 enum status run_folder_load(struct run_folder *f, struct job *j, const char *resume,
                             struct run_position *p, struct error *e) {
     enum status rc = STATUS_OK;
     struct checkpoint *c = NULL;
-    struct text recipe = {0};
-    char path[FILE_PATH_MAX];
     *p = (struct run_position){0};
     TRY(choose_checkpoint(f, resume, &c, e));
     if (c) TRY(resume_from(f, j, c, p, e));
@@ -355,12 +383,9 @@ enum status run_folder_load(struct run_folder *f, struct job *j, const char *res
     else
         TRY(fresh_start_begin(f->path, e));
     TRY(open_logs(f, !p->is_resumed, e));
-    TRY(recipe_write(f->recipe, &recipe, e));
-    TRY(file_join(path, f->path, "recipe.resolved.json", e));
-    TRY(file_write_all(path, recipe.bytes, recipe.n, e));
+    TRY(write_recipe(f, e));
 done:
     checkpoint_destroy(&c);
-    text_release(&recipe);
     return rc;
 }
 

@@ -3,6 +3,7 @@
 # signs an address shows nowhere.
 . tests/e2e/tiny.sh
 export no_proxy=127.0.0.1
+umask 022
 unset http_proxy https_proxy all_proxy
 
 if ! python3 -c 'import http.server' 2>/dev/null; then
@@ -106,6 +107,11 @@ same "stopped, then local shards" "$folder/plain" "$folder/stalled"
 train signed plain plain --set "stages.0.sources[0].shards=$server/key/emoji-train.tar?signature=open-sesame" &&
     good || bad "signed: $(tail -n 3 "$folder/signed.said")"
 same "signed address" "$folder/plain" "$folder/signed"
+# What must stay usable is for its owner alone; without a secret others may read the run.
+for run in signed:600 plain:644; do
+    [ "$(stat -c %a "$folder/${run%:*}/recipe.resolved.json")" = "${run#*:}" ] && good ||
+        bad "recipe.resolved.json: $(ls -l "$folder/${run%:*}/recipe.resolved.json"), expected $run"
+done
 train wrong plain plain --set "stages.0.sources[0].shards=$server/key/emoji-train.tar?signature=open-says-me"
 [ $? = 3 ] && grep -q 'key/emoji-train.tar?\.\.\.: refused (HTTP 403)' "$folder/wrong.said" && good ||
     bad "wrong signature: $(tail -n 3 "$folder/wrong.said")"
