@@ -28,14 +28,26 @@ static bool is_place(const char *resume) {
     return strcmp(resume, "auto") && strcmp(resume, "never");
 }
 
-/* Before anything is written: a folder that will be refused is left as it is. */
+/* Before anything is written, and before hours of work: a folder that will be refused is left as it
+ * is. Damage shows later, when all bytes are read. */
 static enum status look_before(const char *path, const char *resume, struct error *e) {
     enum status rc = STATUS_OK;
     struct checkpoint_list list = {0};
+    struct checkpoint *newest = NULL;
+    struct error reason;
+    char folder[FILE_PATH_MAX];
     if (is_place(resume)) return rc;
     TRY(checkpoint_list_read(&list, path, e));
-    if (list.n == 0) TRY(fresh_start_check(path, e));
+    if (list.n == 0) {
+        TRY(fresh_start_check(path, e));
+        goto done;
+    }
+    TRY(checkpoint_list_path(folder, path, "", list.step[0], e));
+    if (checkpoint_look(&newest, folder, &reason) == STATUS_UNSUPPORTED)
+        TRY(fail(e, STATUS_UNSUPPORTED, "checkpoint step %" PRId64 ": %s", list.step[0],
+                 reason.text));
 done:
+    checkpoint_destroy(&newest);
     checkpoint_list_release(&list);
     return rc;
 }

@@ -44,8 +44,9 @@ struct run_folder {
     int64_t n_saved;     /* checkpoints committed by this process */
 };
 
-/* Makes the folder, takes its lock and opens log.txt. Errors: IN_USE, STORAGE; NO_CHECKPOINT when
- * resume is no place and fresh_start.h refuses the folder, which is then as it was. */
+/* Makes the folder, takes its lock and opens log.txt. Errors: IN_USE, STORAGE; when resume is
+ * no place: NO_CHECKPOINT where fresh_start.h refuses the folder, UNSUPPORTED where its newest
+ * checkpoint is of a newer version. The folder is then as it was. */
 enum status run_folder_open(struct run_folder *f, const char *path, const struct recipe *r,
                             const char *resume, struct error *e);
 void run_folder_close(struct run_folder *f);
