@@ -566,10 +566,11 @@ static enum status account(struct stream *s, struct entry *entry, struct error *
         const struct stream_place *place = &entry->place[item];
         const bool is_hole = !b->part[s->batch_part[place->part]].usable[place->slot];
         const char *reason = is_hole ? entry->reason[item] : NULL;
+        struct stream_budget_state *budget =
+            s->budget[place->part][place->source][place->member];
         b->n_holes += is_hole;
-        if (is_hole) report_hole(s, place, reason);
-        TRY(stream_budget_count(s->budget[place->part][place->source][place->member], place->sample,
-                                reason, e));
+        if (is_hole && !stream_budget_knows(budget, place->sample)) report_hole(s, place, reason);
+        TRY(stream_budget_count(budget, place->sample, reason, e));
     }
     for (int p = 0; p < b->n_parts; p++) {
         const struct batch_part *part = &b->part[p];

@@ -57,7 +57,9 @@ struct stream_part {
     struct stream_source source[ORDER_SOURCES_MAX];
 };
 
-/* A slot that could not be filled: one line of quarantine.jsonl. Valid during the call only. */
+/* A slot that could not be filled, told when its sample comes first in the part of the stream: one
+ * line of quarantine.jsonl. Later epochs have the same hole and say nothing. Valid during the call
+ * only. */
 struct stream_hole {
     int64_t step;
     enum batch_role role;
@@ -67,9 +69,9 @@ struct stream_hole {
 typedef void stream_report(void *context, const struct stream_hole *hole);
 
 /* When the stream gives up: distinct bad samples of one shard or of one source, as a share of its
- * samples but at least floor of them; bad draws in a row; not one usable among the first draws of a
- * source (or among all its samples if they are fewer). Counted from first_step on and with what
- * stream_recall is told. 0: the default. */
+ * samples but at least floor of them; bad draws in a row, of samples that were not known to be bad;
+ * not one usable among the first draws of a source (or among all its samples if they are fewer).
+ * Counted from first_step on and with what stream_recall is told. 0: the default. */
 struct stream_budget {
     double shard, source; /* default 0.05 and 0.01 */
     int floor;            /* default 10 */

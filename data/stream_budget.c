@@ -84,24 +84,27 @@ static bool over(int64_t bad, int64_t n, double share, int floor) {
     return bad > floor && (double)bad > share * (double)n;
 }
 
+bool stream_budget_knows(const struct stream_budget_state *s, int64_t sample) {
+    return s->bad[sample / 8] & 1u << sample % 8;
+}
+
 enum status stream_budget_count(struct stream_budget_state *s, int64_t sample, const char *reason,
                                 struct error *e) {
     const int64_t n = dataset_counts(s->dataset).samples;
     s->n_drawn++;
+    /* It has spent its share. As good as usable here, for after a resume nobody can tell. */
+    if (stream_budget_knows(s, sample)) reason = NULL;
     if (!reason) {
         s->n_usable++;
         s->in_a_row = 0;
         return STATUS_OK;
     }
     const struct dataset_sample where = dataset_sample(s->dataset, sample);
-    const uint8_t bit = (uint8_t)(1u << sample % 8);
     s->in_a_row++;
-    if (!(s->bad[sample / 8] & bit)) {
-        s->bad[sample / 8] |= bit;
-        s->n_bad++;
-        s->shard_bad[where.shard_index]++;
-        count_reason(s, reason);
-    }
+    s->bad[sample / 8] |= (uint8_t)(1u << sample % 8);
+    s->n_bad++;
+    s->shard_bad[where.shard_index]++;
+    count_reason(s, reason);
     const int64_t in_shard = s->shard_bad[where.shard_index];
     const int64_t shard_n = dataset_shard_size(s->dataset, where.shard_index);
     const int64_t first = n < s->limit.first ? n : s->limit.first;

@@ -3,6 +3,7 @@
 #ifndef DATA_STREAM_BUDGET_H
 #define DATA_STREAM_BUDGET_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "data/stream.h"
@@ -16,8 +17,10 @@ enum status stream_budget_create(struct stream_budget_state **out,
                                  struct error *e);
 void stream_budget_destroy(struct stream_budget_state **state);
 
-/* Counts one draw; reason is NULL for a usable one. BAD_DATA when a budget is spent: which, of
- * what, and the counts by reason. */
+/* Whether the sample was counted as unusable before. */
+bool stream_budget_knows(const struct stream_budget_state *state, int64_t sample);
+/* Counts one draw; reason is NULL for a usable one, and a sample that was unusable before counts as
+ * one. BAD_DATA when a budget is spent: which, of what, and the counts by reason. */
 enum status stream_budget_count(struct stream_budget_state *state, int64_t sample,
                                 const char *reason, struct error *e);
 /* Counts usable draws of which nothing is known but that there were n. */
