@@ -62,17 +62,29 @@ void reference_destroy(struct reference_cache **cache) {
 
 /* --- The key and the file --- */
 
-/* All that decides the features, as a text for the file's metadata. */
+/* All that decides the features, as a text for the file's metadata. The digest of the weights has the
+ * whole architecture; what is said of it besides is for people, and stays, or files that exist are made
+ * again. */
 static enum status make_key(const struct reference_cache *c, const struct kept *k, struct text *key,
                             struct error *e) {
     enum status rc = STATUS_OK;
-    char weights[33]; /* with the architecture */
+    const struct architecture *a = &c->config.model->architecture;
+    char weights[33];
     TRY(model_digest(c->config.model, MODEL_BASE, weights, e));
-    text_printf(key, "format %d; weights %s; %s tower; slices of %d; device %s; limit %" PRId64,
-                FORMAT, weights, tower_words[k->tower], c->config.slice_samples,
-                c->config.backend->fingerprint, k->limit);
-    if (k->tower == TOWER_TEXT)
-        text_printf(key, "; vocabulary %016" PRIx64, tokenizer_hash(c->config.tokenizer));
+    text_printf(key, "format %d; weights %s; %s tower; %s; slices of %d; device %s; limit %" PRId64,
+                FORMAT, weights, tower_words[k->tower], activation_word(a->activation),
+                c->config.slice_samples, c->config.backend->fingerprint, k->limit);
+    if (k->tower == TOWER_IMAGE)
+        text_printf(key, "; pictures of %d, patches of %d, mean %g %g %g, deviation %g %g %g",
+                    a->image_size, a->patch, (double)a->mean[0], (double)a->mean[1],
+                    (double)a->mean[2], (double)a->deviation[0], (double)a->deviation[1],
+                    (double)a->deviation[2]);
+    else
+        text_printf(key, "; context %d, vocabulary %016" PRIx64, a->context,
+                    tokenizer_hash(c->config.tokenizer));
+    text_printf(key, "; heads %d, pool %d, causal %d, epsilon %g", a->tower[k->tower].heads,
+                (int)a->tower[k->tower].pool, a->tower[k->tower].is_causal,
+                (double)a->norm_epsilon);
     for (int i = 0; i < c->config.n_datasets[k->role]; i++) {
         const struct dataset *d = c->config.dataset[k->role][i];
         text_printf(key, "; source %s %016" PRIx64, dataset_name(d), dataset_digest(d));
