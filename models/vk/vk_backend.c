@@ -16,7 +16,7 @@ enum status vk_backend_fail(struct vk_backend *b, VkResult result, const char *w
     if (result == VK_ERROR_OUT_OF_HOST_MEMORY || result == VK_ERROR_OUT_OF_DEVICE_MEMORY ||
         result == VK_ERROR_OUT_OF_POOL_MEMORY)
         return fail(e, STATUS_NO_MEMORY,
-                    "%s: out of memory; take smaller slices or another device (%.200s: %s)",
+                    "%s: out of memory; take a smaller batch or another device (%.200s: %s)",
                     b->backend.name, what, vk_loader_result(result));
     if (result == VK_ERROR_DEVICE_LOST) b->is_lost = true;
     return fail(e, STATUS_GPU,
@@ -157,7 +157,12 @@ static enum status device_create(struct vk_backend *b, struct error *e) {
         .queueFamilyIndex = b->device.queue_family,
     };
     VK_TRY(b, b->instance.CreateDevice(b->device.handle, &info, NULL, &b->handle));
-    vk_loader_device(&b->instance, b->handle, &b->f);
+    rc = vk_loader_device(&b->instance, b->handle, &b->f, e);
+    if (rc != STATUS_OK) { /* nothing was made of the device, and not all can be destroyed */
+        if (b->f.DestroyDevice) b->f.DestroyDevice(b->handle, NULL);
+        b->handle = VK_NULL_HANDLE;
+        goto done;
+    }
     b->f.GetDeviceQueue(b->handle, b->device.queue_family, 0, &b->queue);
     VK_TRY(b, b->f.CreateSemaphore(b->handle, &semaphore, NULL, &b->timeline));
     VK_TRY(b, b->f.CreateCommandPool(b->handle, &pool, NULL, &b->pool));

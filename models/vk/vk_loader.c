@@ -147,10 +147,17 @@ void vk_loader_close(struct vk_instance *v) {
     *v = (struct vk_instance){0};
 }
 
-void vk_loader_device(const struct vk_instance *v, VkDevice device, struct vk_functions *f) {
+enum status vk_loader_device(const struct vk_instance *v, VkDevice device, struct vk_functions *f,
+                             struct error *e) {
+    const char *missing = NULL;
 #define LOADER_GET(name)                                                                           \
     f->name = (PFN_vk##name)(void *)v->GetDeviceProcAddr(device, "vk" #name);                      \
-    CHECK(f->name);
+    if (!f->name) missing = "vk" #name;
     VK_LOADER_DEVICE_LIST(LOADER_GET)
 #undef LOADER_GET
+    if (!missing) return STATUS_OK;
+    return fail(e, STATUS_UNSUPPORTED,
+                "Vulkan: the device's driver has no %s; expected those of Vulkan 1.2; update the "
+                "driver or take another device",
+                missing);
 }

@@ -85,7 +85,10 @@ struct vk_functions {
 enum status vk_loader_open(struct vk_instance *v, bool validation, struct error *e);
 void vk_loader_close(struct vk_instance *v);
 
-void vk_loader_device(const struct vk_instance *v, VkDevice device, struct vk_functions *f);
+/* Fetches the functions of a device. UNSUPPORTED names one that its driver lacks; f then has those
+ * that there are. */
+enum status vk_loader_device(const struct vk_instance *v, VkDevice device, struct vk_functions *f,
+                             struct error *e);
 
 /* The name of a result code, `VK_ERROR_DEVICE_LOST`. */
 const char *vk_loader_result(VkResult result);

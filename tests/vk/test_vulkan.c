@@ -259,6 +259,75 @@ static void test_slow(struct vk_backend *b) {
     vk_buffer_destroy(buffer);
 }
 
+static PFN_vkGetDeviceProcAddr real_get;
+
+static VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL get_all_but_one(VkDevice device, const char *name) {
+    return strcmp(name, "vkCmdFillBuffer") ? real_get(device, name) : NULL;
+}
+
+static void test_missing_function(struct vk_backend *b) {
+    struct error e = {.text = ""};
+    struct vk_instance v = b->instance;
+    struct vk_functions f;
+    real_get = v.GetDeviceProcAddr;
+    v.GetDeviceProcAddr = get_all_but_one;
+    CHECK_EQUAL(vk_loader_device(&v, b->handle, &f, &e), STATUS_UNSUPPORTED);
+    CHECK_TRUE(strstr(e.text, "vkCmdFillBuffer") != NULL);
+    CHECK_TRUE(f.DestroyDevice != NULL);
+}
+
+static struct {
+    int type; /* of the last allocation */
+    int n;
+} allocations;
+
+static VKAPI_ATTR void VKAPI_CALL any_memory(VkDevice device, VkBuffer buffer,
+                                             VkMemoryRequirements *needed) {
+    (void)device, (void)buffer;
+    *needed = (VkMemoryRequirements){.size = 256, .alignment = 256, .memoryTypeBits = UINT32_MAX};
+}
+
+static VKAPI_ATTR VkResult VKAPI_CALL no_memory(VkDevice device, const VkMemoryAllocateInfo *info,
+                                                const VkAllocationCallbacks *callbacks,
+                                                VkDeviceMemory *memory) {
+    (void)device, (void)callbacks, (void)memory;
+    allocations.type = (int)info->memoryTypeIndex;
+    allocations.n++;
+    return VK_ERROR_OUT_OF_DEVICE_MEMORY;
+}
+
+/* A card whose memory is full: NO_MEMORY rather than the memory of the host, and never a type that
+ * takes a feature or goes past the caches, however large its heap is. */
+static void test_memory_types(struct vk_backend *b) {
+    const VkPhysicalDeviceMemoryProperties card = {
+        .memoryTypeCount = 5,
+        .memoryTypes = {{VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT | VK_MEMORY_PROPERTY_PROTECTED_BIT, 1},
+                        {VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT |
+                             VK_MEMORY_PROPERTY_DEVICE_COHERENT_BIT_AMD,
+                         1},
+                        {VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT |
+                             VK_MEMORY_PROPERTY_DEVICE_UNCACHED_BIT_AMD,
+                         1},
+                        {VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT, 0},
+                        {VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT, 2}},
+        .memoryHeapCount = 3,
+        .memoryHeaps = {{8 << 20, VK_MEMORY_HEAP_DEVICE_LOCAL_BIT},
+                        {16 << 20, VK_MEMORY_HEAP_DEVICE_LOCAL_BIT},
+                        {64 << 20, 0}},
+    };
+    struct error e = {.text = ""};
+    struct buffer *buffer = NULL;
+    const struct vk_backend before = *b;
+    b->device.memory = card;
+    b->f.GetBufferMemoryRequirements = any_memory;
+    b->f.AllocateMemory = no_memory;
+    CHECK_EQUAL(vk_buffer_create(&b->backend, &buffer, 256, &e), STATUS_NO_MEMORY);
+    CHECK_EQUAL(allocations.n, 1);
+    CHECK_EQUAL(allocations.type, 3);
+    b->device = before.device;
+    b->f = before.f;
+}
+
 /* After a lost device every call fails with GPU, and nothing hangs or crashes. */
 static void test_lost(struct vk_backend *b) {
     struct error e = {.text = ""};
@@ -300,7 +369,8 @@ static int compile_main(void) {
     printf("%s\n", devices[chosen].listed.name);
     CHECK_EQUAL(b.instance.CreateDevice(devices[chosen].handle, &info, NULL, &b.handle),
                 VK_SUCCESS);
-    vk_loader_device(&b.instance, b.handle, &b.f);
+    if (!CHECK_EQUAL(vk_loader_device(&b.instance, b.handle, &b.f, &e), STATUS_OK))
+        printf("%s\n", e.text);
     test_pipelines(&b);
     vk_pipeline_release(&b);
     b.f.DestroyDevice(b.handle, NULL);
@@ -332,6 +402,8 @@ int main(void) {
         test_buffers(b);
         test_fingerprint((struct vk_backend *)b);
         if (staging) test_pipelines((struct vk_backend *)b);
+        test_missing_function((struct vk_backend *)b);
+        if (staging) test_memory_types((struct vk_backend *)b);
         CHECK_EQUAL(backend_vulkan_messages(b), 0);
         if (staging) test_lost((struct vk_backend *)b);
         b->table->destroy(b);
