@@ -5,8 +5,9 @@
 #       --quick those whose patch says "quick" behind the name of its test: they change no header,
 #       and the test takes a second or two; about ten minutes on two cores, an hour for all
 #   sh tests/run.sh --long [NAME]         the fault and endurance tests alone, with all their cases: each
-#       stop of 64 and 50 chains, 2000 orders, 1000 kills, every failing call and allocation, 300 signals,
-#       each cut of the power, a million samples; two or three hours on two cores, and a line for each
+#       stop of 64 and 50 chains, 2000 orders, 1000 kills and 48 on llvmpipe, every failing call and
+#       allocation, 300 signals, each cut of the power, a million samples; two or three hours on two
+#       cores, and a line for each
 #   --sanitize  with address and undefined-behaviour sanitizers
 #   --peers     also the comparisons with PyTorch (tests/peers)
 # Closes with "N passed, N failed" and how many were skipped; ends with 1 if any failed.

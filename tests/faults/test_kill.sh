@@ -1,13 +1,19 @@
 # kill -9 at random moments of a run on real shards, one with damaged pictures: whatever is killed,
 # the end has the bytes of a run that was left alone, ledger included.
 #   KILLS=n  kills (default 20)    SEED=n  repeats the moments of a failure
+#   SAPWOOD_TEST_DEVICE=NAME  on that device instead of the CPU, such as llvmpipe
 # The moments: at any time from the start of the process on, while it takes steps, and between its
 # last step and its end. A kill counts when the process had its folder and had not written its
 # weights, so every one hits work in progress; what it hit is told from what is on the disk.
 . tests/e2e/tiny.sh
 seed=${SEED:-$(date +%s)}
 wanted=$(count_of KILLS 20 1000)
-echo "seed $seed (repeat with SEED=$seed KILLS=$wanted sh tests/faults/test_kill.sh $sapwood)"
+device=${SAPWOOD_TEST_DEVICE:-cpu}
+if ! "$sapwood" devices | grep -qi -- "$device"; then
+    echo "skipped: no device $device"
+    exit 77
+fi
+echo "seed $seed (repeat with SAPWOOD_TEST_DEVICE=$device SEED=$seed KILLS=$wanted sh tests/faults/test_kill.sh $sapwood)"
 
 # Three pictures of a shard get other bytes in their middle, so that there is something in the ledger.
 shard=$folder/tests/fixtures/fashion-train.tar
@@ -19,7 +25,7 @@ done
 total=90
 options="--quiet --set stages.0.steps=30 --set stages.1.steps=60 --set checkpoint.every=3
     --set data.slice=4 --set data.update.batch_size=4 --set data.ref_image.n=4 --set data.ref_text.n=4
-    --set data.view.n=4"
+    --set data.view.n=4 --set device=$device"
 now_ms() { echo $(($(date +%s%N) / 1000000)); }
 # wait_while PROCESS PAUSE COMMAND...: looks until the command fails or the process is gone
 wait_while() {
