@@ -8,14 +8,19 @@ cat >"$folder/bin/srun" <<'SRUN'
 #!/bin/sh
 "$@" --set stages.0.steps=400 --set checkpoint.every=50 --set evaluation.sets=[] &
 process=$!
-sleep 1
+# Not before the process catches SIGUSR1, and each time a second later: so it gets on on a busy machine, too.
+while kill -0 $process 2>/dev/null && ! grep -q '^SigCgt:.*[2367abef]..$' /proc/$process/status; do
+    sleep 0.1
+done
+echo >>"$folder/starts"
+sleep "$(wc -l <"$folder/starts")"
 kill -USR1 $process 2>/dev/null
 wait $process
 SRUN
 printf '#!/bin/sh\necho "$@" >>%s\n' "$folder/requeued" >"$folder/bin/scontrol"
 chmod +x "$folder/bin/srun" "$folder/bin/scontrol"
 PATH=$folder/bin:$PATH
-export PATH SLURM_JOB_ID=7
+export PATH folder SLURM_JOB_ID=7
 
 "$sapwood" train "$recipe" --run "$folder/plain" --quiet --set stages.0.steps=400 \
     --set checkpoint.every=50 --set evaluation.sets=[] || bad "plain run"
