@@ -86,6 +86,12 @@ begin() {
 begin "$folder/locked"
 check "in use" 2 "run.lock: in use by process $process on $(uname -n); wait for it" train "$folder/locked"
 rm "$folder/locked/run.lock"
+n=0 # a run that does not notice would go on for long
+while kill -0 $process 2>/dev/null && [ $n -lt 600 ]; do
+    n=$((n + 1))
+    sleep 0.1
+done
+kill -9 $process 2>/dev/null
 wait $process
 code=$?
 [ $code = 2 ] && grep -q 'run.lock: is not the lock that this process took' "$folder/locked.said" && good ||
