@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "pipeline/base/temporary.h"
 #include "pipeline/base/text.h"
 
 struct file {
@@ -43,11 +44,12 @@ static enum status open_file(struct file **out, const char *path, const char *te
                              const char *what, struct error *e) {
     enum status rc = STATUS_OK;
     struct file *f = calloc(1, sizeof *f);
+    char *copy = NULL;
     *out = NULL;
     if (!f) return fail(e, STATUS_NO_MEMORY, "%s: no memory for a file", path);
     f->fd = -1;
     f->path = text_copy(path);
-    if (!f->path) {
+    if (!f->path || (temporary && !(copy = text_copy(temporary)))) {
         rc = fail(e, STATUS_NO_MEMORY, "%s: no memory for a path", path);
         goto done;
     }
@@ -58,11 +60,10 @@ static enum status open_file(struct file **out, const char *path, const char *te
         rc = system_error(e, name, what);
         goto done;
     }
-    if (temporary && !(f->temporary = text_copy(temporary))) {
-        unlink(temporary);
-        rc = fail(e, STATUS_NO_MEMORY, "%s: no memory for a path", path);
-    }
+    f->temporary = copy;
+    copy = NULL;
 done:
+    free(copy);
     if (rc != STATUS_OK) file_destroy(&f);
     *out = f;
     return rc;
@@ -90,14 +91,63 @@ enum status file_append_open(struct file **out, const char *path, struct error *
     return open_file(out, path, NULL, O_WRONLY | O_CREAT | O_APPEND, "cannot open for writing", e);
 }
 
+static int try_lock(const struct file *f, int kind) {
+    int code = 0;
+    do code = flock(f->fd, kind | LOCK_NB);
+    while (code < 0 && errno == EINTR);
+    return code;
+}
+
+/* Whether a name still is that of the open file, a regular one. */
+static bool is_name_of(const char *name, int fd) {
+    struct stat named, opened;
+    return lstat(name, &named) == 0 && fstat(fd, &opened) == 0 && S_ISREG(opened.st_mode) &&
+           named.st_dev == opened.st_dev && named.st_ino == opened.st_ino;
+}
+
+/* Whether there is something that is no file, or another user's. */
+static bool is_foreign(const char *name) {
+    struct stat found;
+    return lstat(name, &found) == 0 && (!S_ISREG(found.st_mode) || access(name, W_OK) < 0);
+}
+
+/* Takes a temporary name that nobody has a lock on, empties what is left under it, and keeps the
+ * lock. END: another one has it; UNSUPPORTED: there are no locks here. */
+static enum status take_slot(struct file **out, const char *path, int slot, struct error *e) {
+    char name[FILE_PATH_MAX];
+    const int flags = O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK;
+    enum status rc = temporary_name(name, path, slot, e);
+    if (rc != STATUS_OK) return rc;
+    rc = open_file(out, path, name, flags, "cannot create", e);
+    if (rc == STATUS_STORAGE && is_foreign(name)) return STATUS_END;
+    if (rc != STATUS_OK) return rc;
+    struct file *f = *out;
+    if (try_lock(f, LOCK_EX) < 0) {
+        rc = errno == EWOULDBLOCK ? STATUS_END : STATUS_UNSUPPORTED;
+    } else if (!is_name_of(name, f->fd)) {
+        rc = STATUS_END; /* its owner has just renamed it */
+    } else if (ftruncate(f->fd, 0) < 0) {
+        rc = system_error(e, name, "cannot empty");
+    }
+    if (rc == STATUS_OK) return rc;
+    if (rc == STATUS_END) { /* it is not ours to remove */
+        free(f->temporary);
+        f->temporary = NULL;
+    }
+    file_destroy(out);
+    return rc;
+}
+
 enum status file_replace_begin(struct file **out, const char *path, struct error *e) {
-    char temporary[FILE_PATH_MAX];
+    char name[FILE_PATH_MAX];
+    enum status rc = STATUS_END;
     *out = NULL;
-    int n = snprintf(temporary, sizeof temporary, "%s.tmp_%ld", path, (long)getpid());
-    if (n >= FILE_PATH_MAX) return fail(e, STATUS_BAD_ARG, "%s: path too long", path);
-    /* Left behind by a process of the same number that died: no one else can own it. */
-    unlink(temporary); /* a refusal comes again from open */
-    return open_file(out, path, temporary, O_WRONLY | O_CREAT | O_EXCL, "cannot create", e);
+    for (int slot = 0; rc == STATUS_END && slot < TEMPORARY_SLOTS; slot++)
+        rc = take_slot(out, path, slot, e);
+    if (rc != STATUS_END && rc != STATUS_UNSUPPORTED) return rc;
+    rc = temporary_name(name, path, TEMPORARY_SLOTS, e);
+    if (rc != STATUS_OK) return rc;
+    return open_file(out, path, name, O_WRONLY | O_CREAT | O_EXCL, "cannot create", e);
 }
 
 enum status file_replace_commit(struct file **file, struct error *e) {
@@ -107,12 +157,12 @@ enum status file_replace_commit(struct file **file, struct error *e) {
     CHECK(f->temporary);
     TRY(file_parent(parent, f->path, e));
     TRY(file_sync(f, e));
+    /* The name is ours while the lock is held: it outlives the close whose result counts. */
     int fd = f->fd;
-    f->fd = -1;
-    if (close(fd) < 0 && errno != EINTR) {
-        rc = system_error(e, f->path, "cannot close");
-        goto done;
-    }
+    f->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    if (f->fd < 0) rc = system_error(e, f->path, "cannot open once more");
+    if (close(fd) < 0 && errno != EINTR) rc = system_error(e, f->path, "cannot close");
+    TRY(rc);
     TRY(file_rename(f->temporary, f->path, e));
     free(f->temporary);
     f->temporary = NULL;
@@ -211,8 +261,8 @@ enum status file_close(struct file **file, struct error *e) {
 void file_destroy(struct file **file) {
     struct file *f = *file;
     if (!f) return;
+    if (f->temporary) unlink(f->temporary); /* while its lock is held */
     if (f->fd >= 0) close(f->fd);
-    if (f->temporary) unlink(f->temporary);
     free(f->temporary);
     free(f->path);
     free(f);
@@ -295,13 +345,6 @@ void file_map_close(struct file_map *map) {
 /* The whole map at once: the kernel maps pages around the one that was asked for too. */
 void file_map_forget(const struct file_map *map) {
     if (map->bytes) madvise((void *)map->bytes, map->n, MADV_DONTNEED); /* a refusal harms nothing */
-}
-
-static int try_lock(const struct file *f, int kind) {
-    int code = 0;
-    do code = flock(f->fd, kind | LOCK_NB);
-    while (code < 0 && errno == EINTR);
-    return code;
 }
 
 bool file_is_locked(const char *path) {

@@ -31,9 +31,10 @@ enum status file_create(struct file **out, const char *path, struct error *e);
  * system takes less. */
 enum status file_append_open(struct file **out, const char *path, struct error *e);
 
-/* A file that appears complete or not at all. begin writes to a temporary name beside path; commit
- * writes through to the disk, renames and syncs the folder. file_destroy before commit takes the
- * temporary file away. After a failed commit path is what it was, and *f is NULL. */
+/* A file that appears complete or not at all. begin writes to a temporary name beside path
+ * (temporary.h); commit writes through to the disk, renames and syncs the folder. file_destroy
+ * before commit takes the temporary file away. After a failed commit path is what it was, and *f is
+ * NULL. */
 enum status file_replace_begin(struct file **out, const char *path, struct error *e);
 enum status file_replace_commit(struct file **f, struct error *e);
 /* Lets nobody but its owner read a file that is being written. Where the file system has no such

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "pipeline/base/log.h"
+#include "pipeline/base/temporary.h"
 #include "tests/check.h"
 
 static char folder[] = "/tmp/sapwood_test_file_XXXXXX";
@@ -83,6 +84,85 @@ static void test_read_and_write(void) {
     CHECK_EQUAL(file_map_open(&map, in_folder("empty"), &e), STATUS_OK);
     CHECK_TRUE(map.n == 0 && !map.bytes);
     file_map_close(&map);
+}
+
+/* Names in the folder that begin so. */
+static int count_names(const char *begin) {
+    struct file_list list;
+    int n = 0;
+    CHECK_EQUAL(file_list_read(&list, folder, NULL), STATUS_OK);
+    for (int i = 0; i < list.n; i++) n += !strncmp(list.name[i], begin, strlen(begin));
+    file_list_release(&list);
+    return n;
+}
+
+/* Replaces path slowly, killed in the middle or not. */
+static pid_t write_slowly(const char *path, const char *text, bool dies, int *go) {
+    int ready[2], wait[2];
+    char c = 0;
+    CHECK_TRUE(pipe(ready) == 0 && pipe(wait) == 0);
+    const pid_t pid = fork();
+    if (pid == 0) {
+        struct file *f = NULL;
+        int bad = file_replace_begin(&f, path, NULL) || file_write(f, text, strlen(text), NULL);
+        bad = bad || write(ready[1], "x", 1) != 1;
+        close(wait[1]);
+        if (dies) raise(SIGKILL);
+        bad = bad || read(wait[0], &c, 1) != 1;
+        _exit(bad || file_replace_commit(&f, NULL) != STATUS_OK);
+    }
+    CHECK_EQUAL(read(ready[0], &c, 1), 1);
+    close(ready[0]), close(ready[1]), close(wait[0]);
+    *go = wait[1];
+    return pid;
+}
+
+/* Several write one path at the same time, with equal process numbers as in containers for all that
+ * the names say: each publishes what it wrote. */
+static void test_replace_together(void) {
+    static const char *const texts[] = {"first, long enough to show what is left of it", "second"};
+    const char *path = in_folder("shared");
+    struct error e = {0};
+    struct file *f = NULL;
+    pid_t pid[2];
+    int go[2], status;
+    for (int i = 0; i < 2; i++) pid[i] = write_slowly(path, texts[i], false, &go[i]);
+    CHECK_EQUAL(count_names("shared.tmp_"), 2);
+    CHECK_EQUAL(file_write_all(path, "third", 5, &e), STATUS_OK);
+    for (int i = 0; i < 2; i++) {
+        CHECK_EQUAL(write(go[i], "x", 1), 1);
+        CHECK_TRUE(waitpid(pid[i], &status, 0) == pid[i] && WIFEXITED(status) && !WEXITSTATUS(status));
+        check_content(path, texts[i]);
+        close(go[i]);
+    }
+    CHECK_EQUAL(count_names("shared.tmp_"), 0);
+    /* What a killed one has left is taken over by the next. */
+    pid[0] = write_slowly(path, texts[0], true, &go[0]);
+    CHECK_EQUAL(waitpid(pid[0], &status, 0), pid[0]);
+    CHECK_EQUAL(count_names("shared.tmp_"), 1);
+    CHECK_EQUAL(file_write_all(path, "fourth", 6, &e), STATUS_OK);
+    check_content(path, "fourth");
+    CHECK_EQUAL(count_names("shared.tmp_"), 0);
+    /* Given up: the name goes, and nobody else's. */
+    CHECK_EQUAL(file_replace_begin(&f, path, &e), STATUS_OK);
+    file_destroy(&f);
+    CHECK_EQUAL(count_names("shared.tmp_"), 0);
+    /* Links and folders under these names are not followed and stay. */
+    char name[FILE_PATH_MAX];
+    CHECK_EQUAL(temporary_name(name, path, 0, &e), STATUS_OK);
+    CHECK_EQUAL(symlink("kept", name), 0);
+    for (int slot = 1; slot < TEMPORARY_SLOTS; slot++) {
+        CHECK_EQUAL(temporary_name(name, path, slot, &e), STATUS_OK);
+        CHECK_EQUAL(mkdir(name, 0700), 0);
+    }
+    CHECK_EQUAL(file_write_all(path, "fifth", 5, &e), STATUS_OK);
+    check_content(path, "fifth");
+    CHECK_TRUE(!file_exists(in_folder("kept")));
+    CHECK_EQUAL(count_names("shared.tmp_"), TEMPORARY_SLOTS);
+    for (int slot = 0; slot < TEMPORARY_SLOTS; slot++) {
+        CHECK_EQUAL(temporary_name(name, path, slot, &e), STATUS_OK);
+        CHECK_EQUAL(file_remove_tree(name, &e), STATUS_OK);
+    }
 }
 
 static void test_folders(void) {
@@ -202,6 +282,7 @@ static void test_lock(void) {
 int main(void) {
     CHECK_TRUE(mkdtemp(folder) != NULL);
     test_read_and_write();
+    test_replace_together();
     test_folders();
     test_failing_writes();
     test_log_lines();
