@@ -16,7 +16,13 @@
 #error "safetensors.c copies numbers as they are in memory: little-endian machines only"
 #endif
 
-enum { HEADER_BYTES_MAX = 16 << 20, TENSORS_MAX = 65536, NAME_MAX_BYTES = 1024 };
+enum {
+    HEADER_BYTES_MAX = 16 << 20,
+    TENSORS_MAX = 65536,
+    NAME_MAX_BYTES = 1024,
+    START_BYTES = 64, /* that show what a wrong file is */
+    PIECE = 1 << 14, /* bytes converted at a time; a multiple of all sizes of an element */
+};
 
 static const struct {
     const char *name;
@@ -29,7 +35,8 @@ static const struct {
 
 struct safetensors {
     char *path;
-    struct file_map map;
+    struct file *file;
+    uint64_t size;
     struct json_document *header;      /* owns names and metadata */
     struct safetensors_tensor *tensor; /* in the order of the data */
     int *by_name;                      /* indices into tensor */
@@ -69,8 +76,8 @@ static enum status read_type(const struct json *value, enum safetensors_type *ty
 }
 
 /* One entry of the header; begin and end are checked against the whole later. */
-static enum status read_entry(const struct json *value, const uint8_t *data, int64_t data_bytes,
-                              struct safetensors_tensor *t, struct error *e) {
+static enum status read_entry(const struct json *value, const struct safetensors *s, uint64_t data,
+                              int64_t data_bytes, struct safetensors_tensor *t, struct error *e) {
     static const char *const names[] = {"dtype", "shape", "data_offsets"};
     enum status rc = STATUS_OK;
     const struct json *shape = NULL, *offsets = NULL;
@@ -111,7 +118,8 @@ static enum status read_entry(const struct json *value, const uint8_t *data, int
                        t->n_bytes, end - begin);
         goto done;
     }
-    t->bytes = data ? data + begin : NULL;
+    t->file = s;
+    t->offset = data + (uint64_t)begin;
 done:
     return rc;
 }
@@ -127,17 +135,17 @@ done:
 /* The tensors are in the order of the data; empty ones come before what starts at their place. */
 static int compare_places(const void *a, const void *b) {
     const struct safetensors_tensor *x = a, *y = b;
-    if (x->bytes != y->bytes) return x->bytes < y->bytes ? -1 : 1;
+    if (x->offset != y->offset) return x->offset < y->offset ? -1 : 1;
     if (x->n_bytes != y->n_bytes) return x->n_bytes < y->n_bytes ? -1 : 1;
     return strcmp(x->name, y->name);
 }
 
-static enum status check_cover(const struct safetensors *s, const uint8_t *data, int64_t data_bytes,
+static enum status check_cover(const struct safetensors *s, uint64_t data, int64_t data_bytes,
                                struct error *e) {
     int64_t at = 0;
     for (int i = 0; i < s->n; i++) {
         const struct safetensors_tensor *t = &s->tensor[i];
-        int64_t begin = data ? (const uint8_t *)t->bytes - data : 0;
+        int64_t begin = (int64_t)(t->offset - data);
         if (begin != at)
             return fail(e, STATUS_BAD_DATA,
                         "%s: %s: %s in the data; expected offset %" PRId64 ", found %" PRId64,
@@ -156,7 +164,7 @@ static enum status check_cover(const struct safetensors *s, const uint8_t *data,
  * largest end that the header tells against what is there. */
 static enum status check_length(const struct safetensors *s, const struct json *root,
                                 int64_t data_bytes, struct error *e) {
-    const int64_t before = (int64_t)s->map.n - data_bytes;
+    const int64_t before = (int64_t)s->size - data_bytes;
     int64_t end = 0;
     for (const struct json *c = root->first; c; c = c->next) {
         struct error ignored;
@@ -169,39 +177,50 @@ static enum status check_length(const struct safetensors *s, const struct json *
     }
     if (end <= data_bytes) return STATUS_OK;
     return fail(e, STATUS_BAD_DATA,
-                "%s: the file is cut short: %zu of %" PRId64 " bytes; copy or download it again",
-                s->path, s->map.n, before + end);
+                "%s: the file is cut short: %" PRIu64 " of %" PRId64
+                " bytes; copy or download it again",
+                s->path, s->size, before + end);
 }
 
-/* Finds the header in the mapped file and parses it. */
-static enum status read_header(struct safetensors *s, const uint8_t **data, int64_t *data_bytes,
-                               struct error *e) {
+/* Finds the header and parses it. head: its bytes with the length in front, which the caller frees;
+ * data: their number, where the bytes of the tensors begin. */
+static enum status read_header(struct safetensors *s, char **head, uint64_t *data,
+                               int64_t *data_bytes, struct error *e) {
+    enum status rc = STATUS_OK;
+    char start[START_BYTES];
+    const size_t n_start = s->size < sizeof start ? (size_t)s->size : sizeof start;
     uint64_t n = 0;
-    const char *wrong = s->map.n > 0 ? wrong_file(s->map.bytes, s->map.n) : NULL;
+    TRY(file_pread(s->file, start, n_start, 0, e));
+    const char *wrong = n_start ? wrong_file(start, n_start) : NULL;
     if (wrong) return fail(e, STATUS_BAD_DATA, "%s: %s", s->path, wrong);
-    if (s->map.n < 8)
-        return fail(e, STATUS_BAD_DATA, "%s: too short; expected at least 8 bytes, found %zu",
-                    s->path, s->map.n);
-    memcpy(&n, s->map.bytes, 8);
+    if (s->size < 8)
+        return fail(e, STATUS_BAD_DATA, "%s: too short; expected at least 8 bytes, found %" PRIu64,
+                    s->path, s->size);
+    memcpy(&n, start, 8);
     if (n > HEADER_BYTES_MAX)
         return fail(e, STATUS_BAD_DATA,
                     "%s: not safetensors; expected a header of at most %d bytes, found %" PRIu64,
                     s->path, HEADER_BYTES_MAX, n);
-    if (n > s->map.n - 8)
+    if (n > s->size - 8)
         return fail(e, STATUS_BAD_DATA,
-                    "%s: the file is cut short; expected a header of %" PRIu64 " bytes, found %zu; "
-                    "copy or download it again",
-                    s->path, n, s->map.n - 8);
-    const char *text = (const char *)s->map.bytes + 8;
+                    "%s: the file is cut short; expected a header of %" PRIu64
+                    " bytes, found %" PRIu64 "; copy or download it again",
+                    s->path, n, s->size - 8);
+    *head = malloc((size_t)n + 8);
+    if (!*head) return fail(e, STATUS_NO_MEMORY, "%s: no memory for its header", s->path);
+    TRY(file_pread(s->file, *head, (size_t)n + 8, 0, e));
+    const char *text = *head + 8;
     size_t end = (size_t)n;
     while (end && text[end - 1] == ' ') end--;
     if (!n || text[0] != '{' || text[end - 1] != '}')
-        return fail(e, STATUS_BAD_DATA,
-                    "%s: not safetensors; expected a header from '{' to '}', padded with spaces",
-                    s->path);
-    *data = s->map.n - 8 > n ? s->map.bytes + 8 + n : NULL;
-    *data_bytes = (int64_t)(s->map.n - 8 - n);
-    return json_parse(&s->header, text, end, s->path, e);
+        TRY(fail(e, STATUS_BAD_DATA,
+                 "%s: not safetensors; expected a header from '{' to '}', padded with spaces",
+                 s->path));
+    *data = 8 + n;
+    *data_bytes = (int64_t)(s->size - 8 - n);
+    TRY(json_parse(&s->header, text, end, s->path, e));
+done:
+    return rc;
 }
 
 /* qsort has no context argument, so names and indices are sorted as pairs. */
@@ -230,7 +249,8 @@ static enum status sort_names(struct safetensors *s, struct error *e) {
 
 enum status safetensors_open(struct safetensors **out, const char *path, struct error *e) {
     enum status rc = STATUS_OK;
-    const uint8_t *data = NULL;
+    char *head = NULL;
+    uint64_t data = 0;
     int64_t data_bytes = 0;
     struct safetensors *s = calloc(1, sizeof *s);
     *out = NULL;
@@ -238,8 +258,10 @@ enum status safetensors_open(struct safetensors **out, const char *path, struct 
         rc = fail(e, STATUS_NO_MEMORY, "%s: no memory", path);
         goto done;
     }
-    TRY(file_map_open(&s->map, path, e));
-    TRY(read_header(s, &data, &data_bytes, e));
+    TRY(file_open(&s->file, path, e));
+    TRY(file_size(s->file, &s->size, e));
+    if (s->size > INT64_MAX) TRY(fail(e, STATUS_BAD_DATA, "%s: too large", path));
+    TRY(read_header(s, &head, &data, &data_bytes, e));
     const struct json *root = json_root(s->header);
     if (root->n > TENSORS_MAX) {
         rc = fail(e, STATUS_BAD_DATA, "%s: too many tensors; expected at most %d, found %d", path,
@@ -256,15 +278,15 @@ enum status safetensors_open(struct safetensors **out, const char *path, struct 
         if (!strcmp(c->name, "__metadata__"))
             TRY(check_metadata(c, e));
         else
-            TRY(read_entry(c, data, data_bytes, &s->tensor[s->n++], e));
+            TRY(read_entry(c, s, data, data_bytes, &s->tensor[s->n++], e));
     }
     qsort(s->tensor, (size_t)s->n, sizeof *s->tensor, compare_places);
     TRY(check_cover(s, data, data_bytes, e));
-    const size_t before = s->map.n - (size_t)data_bytes;
-    s->has_crc = safetensors_crc_is_in(s->map.bytes, before);
-    TRY(safetensors_crc_check(path, s->map.bytes, before, e));
+    s->has_crc = safetensors_crc_is_in(head, (size_t)data);
+    TRY(safetensors_crc_check(path, head, (size_t)data, e));
     TRY(sort_names(s, e));
 done:
+    free(head);
     if (rc != STATUS_OK) safetensors_destroy(&s);
     *out = s;
     return rc;
@@ -274,7 +296,7 @@ void safetensors_destroy(struct safetensors **safetensors) {
     struct safetensors *s = *safetensors;
     if (!s) return;
     json_destroy(&s->header);
-    file_map_close(&s->map);
+    file_destroy(&s->file);
     free(s->by_name);
     free(s->tensor);
     free(s->path);
@@ -336,21 +358,24 @@ bool safetensors_has_crc(const struct safetensors *s) {
     return s->has_crc;
 }
 
-void safetensors_forget(const struct safetensors *s) {
-    file_map_forget(&s->map);
-}
-
-uint64_t safetensors_digest(const struct safetensors *s) {
+enum status safetensors_digest(const struct safetensors *s, uint64_t *out, struct error *e) {
     uint64_t digest = 0;
+    uint8_t bytes[PIECE];
     for (int i = 0; i < s->n; i++) {
         const struct safetensors_tensor *t = &s->tensor[s->by_name[i]];
         const char *type = types[t->type].name;
         digest = hash_64(t->name, strlen(t->name) + 1, digest);
         digest = hash_64(type, strlen(type) + 1, digest);
         digest = hash_64(t->shape, (size_t)t->rank * sizeof t->shape[0], digest);
-        digest = hash_64(t->bytes ? t->bytes : "", (size_t)t->n_bytes, digest);
+        for (int64_t at = 0, n; at < t->n_bytes; at += n) {
+            n = t->n_bytes - at < PIECE ? t->n_bytes - at : PIECE;
+            const enum status rc = safetensors_read(t, at, n, bytes, e);
+            if (rc != STATUS_OK) return rc;
+            digest = hash_64(bytes, (size_t)n, digest);
+        }
     }
-    return digest;
+    *out = digest;
+    return STATUS_OK;
 }
 
 static void append_shape(struct text *out, int rank, const int64_t *shape) {
@@ -388,39 +413,60 @@ static float f16_to_f32(uint16_t half) {
     return value;
 }
 
+struct safetensors_tensor safetensors_piece(const struct safetensors_tensor *t, int64_t first,
+                                            int64_t n) {
+    struct safetensors_tensor piece = *t;
+    const int64_t size = types[t->type].bytes;
+    CHECK(first >= 0 && n >= 0 && first + n <= safetensors_elements(t));
+    for (int i = 0; i < SAFETENSORS_RANK_MAX; i++) piece.shape[i] = 1;
+    piece.rank = 1;
+    piece.shape[0] = n;
+    piece.n_bytes = n * size;
+    if (piece.file)
+        piece.offset += (uint64_t)(first * size);
+    else if (piece.bytes)
+        piece.bytes = (const uint8_t *)piece.bytes + first * size;
+    return piece;
+}
+
+enum status safetensors_read(const struct safetensors_tensor *t, int64_t at, int64_t n, void *to,
+                             struct error *e) {
+    CHECK(at >= 0 && n >= 0);
+    if (n && !t->file) memcpy(to, (const uint8_t *)t->bytes + at, (size_t)n);
+    if (!n || !t->file) return STATUS_OK;
+    return file_pread(t->file->file, to, (size_t)n, t->offset + (uint64_t)at, e);
+}
+
+static float element_to_f32(enum safetensors_type type, const uint8_t *from) {
+    uint16_t word;
+    uint32_t bits;
+    double wide;
+    float value;
+    if (type == SAFETENSORS_F64) {
+        memcpy(&wide, from, 8);
+        return (float)wide;
+    }
+    memcpy(&word, from, 2);
+    if (type == SAFETENSORS_F16) return f16_to_f32(word);
+    bits = (uint32_t)word << 16;
+    memcpy(&value, &bits, 4);
+    return value;
+}
+
 enum status safetensors_read_f32(const struct safetensors_tensor *t, float *to, struct error *e) {
-    const uint8_t *from = t->bytes;
-    int64_t n = safetensors_elements(t);
-    switch (t->type) {
-    case SAFETENSORS_F32:
-        if (n) memcpy(to, from, (size_t)t->n_bytes);
-        return STATUS_OK;
-    case SAFETENSORS_F16:
-        for (int64_t i = 0; i < n; i++) {
-            uint16_t half;
-            memcpy(&half, from + 2 * i, 2);
-            to[i] = f16_to_f32(half);
-        }
-        return STATUS_OK;
-    case SAFETENSORS_BF16:
-        for (int64_t i = 0; i < n; i++) {
-            uint16_t high;
-            memcpy(&high, from + 2 * i, 2);
-            uint32_t bits = (uint32_t)high << 16;
-            memcpy(&to[i], &bits, 4);
-        }
-        return STATUS_OK;
-    case SAFETENSORS_F64:
-        for (int64_t i = 0; i < n; i++) {
-            double value;
-            memcpy(&value, from + 8 * i, 8);
-            to[i] = (float)value;
-        }
-        return STATUS_OK;
-    default:
+    const int64_t size = types[t->type].bytes, n_bytes = safetensors_elements(t) * size;
+    uint8_t bytes[PIECE];
+    if (t->type == SAFETENSORS_F32) return safetensors_read(t, 0, n_bytes, to, e);
+    if (t->type != SAFETENSORS_F16 && t->type != SAFETENSORS_BF16 && t->type != SAFETENSORS_F64)
         return fail(e, STATUS_BAD_DATA, "%s: wrong dtype; expected F32, F16, BF16 or F64, found %s",
                     t->name, types[t->type].name);
+    for (int64_t at = 0, n; at < n_bytes; at += n) {
+        n = n_bytes - at < PIECE ? n_bytes - at : PIECE;
+        const enum status rc = safetensors_read(t, at, n, bytes, e);
+        if (rc != STATUS_OK) return rc;
+        for (int64_t i = 0; i < n; i += size) *to++ = element_to_f32(t->type, bytes + i);
     }
+    return STATUS_OK;
 }
 
 /* bits without their lowest `drop`, rounded to the nearest, ties to even. */
@@ -476,8 +522,7 @@ enum status safetensors_from_f32(const struct safetensors_tensor *t, const float
 }
 
 enum status safetensors_read_i64(const struct safetensors_tensor *t, int64_t *to, struct error *e) {
-    const uint8_t *from = t->bytes;
-    int64_t n = safetensors_elements(t);
+    uint8_t piece[PIECE];
     bool is_signed = t->type == SAFETENSORS_I64 || t->type == SAFETENSORS_I32 ||
                      t->type == SAFETENSORS_I16 || t->type == SAFETENSORS_I8;
     bool is_unsigned = t->type == SAFETENSORS_U32 || t->type == SAFETENSORS_U16 ||
@@ -486,11 +531,17 @@ enum status safetensors_read_i64(const struct safetensors_tensor *t, int64_t *to
         return fail(e, STATUS_BAD_DATA, "%s: wrong dtype; expected whole numbers, found %s",
                     t->name, types[t->type].name);
     int bytes = types[t->type].bytes;
-    for (int64_t i = 0; i < n; i++) {
-        uint64_t value = 0;
-        memcpy(&value, from + i * bytes, (size_t)bytes);
-        int unused = 64 - 8 * bytes; /* high bits, filled with the sign below */
-        to[i] = is_signed ? (int64_t)(value << unused) >> unused : (int64_t)value;
+    const int64_t n_bytes = safetensors_elements(t) * bytes;
+    const int unused = 64 - 8 * bytes; /* high bits, filled with the sign below */
+    for (int64_t at = 0, n; at < n_bytes; at += n) {
+        n = n_bytes - at < PIECE ? n_bytes - at : PIECE;
+        const enum status rc = safetensors_read(t, at, n, piece, e);
+        if (rc != STATUS_OK) return rc;
+        for (int64_t i = 0; i < n; i += bytes) {
+            uint64_t value = 0;
+            memcpy(&value, piece + i, (size_t)bytes);
+            *to++ = is_signed ? (int64_t)(value << unused) >> unused : (int64_t)value;
+        }
     }
     return STATUS_OK;
 }

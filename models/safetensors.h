@@ -5,8 +5,10 @@
  *              "__metadata__": name -> text; spaces pad it to a multiple of 8
  *     data     tensors row by row, little-endian, without hole or overlap up to the end of the file
  *
- * A file is mapped and checked whole before the first use: what passes cannot lead outside the
- * file, however it was made. Limits: header 16 MiB, 65536 tensors, rank 8, names of 1 KiB. */
+ * The header is checked whole before the first use: what passes cannot lead outside the file, however
+ * it was made. Tensors are read when and where they are wanted. Nothing is mapped: a disk error in a
+ * mapping would end the program without a word. Limits: header 16 MiB, 65536 tensors, rank 8, names
+ * of 1 KiB. */
 #ifndef MODELS_SAFETENSORS_H
 #define MODELS_SAFETENSORS_H
 
@@ -44,7 +46,9 @@ struct safetensors_tensor {
     enum safetensors_type type;
     int rank;                            /* 0: a single number */
     int64_t shape[SAFETENSORS_RANK_MAX]; /* unused entries are 1 in what is read */
-    const void *bytes; /* not aligned to anything in what is read: copy, do not cast */
+    const void *bytes; /* of what is in memory; NULL in what is read */
+    const struct safetensors *file; /* of what is read: bytes begin at offset in its file */
+    uint64_t offset;
     int64_t n_bytes;   /* set by the reader and by safetensors_header */
 };
 
@@ -73,15 +77,20 @@ enum status safetensors_get(const struct safetensors *s, const char *name,
 const char *safetensors_metadata(const struct safetensors *s, const char *name);
 /* Whether the file has a checksum of its own, which was compared when it was opened. */
 bool safetensors_has_crc(const struct safetensors *s);
-/* Gives back the memory of the data read so far (file_map_forget). */
-void safetensors_forget(const struct safetensors *s);
 /* XXH3 over names, types, shapes and bytes in the order of the names; metadata does not count. */
-uint64_t safetensors_digest(const struct safetensors *s);
+enum status safetensors_digest(const struct safetensors *s, uint64_t *digest, struct error *e);
 
 int64_t safetensors_elements(const struct safetensors_tensor *t);
 /* BAD_DATA when the shape is another: "name: wrong shape; expected [2,3], found [3,2]". */
 enum status safetensors_check_shape(const struct safetensors_tensor *t, int rank,
                                     const int64_t *shape, struct error *e);
+/* Elements first to first + n - 1 of t, as a tensor of one dimension. */
+struct safetensors_tensor safetensors_piece(const struct safetensors_tensor *t, int64_t first,
+                                            int64_t n);
+/* Copies n bytes of t from byte `at` on. These and the two below: STORAGE with file and offset when
+ * the disk cannot read them, BAD_DATA when the file has become shorter. */
+enum status safetensors_read(const struct safetensors_tensor *t, int64_t at, int64_t n, void *to,
+                             struct error *e);
 /* Copies all elements of an F64, F32, F16 or BF16 tensor as floats; F64 is rounded. BAD_DATA for
  * another type. */
 enum status safetensors_read_f32(const struct safetensors_tensor *t, float *to, struct error *e);

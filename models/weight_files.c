@@ -28,27 +28,52 @@ static bool is_pickle_name(const char *path) {
     return false;
 }
 
+/* The beginning of a file that may be one. */
+struct start {
+    uint8_t bytes[64];
+    size_t n;
+};
+
 /* Whether a header begins where one of safetensors does. */
-static bool has_header(const struct file_map *map) {
-    return map->n > 8 && map->bytes[8] == '{';
+static bool has_header(const struct start *s) {
+    return s->n > 8 && s->bytes[8] == '{';
 }
 
 /* What the first bytes say: a zip (torch.save since 1.6, and TorchScript) or protocol 2 to 5. Those
  * two bytes can be the length of a safetensors header too, which then follows. */
-static bool is_pickle(const struct file_map *map) {
-    const uint8_t *b = map->bytes;
-    if (map->n < 4) return false;
+static bool is_pickle(const struct start *s) {
+    const uint8_t *b = s->bytes;
+    if (s->n < 4) return false;
     if (!memcmp(b, "PK\3\4", 4)) return true;
-    return b[0] == 0x80 && b[1] >= 2 && b[1] <= 5 && !has_header(map);
+    return b[0] == 0x80 && b[1] >= 2 && b[1] <= 5 && !has_header(s);
 }
 
 /* A zip that torch.jit.save made has a file constants.pkl; its directory is at the end. */
-static bool is_script(const struct file_map *map) {
+static enum status find_script(bool *found, const struct file *file, struct error *e) {
     static const char name[] = "/constants.pkl";
-    const size_t end = map->n, begin = end > 1 << 20 ? end - (1 << 20) : 0;
-    for (size_t i = begin; i + sizeof name - 1 <= end; i++)
-        if (!memcmp(map->bytes + i, name, sizeof name - 1)) return true;
-    return false;
+    enum { END_BYTES = 1 << 20 };
+    enum status rc = STATUS_OK;
+    uint64_t size = 0;
+    uint8_t *end = NULL;
+    TRY(file_size(file, &size, e));
+    const size_t n = size < END_BYTES ? (size_t)size : END_BYTES;
+    end = malloc(n + 1);
+    if (!end) return fail(e, STATUS_NO_MEMORY, "%s: no memory for its end", file_path(file));
+    TRY(file_pread(file, end, n, size - n, e));
+    *found = false;
+    for (size_t i = 0; i + sizeof name - 1 <= n && !*found; i++)
+        *found = !memcmp(end + i, name, sizeof name - 1);
+done:
+    free(end);
+    return rc;
+}
+
+static enum status read_start(struct start *s, struct file *file, struct error *e) {
+    uint64_t size = 0;
+    const enum status rc = file_size(file, &size, e);
+    if (rc != STATUS_OK) return rc;
+    s->n = size < sizeof s->bytes ? (size_t)size : sizeof s->bytes;
+    return file_pread(file, s->bytes, s->n, 0, e);
 }
 
 /* path in single quotes for a shell */
@@ -101,24 +126,28 @@ static enum status refuse_pickle(const char *path, bool script, struct error *e)
 /* --- Opening --- */
 
 static enum status open_file(struct weight_files *f, const char *path, struct error *e) {
-    struct file_map map;
+    enum status rc = STATUS_OK;
+    struct file *file = NULL;
+    struct start start = {.n = 0};
+    bool is_script = false;
     struct safetensors **more =
         realloc(f->file, ((size_t)f->n_files + 1) * sizeof(struct safetensors *));
     if (!more) return fail(e, STATUS_NO_MEMORY, "%s: no memory for a file", path);
     f->file = more;
-    enum status rc = file_map_open(&map, path, e);
-    if (rc != STATUS_OK) return rc;
-    if (is_pickle(&map)) {
-        rc = refuse_pickle(path, is_script(&map), e);
-    } else {
-        rc = safetensors_open(&f->file[f->n_files], path, e);
-        if (rc == STATUS_OK)
-            f->n_files++;
-        else if (rc == STATUS_BAD_DATA && is_pickle_name(path) && !has_header(&map) &&
-                 !(map.n > 0 && wrong_file(map.bytes, map.n)))
-            rc = refuse_pickle(path, false, e);
+    TRY(file_open(&file, path, e));
+    TRY(read_start(&start, file, e));
+    if (is_pickle(&start)) {
+        TRY(find_script(&is_script, file, e));
+        TRY(refuse_pickle(path, is_script, e));
     }
-    file_map_close(&map);
+    rc = safetensors_open(&f->file[f->n_files], path, e);
+    if (rc == STATUS_OK)
+        f->n_files++;
+    else if (rc == STATUS_BAD_DATA && is_pickle_name(path) && !has_header(&start) &&
+             !(start.n > 0 && wrong_file(start.bytes, start.n)))
+        rc = refuse_pickle(path, false, e);
+done:
+    file_destroy(&file);
     return rc;
 }
 
@@ -314,19 +343,14 @@ static int64_t find_not_finite(const float *values, int64_t n) {
     return -1;
 }
 
-/* Piece by piece, so that few pages of the file are in memory at a time. */
-static enum status read_tensor(const struct weight_files *f, const struct safetensors_tensor *t,
-                               float *to, struct error *e) {
+/* Piece by piece, so that the numbers are looked at while they are in the processor's cache. */
+static enum status read_tensor(const struct safetensors_tensor *t, float *to, struct error *e) {
     enum status rc = STATUS_OK;
     const int64_t n = safetensors_elements(t);
     for (int64_t at = 0; at < n; at += CHUNK) {
-        struct safetensors_tensor piece = *t;
-        piece.rank = 1;
-        piece.shape[0] = n - at < CHUNK ? n - at : CHUNK;
-        piece.n_bytes = t->n_bytes / n * piece.shape[0];
-        piece.bytes = (const char *)t->bytes + t->n_bytes / n * at;
+        const struct safetensors_tensor piece =
+            safetensors_piece(t, at, n - at < CHUNK ? n - at : CHUNK);
         TRY(safetensors_read_f32(&piece, to + at, e));
-        for (int i = 0; i < f->n_files; i++) safetensors_forget(f->file[i]);
         const int64_t bad = find_not_finite(to + at, piece.shape[0]);
         if (bad >= 0)
             TRY(fail(
@@ -349,9 +373,10 @@ enum status weight_files_read(const struct weight_files *f, const struct weight_
     for (int k = 0; k < place->n_parts; k++) {
         const int i = weight_files_find(f, place->name[k]);
         CHECK(i >= 0 && safetensors_elements(&f->tensor[i]) == n);
-        rc = read_tensor(f, &f->tensor[i], part ? part : values + k * n, e);
+        rc = read_tensor(&f->tensor[i], part ? part : values + k * n, e);
         if (rc != STATUS_OK) {
-            error_context(e, "%s", f->path);
+            /* What the disk says names the file itself. */
+            if (e && !text_starts_with(e->text, f->path)) error_context(e, "%s", f->path);
             goto done;
         }
         if (part) weight_place_join(place, k, part, values);

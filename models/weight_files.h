@@ -5,7 +5,7 @@
  *     an index, FILE.index.json: which file of its folder holds which tensor
  *     a folder with model.safetensors, model.safetensors.index.json or
  *       open_clip_model.safetensors: the first of them that is there
- * Files are mapped, not read; what weight_files_read has copied leaves memory again.
+ * Headers are read at once, numbers by weight_files_read, straight to their place.
  *
  * Names lose "module." (data parallel) and "_orig_mod." (compiled) when all of them have it.
  * Tensors that an index does not name are left aside.

@@ -182,7 +182,12 @@ enum status file_pread(const struct file *f, void *to, size_t n, uint64_t offset
     while (n_read < n) {
         ssize_t got = pread(f->fd, p + n_read, n - n_read, (off_t)(offset + n_read));
         if (got < 0 && errno == EINTR) continue;
-        if (got < 0) return system_error(e, f->path, "cannot read");
+        if (got < 0) {
+            char what[80];
+            snprintf(what, sizeof what, "cannot read %zu bytes at offset %" PRIu64, n - n_read,
+                     offset + n_read);
+            return system_error(e, f->path, what);
+        }
         if (got == 0)
             return fail(e, STATUS_BAD_DATA,
                         "%s: ends too early; expected %zu bytes at offset %" PRIu64 ", found %zu",
@@ -340,11 +345,6 @@ done:
 void file_map_close(struct file_map *map) {
     if (map->bytes) munmap((void *)map->bytes, map->n);
     *map = (struct file_map){0};
-}
-
-/* The whole map at once: the kernel maps pages around the one that was asked for too. */
-void file_map_forget(const struct file_map *map) {
-    if (map->bytes) madvise((void *)map->bytes, map->n, MADV_DONTNEED); /* a refusal harms nothing */
 }
 
 bool file_is_locked(const char *path) {

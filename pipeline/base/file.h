@@ -73,9 +73,6 @@ struct file_map {
 };
 enum status file_map_open(struct file_map *map, const char *path, struct error *e);
 void file_map_close(struct file_map *map);
-/* Gives back the memory of what was read so far. It can be read again, from the file: for what is
- * copied piece by piece. */
-void file_map_forget(const struct file_map *map);
 
 /* A lock that holds until destroyed or until the process ends, however it ends. The file is made
  * when missing and stays; it names its holder. IN_USE when another process has it, with its number

@@ -136,7 +136,7 @@ static enum status read_file(struct loss_reference *r, const char *path, const c
         ids->type != SAFETENSORS_U64)
         TRY(fail(e, STATUS_BAD_DATA, "%s: not the teacher features its name promises", path));
     TRY(reference_alloc(r, ids->shape[0], width, e));
-    memcpy(r->sample_id, ids->bytes, (size_t)ids->n_bytes);
+    TRY(safetensors_read(ids, 0, ids->n_bytes, r->sample_id, e));
     TRY(safetensors_read_f32(features, r->features, e));
     content_digest(r, digest);
     if (strcmp(digest, file_digest))

@@ -434,16 +434,9 @@ int64_t feature_file_width(const struct feature_file *f) {
 
 enum status feature_file_read(const struct feature_file *f, int64_t first, int64_t n, float *out,
                               struct error *e) {
-    static const int bytes[] = {
-#define TYPE_BYTES(name, n) n,
-        SAFETENSORS_TYPE_LIST(TYPE_BYTES)
-#undef TYPE_BYTES
-    };
-    struct safetensors_tensor part = f->tensor;
-    CHECK(first >= 0 && n >= 0 && first + n <= part.shape[0]);
-    part.shape[0] = n;
-    part.n_bytes = n * part.shape[1] * bytes[part.type];
-    part.bytes = (const char *)part.bytes + first * part.shape[1] * bytes[part.type];
+    const int64_t width = feature_file_width(f);
+    CHECK(first >= 0 && n >= 0 && first + n <= feature_file_rows(f));
+    const struct safetensors_tensor part = safetensors_piece(&f->tensor, first * width, n * width);
     return safetensors_read_f32(&part, out, e);
 }
 

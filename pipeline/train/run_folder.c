@@ -153,8 +153,11 @@ done:
 }
 
 static enum status load_states(struct job *j, const char *path, struct error *e) {
+    enum { PIECE_BYTES = 4 << 20 };
     enum status rc = STATUS_OK;
     struct safetensors *s = NULL;
+    void *piece = malloc(PIECE_BYTES);
+    if (!piece) return fail(e, STATUS_NO_MEMORY, "%s: no memory to read it", path);
     TRY(safetensors_open(&s, path, e));
     for (int i = 0; i < j->learner.n_states; i++) {
         const struct learner_state *state = &j->learner.state[i];
@@ -162,9 +165,14 @@ static enum status load_states(struct job *j, const char *path, struct error *e)
         const int64_t shape = state->bytes / 4;
         TRY(safetensors_get(s, state->name, &t, e));
         TRY(safetensors_check_shape(t, 1, &shape, e));
-        TRY(j->backend->table->upload(state->buffer, 0, t->bytes, state->bytes, e));
+        for (int64_t at = 0, n; at < state->bytes; at += n) {
+            n = state->bytes - at < PIECE_BYTES ? state->bytes - at : PIECE_BYTES;
+            TRY(safetensors_read(t, at, n, piece, e));
+            TRY(j->backend->table->upload(state->buffer, at, piece, n, e));
+        }
     }
 done:
+    free(piece);
     safetensors_destroy(&s);
     return rc;
 }

@@ -33,7 +33,7 @@ static float *read_all(const struct safetensors *s, const char *name) {
 static void read_ints(const struct safetensors *s, const char *name, int32_t *to) {
     const struct safetensors_tensor *t = safetensors_find(s, name);
     CHECK_TRUE(t != NULL);
-    memcpy(to, t->bytes, (size_t)t->n_bytes);
+    CHECK_EQUAL(safetensors_read(t, 0, t->n_bytes, to, NULL), STATUS_OK);
 }
 
 /* Copies the weights of the golden file that the model has. */
@@ -78,7 +78,7 @@ static void fill(struct batch *b, const struct safetensors *s) {
     static int32_t tokens[SAMPLES * CONTEXT], length[SAMPLES], caption[SAMPLES];
     const struct safetensors_tensor *t = safetensors_find(s, "input.pixels");
     CHECK_TRUE(t && t->n_bytes == PIXELS);
-    memcpy(pixels, t->bytes, PIXELS);
+    CHECK_EQUAL(safetensors_read(t, 0, PIXELS, pixels, NULL), STATUS_OK);
     read_ints(s, "input.tokens", tokens);
     read_ints(s, "input.caption_id", caption);
     for (int i = 0; i < SAMPLES; i++) {

@@ -52,7 +52,9 @@ static float *floats(const struct safetensors *s, const char *name) {
 /* A copy that is aligned. */
 static void *bytes(const struct safetensors *s, const char *name) {
     const struct safetensors_tensor *t = find(s, name);
-    return memcpy(malloc((size_t)t->n_bytes), t->bytes, (size_t)t->n_bytes);
+    void *copy = malloc((size_t)t->n_bytes);
+    must(safetensors_read(t, 0, t->n_bytes, copy, &e));
+    return copy;
 }
 
 struct sample_set {
