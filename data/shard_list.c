@@ -322,12 +322,22 @@ static enum status expand_entry(struct shard_list *list, const char *entry, stru
     return rc == STATUS_OK ? expand_braces(list, entry, e) : rc;
 }
 
+/* The "::" that ends an entry, or NULL; not one of an IPv6 address, http://[::1]/x.tar. */
+static char *entry_end(char *entry) {
+    for (char *c = entry; *c; c++) {
+        const char *close = text_starts_with(c, "://[") ? strchr(c, ']') : NULL;
+        if (close) c += close - c;
+        if (text_starts_with(c, "::")) return c;
+    }
+    return NULL;
+}
+
 enum status shard_list_expand(struct shard_list *list, const char *spec, struct error *e) {
     enum status rc = STATUS_OK;
     char *copy = text_copy(spec);
     if (!copy) return fail(e, STATUS_NO_MEMORY, "shards: no memory for the list");
     for (char *entry = copy, *next; entry; entry = next) {
-        next = strstr(entry, "::");
+        next = entry_end(entry);
         if (next) {
             *next = '\0';
             next += 2;

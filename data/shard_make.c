@@ -186,7 +186,7 @@ static enum status prepare_sample(struct maker *m, int64_t *bytes, struct error 
         return read_parts(m, bytes, e);
     }
     if (m->n_parts && !m->made->without_picture++)
-        snprintf(m->made->first_left_out, sizeof m->made->first_left_out, "%s", m->key);
+        text_printable(m->made->first_left_out, sizeof m->made->first_left_out, m->key);
     drop_parts(m);
     return STATUS_OK;
 }
@@ -273,8 +273,8 @@ static void entries_release(struct entries *all) {
     free(all->entry);
 }
 
-static enum status collect(struct entries *all, const char *root, const char *below, int depth,
-                           struct error *e) {
+static enum status collect(struct entries *all, struct shard_made *made, const char *root,
+                           const char *below, int depth, struct error *e) {
     enum status rc = STATUS_OK;
     struct file_list names = {0};
     char folder[FILE_PATH_MAX], inside[FILE_PATH_MAX], whole[FILE_PATH_MAX];
@@ -290,8 +290,10 @@ static enum status collect(struct entries *all, const char *root, const char *be
         else
             snprintf(inside, sizeof inside, "%s", names.name[i]);
         TRY(file_join(whole, root, inside, e));
-        if (file_is_folder(whole))
-            TRY(collect(all, root, inside, depth + 1, e));
+        if (file_is_link(whole) && (file_is_folder(whole) || !file_is_inside(whole, root))) {
+            if (!made->links++) text_printable(made->first_link, sizeof made->first_link, inside);
+        } else if (file_is_folder(whole))
+            TRY(collect(all, made, root, inside, depth + 1, e));
         else if (shard_split(inside, &n_key, &extension))
             TRY(entries_add(all, inside, n_key, e));
     }
@@ -385,7 +387,7 @@ done:
 static enum status make_from_folder(struct maker *m, struct error *e) {
     enum status rc = STATUS_OK;
     struct entries all = {0};
-    TRY(collect(&all, m->params->from, "", 0, e));
+    TRY(collect(&all, m->made, m->params->from, "", 0, e));
     if (all.n) qsort(all.entry, all.n, sizeof *all.entry, compare_entries);
     for (size_t i = 0, next; i < all.n; i = next) {
         for (next = i + 1; next < all.n && !strcmp(all.entry[i].key, all.entry[next].key);) next++;
@@ -429,6 +431,19 @@ static enum status see_key(struct maker *m, const char *key, struct error *e) {
     return STATUS_OK;
 }
 
+/* Whether a key can be a path in a tar that is unpacked: no "..", "." or empty part, none of these
+ * from the root, no control character. */
+static bool is_safe_key(const char *key) {
+    for (const char *part = key;; part++) {
+        const size_t n = strcspn(part, "/");
+        if (n == 0 || (n <= 2 && strspn(part, ".") == n)) return false;
+        for (size_t i = 0; i < n; i++)
+            if ((unsigned char)part[i] < ' ' || part[i] == 0x7f) return false;
+        part += n;
+        if (!*part) return true;
+    }
+}
+
 /* Key and picture of a list's line. The key must come back unchanged from the member's name. */
 static enum status begin_listed(struct maker *m, const char *folder, const char *key,
                                 const char *picture, struct error *e) {
@@ -438,6 +453,11 @@ static enum status begin_listed(struct maker *m, const char *folder, const char 
     struct text name = {0};
     size_t n = 0;
     const char *extension;
+    if (!is_safe_key(key))
+        TRY(fail(e, STATUS_BAD_DATA,
+                 "key '%.200s': no path inside a shard; expected names joined by /, none of them "
+                 "empty, . or ..",
+                 key));
     text_printf(&name, "%s.x", key);
     TRY(text_check(&name, e));
     if (!shard_split(text_string(&name), &n, &extension) || n != strlen(key)) {

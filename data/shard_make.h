@@ -32,11 +32,17 @@ struct shard_made {
     int64_t without_caption; /* written all the same */
     int64_t renamed;         /* written under a key with _ for the dots of the name */
     int shards;
+    int64_t links; /* left out: to folders, and to files outside the folder */
+    char first_link[512]; /* path of the first of them in the folder */
     char first[512];          /* path of the first shard */
     char first_left_out[512]; /* key of the first sample without a picture */
 };
 
-/* Errors: BAD_ARG (pattern, a shard that exists already, a key with a dot), NOT_FOUND, BAD_DATA (a
+/* Links of a folder are followed to files in the folder only: what is packed is given away, and a
+ * link may lead to a secret, or in a circle. Keys of a list become paths in the tar, so they may
+ * neither begin with / nor have parts "..".
+ *
+ * Errors: BAD_ARG (pattern, a shard that exists already, a key with a dot), NOT_FOUND, BAD_DATA (a
  * line of the list), STORAGE, STOPPED. After a failure the shards of this call are removed again; a
  * folder that was made stays, empty. */
 enum status shard_make(struct shard_made *made, const struct shard_make *params, struct error *e);

@@ -448,6 +448,20 @@ bool file_is_folder(const char *path) {
     return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
+bool file_is_link(const char *path) {
+    struct stat info;
+    return lstat(path, &info) == 0 && S_ISLNK(info.st_mode);
+}
+
+bool file_is_inside(const char *path, const char *folder) {
+    char *real = realpath(path, NULL), *root = realpath(folder, NULL);
+    const size_t n = root ? strlen(root) : 0;
+    const bool inside = real && root && !strncmp(real, root, n) && (real[n] == '/' || n == 1);
+    free(real);
+    free(root);
+    return inside;
+}
+
 enum status file_make_folder(const char *path, struct error *e) {
     if (mkdir(path, 0777) < 0) return system_error(e, path, "cannot make the folder");
     return STATUS_OK;

@@ -96,6 +96,9 @@ enum status file_parent(char out[FILE_PATH_MAX], const char *path, struct error 
 enum status file_absolute(char out[FILE_PATH_MAX], const char *path, struct error *e);
 bool file_exists(const char *path);
 bool file_is_folder(const char *path);
+bool file_is_link(const char *path);
+/* Whether what path names, links followed, lies below a folder. */
+bool file_is_inside(const char *path, const char *folder);
 /* Makes a folder; STORAGE when it exists. */
 enum status file_make_folder(const char *path, struct error *e);
 /* Makes a folder and those above it that are missing; their names are synced. */

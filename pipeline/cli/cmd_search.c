@@ -105,7 +105,10 @@ static void print_hits(const char *query, const struct search_hit *hits, int64_t
     printf("%s\n", query);
     for (int64_t i = 0; i < k && hits[i].row >= 0; i++) {
         const char *key = feature_file_key(f, hits[i].row, room, &n);
-        printf("  %7.4f  %.*s\n", (double)hits[i].score, (int)n, key);
+        char whole[FILE_PATH_MAX], shown[FILE_PATH_MAX];
+        snprintf(whole, sizeof whole, "%.*s", (int)n, key);
+        text_printable(shown, sizeof shown, whole);
+        printf("  %7.4f  %s\n", (double)hits[i].score, shown);
     }
 }
 

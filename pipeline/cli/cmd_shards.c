@@ -8,6 +8,7 @@
 
 #include "data/cache.h"
 #include "data/index.h"
+#include "data/shard.h"
 #include "data/shard_list.h"
 #include "data/shard_make.h"
 #include "pipeline/base/file.h"
@@ -55,6 +56,10 @@ static enum status make(int argc, char **argv, struct error *e) {
     if (made.without_picture)
         printf("%" PRId64 " left out: no picture (jpg, jpeg, png, webp); the first: %s\n",
                made.without_picture, made.first_left_out);
+    if (made.links)
+        printf("%" PRId64 " link%s left out, to folders or out of %s; to pack what they point to, copy "
+               "it there (cp -rL); the first: %s\n",
+               made.links, text_plural(made.links), params.from, made.first_link);
     if (made.renamed)
         printf("%" PRId64 " have a key with _ for the dots of their name\n", made.renamed);
     if (made.without_caption)
@@ -156,7 +161,8 @@ static void list_extensions(const struct index *index, struct text *out) {
         while (j < n && seen[j] != extension) j++;
         if (j < n || n == 16) continue;
         seen[n++] = extension;
-        text_printf(out, "%s%s", n > 1 ? " " : "", index->strings + extension);
+        if (n > 1) text_append_char(out, ' ');
+        text_append_printable(out, index->strings + extension);
     }
 }
 
@@ -174,10 +180,14 @@ static void print_shard(const char *path, const struct index *index, int64_t n_k
     printf("\n");
     for (uint64_t i = 0; i < index->n_samples && i < (uint64_t)n_keys; i++) {
         const struct index_sample *s = &index->sample[i];
-        printf("    %s:", index_key(index, i));
+        char key[SHARD_NAME_MAX];
+        text_printable(key, sizeof key, index_key(index, i));
+        printf("    %s:", key);
         for (uint32_t j = 0; j < s->n_members; j++) {
             const struct index_member *m = &index->member[s->member + j];
-            printf(" %s %" PRIu64, index->strings + m->extension, m->size);
+            char extension[SHARD_NAME_MAX];
+            text_printable(extension, sizeof extension, index->strings + m->extension);
+            printf(" %s %" PRIu64, extension, m->size);
         }
         if (s->damage) printf("  (%s)", index_damage_text((enum index_damage)s->damage));
         printf("\n");

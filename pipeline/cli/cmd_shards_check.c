@@ -64,10 +64,12 @@ static bool tell_unsorted(const struct dataset *d, const char *shown) {
     for (int64_t i = 0; i < n; i++)
         if (is_torn(d, i) && !n_torn++) first = i;
     if (n_torn <= NAMED_MAX) return false;
+    char key[SHARD_NAME_MAX];
+    text_printable(key, sizeof key, index_key(dataset_index(d, 0), (uint64_t)first));
     printf("%s: %" PRId64 " of %" PRId64 " samples are parts of others, the first is %s: members of a "
            "sample must follow each other, and this tar is not sorted by name; make it again: tar "
            "--sort=name -cf SHARD.tar -C FOLDER . or: sapwood shards make FOLDER SHARDS\n",
-           file_base_name(shown), n_torn, n, index_key(dataset_index(d, 0), (uint64_t)first));
+           file_base_name(shown), n_torn, n, key);
     return true;
 }
 
@@ -117,7 +119,9 @@ static void list_lost(const char *path, const struct index *kept, struct totals 
     for (uint64_t i = 0; file && i < kept->n_samples; i++) {
         const char *damage = find_damage(kept, i, file, size);
         if (!damage) continue;
-        printf("%s: %s: %s\n", file_base_name(path), index_key(kept, i), damage);
+        char key[SHARD_NAME_MAX];
+        text_printable(key, sizeof key, index_key(kept, i));
+        printf("%s: %s: %s\n", file_base_name(path), key, damage);
         n_lost++;
     }
     if (file)
@@ -151,10 +155,12 @@ static void count_whole(const char *path) {
     struct whole_part p = {0};
     struct error ignored;
     if (shard_scan(path, count_key, &p, &ignored) == STATUS_OK || !p.n_samples) return;
+    char key[SHARD_NAME_MAX];
+    text_printable(key, sizeof key, p.key);
     printf("%s: %" PRId64
            " sample%s before the damage, the last is %s, perhaps not whole; how many "
            "follow is not known without an index\n",
-           file_base_name(path), p.n_samples, text_plural(p.n_samples), p.key);
+           file_base_name(path), p.n_samples, text_plural(p.n_samples), key);
 }
 
 /* A fresh scan, and against what the index says, for bytes that changed with their time kept.

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "data/loader.h"
+#include "data/shard.h"
 #include "data/stream_order.h"
 #include "pipeline/base/file.h"
 #include "pipeline/cli/cmd_shards.h"
@@ -25,9 +26,16 @@ static enum status parse_steps(const char *text, int64_t n, int64_t *first, int6
                 n, text ? text : "nothing");
 }
 
-/* On one line: white space and control characters as single spaces. */
+/* On one line: white space and control characters as single spaces, the others as a terminal may
+ * have them. */
 static void print_caption(const char *s, size_t n) {
-    for (size_t i = 0; i < n; i++) putchar((unsigned char)s[i] <= ' ' ? ' ' : s[i]);
+    struct text line = {0}, shown = {0};
+    for (size_t i = 0; i < n; i++)
+        text_append_char(&line, (unsigned char)s[i] <= ' ' || s[i] == 0x7f ? ' ' : s[i]);
+    text_append_printable(&shown, text_string(&line));
+    fputs(text_string(&shown), stdout);
+    text_release(&line);
+    text_release(&shown);
 }
 
 static enum status print_place(const struct recipe *r, int stage, int64_t step,
@@ -37,9 +45,11 @@ static enum status print_place(const struct recipe *r, int stage, int64_t step,
     const struct dataset_sample sample = dataset_sample(place->dataset, place->sample);
     enum status rc = STATUS_OK;
     struct error why;
+    char key[SHARD_NAME_MAX];
+    text_printable(key, sizeof key, sample.key);
     printf("%" PRId64 "\t%s\t%s\t%d\t%s\t%s\t%s\t%016" PRIx64 "\t", step,
            recipe_stage(r, stage)->name, batch_role_name(part->role), place->slot,
-           dataset_name(place->dataset), file_base_name(sample.shard), sample.key, sample.id);
+           dataset_name(place->dataset), file_base_name(sample.shard), key, sample.id);
     if (part->with_text) {
         rc = loader_caption(c, place, memory, &why);
         if (rc == STATUS_OK)

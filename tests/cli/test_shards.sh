@@ -42,6 +42,31 @@ check "bad line" 3 'bad.tsv:2: expected key' "$sapwood" shards make "$folder/bad
 printf 'a.b\tin/1.png\n' >"$folder/dot.tsv"
 check "dot in a key" 3 'dot.tsv:1: .*no dots' "$sapwood" shards make "$folder/dot.tsv" "$folder/x2"
 printf 'a\tin/none.png\tx\n' >"$folder/none.tsv"
+for key in ../../etc/cron.d/x /abs/key a/../b a//b . ./a; do
+    printf '%s\t%s\t%s\n' "$key" "$folder/in/1.png" text >"$folder/slip.tsv"
+    check "key $key" 3 "slip.tsv:1: key '$key': no path inside a shard" \
+        "$sapwood" shards make "$folder/slip.tsv" "$folder/x2"
+done
+# Links lead out of the folder, in a circle, to another folder, or to a file beside them.
+mkdir -p "$folder/links/below" "$folder/linked"
+cp "$folder/in/1.png" "$folder/links/1.png"
+echo text >"$folder/links/1.txt"
+echo secret >"$folder/secret.txt"
+ln -s ../secret.txt "$folder/links/2.txt"
+ln -s 1.png "$folder/links/2.png"
+ln -s / "$folder/links/root"
+ln -s .. "$folder/links/below/up"
+check "links" 0 '^3 links left out, .*; the first: 2.txt' "$sapwood" shards make "$folder/links" "$folder/linked"
+check "linked file in the folder" 0 '^2.png$' tar -tf "$folder/linked/000000.tar"
+tar -xOf "$folder/linked/000000.tar" | grep -q secret && bad "a secret was packed" || good
+# What a key has for the terminal is written out.
+mkdir "$folder/steer"
+name=$(printf 'x\033]0;owned\007\nfaked')
+cp "$folder/in/1.png" "$folder/steer/$name.png"
+tar -cf "$folder/steer.tar" -C "$folder/steer" .
+check "escapes in a key" 0 'x\\x1B\]0;owned\\x07\\nfaked' "$sapwood" shards ls "$folder/steer.tar" --keys 3
+head -c 700 "$folder/steer.tar" >"$folder/steered.tar"
+"$sapwood" shards check "$folder/steered.tar" 2>&1 | grep -q "$(printf '\033')" && bad "an escape is printed" || good
 check "missing picture" 3 'none.tsv:1: .*none.png' "$sapwood" shards make "$folder/none.tsv" "$folder/x3"
 printf '%s\n' '{"key": "k", "image": "in/3.png", "captions": ["p", "q"], "y": 4}' >"$folder/list.jsonl"
 check "jsonl" 0 '^1 sample in 1 shard from' "$sapwood" shards make "$folder/list.jsonl" "$folder/jsonl"

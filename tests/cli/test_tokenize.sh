@@ -25,4 +25,8 @@ check "too few captions" 3 '' \
     "$sapwood" tokenizer train --size 4000 --out "$folder/large.txt" "$folder/captions.txt"
 [ ! -e "$folder/large.txt" ] && good || bad "a file is left after failure"
 
+# An empty file is no vocabulary.
+: >"$folder/empty.txt"
+check "empty vocabulary" 3 'empty.txt: no merges in it; expected a vocabulary' \
+    "$sapwood" tokenize --vocab "$folder/empty.txt" cat
 report

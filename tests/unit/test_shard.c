@@ -208,6 +208,10 @@ static void refuse_is(const char *spec, const char *said) {
 
 static void test_lists(void) {
     expand_is("a.tar", 1, (const char *[]){"a.tar"});
+    expand_is("http://[::1]/x.tar", 1, (const char *[]){"http://[::1]/x.tar"});
+    expand_is("http://[2001:db8::1]:80/{0..1}.tar::b.tar::http://[::1]/c.tar", 4,
+              (const char *[]){"http://[2001:db8::1]:80/0.tar", "http://[2001:db8::1]:80/1.tar",
+                               "b.tar", "http://[::1]/c.tar"});
     expand_is("s-{008..011}.tar", 4,
               (const char *[]){"s-008.tar", "s-009.tar", "s-010.tar", "s-011.tar"});
     expand_is("s{9..10}", 2, (const char *[]){"s9", "s10"});
