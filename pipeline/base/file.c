@@ -22,6 +22,12 @@ struct file {
     char *temporary; /* what is really open until file_replace_commit; else NULL */
 };
 
+static _Atomic uint64_t bytes_read;
+
+uint64_t file_progress(void) {
+    return bytes_read;
+}
+
 /* The status and text for the current errno. */
 static enum status system_error(struct error *e, const char *path, const char *what) {
     int code = errno;
@@ -193,6 +199,7 @@ enum status file_pread(const struct file *f, void *to, size_t n, uint64_t offset
                         "%s: ends too early; expected %zu bytes at offset %" PRIu64 ", found %zu",
                         f->path, n, offset, n_read);
         n_read += (size_t)got;
+        bytes_read += (uint64_t)got;
     }
     return STATUS_OK;
 }

@@ -41,6 +41,10 @@ enum status file_replace_commit(struct file **f, struct error *e);
  * rights nothing happens. */
 void file_make_private(struct file *f);
 
+/* Bytes that this process has read: while it grows, a wait for a disk is not a stall. Written ones do
+ * not count, for the log says every few seconds that something waits. */
+uint64_t file_progress(void);
+
 /* Reads exactly n bytes; BAD_DATA when the file ends before. */
 enum status file_pread(const struct file *f, void *to, size_t n, uint64_t offset, struct error *e);
 enum status file_write(struct file *f, const void *bytes, size_t n, struct error *e);

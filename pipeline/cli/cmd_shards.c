@@ -57,8 +57,8 @@ static enum status make(int argc, char **argv, struct error *e) {
         printf("%" PRId64 " left out: no picture (jpg, jpeg, png, webp); the first: %s\n",
                made.without_picture, made.first_left_out);
     if (made.links)
-        printf("%" PRId64 " link%s left out, to folders or out of %s; to pack what they point to, copy "
-               "it there (cp -rL); the first: %s\n",
+        printf("%" PRId64 " link%s left out, to folders or out of %s; to pack what they point to, "
+               "copy it there (cp -rL); the first: %s\n",
                made.links, text_plural(made.links), params.from, made.first_link);
     if (made.renamed)
         printf("%" PRId64 " have a key with _ for the dots of their name\n", made.renamed);

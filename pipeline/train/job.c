@@ -209,7 +209,7 @@ static enum status open_backend(struct job *j, struct error *e) {
 }
 
 static enum status open_job(struct job *j, const struct recipe *r, const char *run, bool look_only,
-                            struct error *e) {
+                            struct watchdog *watchdog, struct error *e) {
     enum status rc = STATUS_OK;
     memset(j, 0, sizeof *j);
     j->recipe = r;
@@ -222,27 +222,34 @@ static enum status open_job(struct job *j, const struct recipe *r, const char *r
     TRY(run_data_open(&j->data, r, j->cache, look_only, e));
     TRY(check_stages(j, e));
     TRY(open_backend(j, e));
+    watchdog_begin(watchdog, WATCHDOG_LOADING, j->backend);
     TRY(open_references(j, e));
     TRY(open_terms(j, e));
     TRY(load_model(j, e));
+    watchdog_step(watchdog, 0);
     TRY(model_digest(&j->model, MODEL_BASE, j->base_digest, e));
     TRY(learner_allocate(&j->learner, e));
     for (int i = 0; i < j->n_terms; i++)
         if (j->term[i]->class->prepare) TRY(j->term[i]->class->prepare(j->term[i], &j->learner, e));
+    watchdog_step(watchdog, 0);
     for (int i = 0; i < j->n_terms; i++) TRY(j->term[i]->class->build(j->term[i], &j->learner, e));
     TRY(learner_compile(&j->learner, e));
     TRY(learner_reset_teacher(&j->learner, e));
 done:
-    if (rc != STATUS_OK) job_close(j);
+    if (rc != STATUS_OK) {
+        watchdog_end(watchdog); /* the backend goes */
+        job_close(j);
+    }
     return rc;
 }
 
-enum status job_open(struct job *j, const struct recipe *r, const char *run, struct error *e) {
-    return open_job(j, r, run, false, e);
+enum status job_open(struct job *j, const struct recipe *r, const char *run,
+                     struct watchdog *watchdog, struct error *e) {
+    return open_job(j, r, run, false, watchdog, e);
 }
 
 enum status job_look(struct job *j, const struct recipe *r, const char *run, struct error *e) {
-    return open_job(j, r, run, true, e);
+    return open_job(j, r, run, true, NULL, e);
 }
 
 enum status job_open_model(struct job *j, const struct recipe *r, bool with_texts,

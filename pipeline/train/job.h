@@ -12,6 +12,7 @@
 #include "pipeline/train/learner.h"
 #include "pipeline/train/recipe.h"
 #include "pipeline/train/run_data.h"
+#include "pipeline/train/watchdog.h"
 
 struct reference_cache;
 
@@ -31,8 +32,10 @@ struct job {
     bool look_only;
 };
 
-/* run: the run folder, for the cache when the recipe names none. */
-enum status job_open(struct job *j, const struct recipe *r, const char *run, struct error *e);
+/* run: the run folder, for the cache when the recipe names none. watchdog: NULL, or told of each part
+ * of the work and, once there is one, of the backend. */
+enum status job_open(struct job *j, const struct recipe *r, const char *run,
+                     struct watchdog *watchdog, struct error *e);
 /* run: the folder that a run would have, which need not exist. No step can be computed. */
 enum status job_look(struct job *j, const struct recipe *r, const char *run, struct error *e);
 /* Only backend, model with its weights and, with_texts, tokenizer, which is what job_evaluate needs;

@@ -1,6 +1,7 @@
 #include "pipeline/train/watchdog.h"
 
 #include "data/remote.h"
+#include "pipeline/base/file.h"
 
 #include <inttypes.h>
 #include <pthread.h>
@@ -52,9 +53,10 @@ static bool is_over(const struct timespec *deadline) {
            (now.tv_sec == deadline->tv_sec && now.tv_nsec >= deadline->tv_nsec);
 }
 
-/* A number that changes while something moves: the backend finishes work, servers send bytes. */
+/* A number that changes while something moves: the backend finishes work, servers and disks
+ * send bytes. */
 static uint64_t look(struct backend *backend) {
-    return remote_received() + (backend ? backend->table->progress(backend) : 0);
+    return remote_received() + file_progress() + (backend ? backend->table->progress(backend) : 0);
 }
 
 static void *watch(void *argument) {

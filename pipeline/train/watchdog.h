@@ -1,7 +1,8 @@
 /* watchdog: a thread that ends the program when nothing moves any more.
  *
  * Between watchdog_begin and watchdog_end something must happen within the deadline: the backend
- * finishes work, a watchdog_step, or bytes of a remote shard arrive. When nothing does, `bark` is
+ * finishes work, a watchdog_step, bytes of a remote shard arrive, or bytes of a file are read.
+ * When nothing does, `bark` is
  * called from the watchdog's thread with a text for the user; it is to end the process, since a
  * thread that hangs cannot be closed. It must not wait for anything, the log's lock included. */
 #ifndef PIPELINE_TRAIN_WATCHDOG_H
@@ -12,6 +13,9 @@
 typedef void watchdog_bark(const char *text);
 
 struct watchdog;
+
+/* The time before the first step, from opening the first file on. */
+#define WATCHDOG_LOADING "loading before step"
 
 /* seconds: the deadline. bark NULL: there is no watchdog, *out is NULL, and all below do nothing.
  */

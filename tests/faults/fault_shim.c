@@ -8,7 +8,8 @@
  *   FAULT_STICKY  1: all later calls fail too; with EINTR every second one
  *   FAULT_FIRED   file to which a byte is written when the first call fails
  *   FAULT_COUNT   file to which the number of calls is written when the program ends
- *   FAULT_SYNC_MS delay of each fsync */
+ *   FAULT_SYNC_MS delay of each fsync
+ *   FAULT_READ_MS with FAULT_CALL=pread: delay of each */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -29,7 +30,7 @@
 static struct {
     bool ready;
     const char *call, *under, *fired, *count;
-    long at, sync_ms;
+    long at, sync_ms, read_ms;
     int error; /* 0: SHORT */
     bool sticky;
     uintptr_t code_low, code_high; /* of the program itself */
@@ -56,7 +57,7 @@ static int find_code(struct dl_phdr_info *info, size_t size, void *context) {
 
 __attribute__((constructor)) static void begin(void) {
     const char *error = getenv("FAULT_ERROR"), *at = getenv("FAULT_AT");
-    const char *sync = getenv("FAULT_SYNC_MS");
+    const char *sync = getenv("FAULT_SYNC_MS"), *read = getenv("FAULT_READ_MS");
     fault.call = getenv("FAULT_CALL");
     fault.under = getenv("FAULT_UNDER");
     fault.fired = getenv("FAULT_FIRED");
@@ -64,11 +65,12 @@ __attribute__((constructor)) static void begin(void) {
     fault.sticky = getenv("FAULT_STICKY") != NULL;
     fault.at = at ? atol(at) : 0;
     fault.sync_ms = sync ? atol(sync) : 0;
+    fault.read_ms = read ? atol(read) : 0;
     if (error && !strcmp(error, "ENOSPC")) fault.error = ENOSPC;
     if (error && !strcmp(error, "EIO")) fault.error = EIO;
     if (error && !strcmp(error, "EINTR")) fault.error = EINTR;
     dl_iterate_phdr(find_code, NULL);
-    fault.ready = fault.call != NULL || fault.sync_ms > 0;
+    fault.ready = fault.call != NULL || fault.sync_ms > 0 || fault.read_ms > 0;
 }
 
 static void put(const char *path, const char *text) {
@@ -134,7 +136,10 @@ ssize_t write(int fd, const void *bytes, size_t n) {
 }
 
 ssize_t pread(int fd, void *bytes, size_t n, off_t at) {
-    if (is_watched_file("pread", fd) && fails()) {
+    const bool is_ours = is_watched_file("pread", fd);
+    if (is_ours && fault.read_ms)
+        nanosleep(&(struct timespec){fault.read_ms / 1000, fault.read_ms % 1000 * 1000000}, NULL);
+    if (is_ours && fails()) {
         if (fault.error) return -1;
         n = n > 1 ? n / 2 : n;
     }

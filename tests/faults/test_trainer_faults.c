@@ -175,7 +175,7 @@ static enum status train(const char *run, const char *policy, const char *self_c
                                     "checkpoint.keep=2",
                                     "data.update.batch_size=8",
                                     "threads=1",
-                                    "stall_seconds=0.5"};
+                                    "stall_seconds=2"};
     struct recipe *r = NULL;
     e->text[0] = '\0';
     enum status rc = recipe_read(&r, SAPWOOD_SOURCE_DIR "/recipes/tiny.json", settings,

@@ -75,7 +75,7 @@ static void run_open(struct run *r, const char *const *settings) {
     *r = (struct run){0};
     while (n < SETTINGS_MAX && settings[n]) n++;
     MUST(recipe_read(&r->recipe, fixture_path(folder, "recipes/tiny.json"), settings, n, &e));
-    MUST(job_open(&r->job, r->recipe, fixture_path(folder, "run"), &e));
+    MUST(job_open(&r->job, r->recipe, fixture_path(folder, "run"), NULL, &e));
     MUST(job_stream(&r->job, 0, 0, 0, &c, &e));
     MUST(stream_open(&r->stream, &c, &e));
 }

@@ -115,7 +115,7 @@ static void check_recipe(const char *const *changes, int n_changes) {
         return;
     for (int look = 1; look >= 0; look--) {
         struct job j = {0};
-        if (!CHECK_EQUAL((look ? job_look : job_open)(&j, r, run, &e), STATUS_OK)) {
+        if (!CHECK_EQUAL(look ? job_look(&j, r, run, &e) : job_open(&j, r, run, NULL, &e), STATUS_OK)) {
             printf("    %s\n", e.text);
             break;
         }
