@@ -57,6 +57,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             seen.add(path)
         if fault.startswith(("once-", "then-")):
             fault = fault[5:] if first == fault.startswith("once-") else "plain"
+        if fault == "lost":  # in the middle, and for good
+            fault = "cut" if first else "broken"
         if fault == "noindex" and self.name.endswith(".index"):
             return self.answer(403)  # as S3 does for what is not there
         try:

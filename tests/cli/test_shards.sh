@@ -129,6 +129,9 @@ cp "$folder/out/s-001.tar" "$folder/locked/s.tar"
 check "index nowhere" 5 '1 of 1 indices could be written nowhere; give --cache DIR' "$sapwood" shards index "$folder/locked"
 check "index elsewhere" 0 '^1 shard: 1 indexed, 0 up to date, 0 unusable; 2 samples' \
     "$sapwood" shards index "$folder/locked" --cache "$folder/kept"
+head -c 3000 "$folder/out/s-001.tar" >"$folder/locked/s.tar"
+check "what the index elsewhere knows" 3 'of 2 samples lost or changed since it was indexed' \
+    "$sapwood" shards check "$folder/locked" --cache "$folder/kept"
 
 # check
 check "good shard" 0 '^1 shard, 4 samples: 4 usable, 0 not' "$sapwood" shards check "$folder/out/s-000.tar"

@@ -180,6 +180,7 @@ static void test_limit(void) {
     forget_requests();
     CHECK_EQUAL(open_cache(&c, folder, "plain", SHARDS, limit, &e), STATUS_OK);
     for (int i = 0; i < SHARDS; i++) CHECK_EQUAL(get_index(c, i, &e), STATUS_OK);
+    CHECK_TRUE(kept_bytes(folder, &has, 0) <= limit); /* whose sizes were not known before */
     for (int round = 0; round < 2; round++)
         for (int i = 0; i < SHARDS; i++) {
             CHECK_EQUAL(get_file(c, i, &e), STATUS_OK);
@@ -290,6 +291,16 @@ static void test_room(void) {
     write_old(other, folder, "d-0123456789abcdef.part", 7200);
     CHECK_EQUAL(cache_room_sweep(folder, &e), STATUS_OK);
     CHECK_TRUE(!file_exists(part) && file_exists(claim) && file_exists(other));
+    /* What was fetched long ago and read since stays before what nobody has read. */
+    CHECK_EQUAL(file_remove(claim, &e), STATUS_OK);
+    write_old(next, folder, "a-0123456789abcdef.shard", 4000);
+    write_old(later, folder, "b-0123456789abcdef.shard", 3000);
+    CHECK_EQUAL(file_mark_used(next, &e), STATUS_OK);
+    room.n_spared = 0;
+    room.bytes = 200;
+    room.limit = 300;
+    CHECK_EQUAL(cache_room_make(&room, &has_room, &e), STATUS_OK);
+    CHECK_TRUE(has_room && file_exists(next) && !file_exists(later));
 }
 
 /* Another process has the lock of the room and does not come to an end. */

@@ -219,6 +219,17 @@ static void test_cache_folder(void) {
     CHECK_TRUE(!x.built);
     CHECK_TEXT(index_key(&x, 0), "a");
     index_release(&x);
+    /* A shard of the same name in another folder has an index of its own there. */
+    char twin[600], twin_index[620];
+    snprintf(twin, sizeof twin, "%s/twin/s.tar", fixture_folder());
+    snprintf(twin_index, sizeof twin_index, "%s.index", twin);
+    CHECK_EQUAL(file_make_folders(twin_index, &e), STATUS_OK);
+    fixture_write(twin, tar.bytes, tar.n);
+    for (int i = 0; i < 4; i++) {
+        CHECK_EQUAL(index_open(&x, i % 2 ? path : twin, cache, &e), STATUS_OK);
+        CHECK_EQUAL(x.built, i == 0);
+        index_release(&x);
+    }
     fixture_tar_release(&tar);
 }
 

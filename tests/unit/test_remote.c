@@ -150,6 +150,21 @@ static void test_failures(void) {
     tries = 0; /* the default */
     CHECK_EQUAL(get("broken", 0, &e), STATUS_REMOTE);
     CHECK_TRUE(strstr(e.text, "tried 5 times"));
+    /* What came before a failure does not count as progress of the tries after it. */
+    const char *large = fixture_path(folder, "large"), *at = fixture_path(folder, "copy");
+    char *zeros = calloc(3, 1 << 20);
+    struct file *file = NULL;
+    CHECK(zeros);
+    fixture_write(large, zeros, 3 << 20);
+    free(zeros);
+    const struct remote_request lost = {
+        .url = http_server_url(port, "lost", "large"),
+        .patience = {.tries = 3, .first_wait_s = 0.05, .slow_s = 1, .total_s = 20}};
+    CHECK_EQUAL(file_remove(at, &e), STATUS_OK);
+    CHECK_EQUAL(file_create(&file, at, &e), STATUS_OK);
+    CHECK_EQUAL(remote_download(remote, &lost, file, content_type, &e), STATUS_REMOTE);
+    CHECK_TRUE(strstr(e.text, "tried 3 times"));
+    file_destroy(&file);
     /* All tries together have an end too. */
     const struct remote_request request = {.url = http_server_url(port, "busy", "data"),
                                            .patience = {.tries = 100, .total_s = 2}};

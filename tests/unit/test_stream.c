@@ -175,6 +175,13 @@ enum status __wrap_loader_fill(struct batch_part *out, const struct stream_confi
     return __real_loader_fill(out, config, part, place, memory, e);
 }
 
+/* More with every look once it is not 0, as if shards came over the network. */
+static _Atomic uint64_t n_received;
+uint64_t __wrap_remote_received(void);
+uint64_t __wrap_remote_received(void) {
+    return n_received ? n_received++ : 0;
+}
+
 static void test_threads_with_delays(void) {
     static const int threads[] = {1, 2, 3, 4, 8};
     uint64_t reference[STEPS] = {0}, again[STEPS], digests[STEPS] = {0};
@@ -652,8 +659,8 @@ static void wait_seconds(double seconds) {
 }
 
 /* How a process ends that waits at most STALL_S for a batch. It is stopped for longer than that if
- * so wanted, and then its loader goes on. */
-static int run_stalled(bool is_stopped) {
+ * so wanted, or shards come over the network for longer, and then its loader goes on. */
+static int run_stalled(bool is_stopped, bool is_fetching) {
     int ends[2], state = 0;
     if (!CHECK_EQUAL(pipe(ends), 0)) return -1;
     fflush(NULL);
@@ -663,6 +670,7 @@ static int run_stalled(bool is_stopped) {
         const struct batch *b;
         close(ends[1]);
         gate = ends[0];
+        n_received = is_fetching;
         c.stall_seconds = STALL_S;
         struct stream *s = open_stream(&c);
         _exit(status_exit_code(stream_next(s, &b, NULL)));
@@ -673,17 +681,21 @@ static int run_stalled(bool is_stopped) {
         CHECK_EQUAL(kill(child, SIGSTOP), 0);
         wait_seconds(STALL_S + 0.5);
         CHECK_EQUAL(kill(child, SIGCONT), 0);
+    }
+    if (is_fetching) wait_seconds(STALL_S + 0.5);
+    if (is_stopped || is_fetching) {
         wait_seconds(0.2); /* in which a stall would be seen */
         close(ends[1]);
     }
     CHECK_EQUAL(waitpid(child, &state, 0), child);
-    if (!is_stopped) close(ends[1]);
+    if (!is_stopped && !is_fetching) close(ends[1]);
     return WIFEXITED(state) ? WEXITSTATUS(state) : -1;
 }
 
 static void test_stall(void) {
-    CHECK_EQUAL(run_stalled(false), status_exit_code(STATUS_STALLED));
-    CHECK_EQUAL(run_stalled(true), 0); /* being stopped is no stall */
+    CHECK_EQUAL(run_stalled(false, false), status_exit_code(STATUS_STALLED));
+    CHECK_EQUAL(run_stalled(true, false), 0); /* being stopped is no stall */
+    CHECK_EQUAL(run_stalled(false, true), 0); /* nor are shards that come slowly */
 }
 
 /* With more shards than are held open, one disappears during the run: that is no hole. */
