@@ -87,6 +87,8 @@ check "a checkpoint" 0 '8 rows' embed "$folder/run" --images "$folder/emoji-test
     --out "$folder/checkpoint.npy"
 check "a checkpoint: bytes" 0 '' cmp "$folder/checkpoint.npy" "$folder/trained.npy"
 check "of another model" 0 'was made with other weights' search $recipe "$folder/run.npy" dog
+said_other() { search "$@" 2>&1 | grep -c 'was made with other weights'; }
+check "of its own model" 1 '^0$' said_other "$folder/run" "$folder/run.npy" dog
 check "trained is not base" 1 'differ' cmp "$folder/a.npy" "$folder/trained.npy"
 
 # Weights without a recipe: those of a run that trained everything.

@@ -116,6 +116,14 @@ check "linear probe" 0 '^  l2 ' "$sapwood" eval $recipe "$wds" --task linear_pro
 check "its names" 0 '"lp_acc1": [0-9.]*, "lp_acc5": [0-9.]*, "lp_mean_per_class_recall": [0-9.]*, "l2": ' \
     cat "$results/fashion_random weights_tiny-architecture_en_linear_probe.json"
 check "nearest mean" 0 '^  acc1 ' "$sapwood" eval $recipe "$wds" --task nearest_mean
+# A class that nobody could learn: its pictures count, as wrong.
+mkdir "$folder/few"
+tar xf "$wds/train/0.tar" -C "$folder/few"
+for label in $(grep -l '^9' "$folder/few"/*.cls); do rm "${label%cls}"*; done
+(cd "$folder/few" && tar cf "$wds/train/0.tar" --format=ustar *)
+for task in linear_probe nearest_mean; do
+    check "a class not learnt: $task" 0 '^fashion: 10 samples$' "$sapwood" eval $recipe "$wds" --task $task
+done
 rm -r "$wds/train"
 check "nothing to learn from" 2 'nothing to learn from' "$sapwood" eval $recipe "$wds" \
     --task nearest_mean

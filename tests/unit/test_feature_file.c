@@ -245,9 +245,14 @@ int main(void) {
     const char *keys = place("whole.npy.keys.txt");
     CHECK_EQUAL(file_remove(keys, &e), STATUS_OK);
     test_reading(npy, false);
-    fixture_write(keys, "a\nb\n", 4);
+    char lines[2 * (ROWS + 1)];
     struct feature_file *f;
-    CHECK_EQUAL(feature_file_open(&f, npy, &e), STATUS_BAD_DATA);
+    for (int i = 0; i < ROWS + 1; i++) memcpy(lines + 2 * i, "a\n", 2);
+    static const int n_keys[] = {2, ROWS - 1, ROWS + 1};
+    for (int i = 0; i < 3; i++) {
+        fixture_write(keys, lines, 2 * (size_t)n_keys[i]);
+        CHECK_EQUAL(feature_file_open(&f, npy, &e), STATUS_BAD_DATA);
+    }
     test_foreign();
     return check_report();
 }

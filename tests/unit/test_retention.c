@@ -53,6 +53,14 @@ static void test_table(void) {
     CHECK_CLOSE(mean.forgotten, .175, 1e-12); /* the last stage's domain had no time to fade */
     CHECK_CLOSE(mean.retained, .675, 1e-12);
 
+    /* Taught in stages 1 and 2: gained is what both gave, forgotten counts from the last. */
+    const double again[] = {.1, .4, .7, .5};
+    const int from[] = {1}, to[] = {2};
+    const struct retention twice =
+        retention_domain(&(struct retention_table){again, to, 3, 1, from}, 0);
+    CHECK_CLOSE(twice.gained, .6, 1e-12);
+    CHECK_CLOSE(twice.forgotten, .2, 1e-12);
+
     const double nothing[] = {0, 0};
     const int untaught[] = {0};
     const struct retention_table zero = {nothing, untaught, 1, 1, NULL};
