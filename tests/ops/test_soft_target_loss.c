@@ -61,6 +61,21 @@ static void run_shape(int64_t n, int64_t columns) {
     }
 }
 
+/* A teacher whose logits all are about -150, of rows and of columns. */
+static void run_far_below(void) {
+    enum { N = 40 };
+    float center[N];
+    for (int i = 0; i < N; i++) center[i] = 30;
+    for (int columns = 0; columns < 2; columns++) {
+        const struct soft_target_loss_options options = {
+            .student_temperature = 2, .teacher_temperature = 0.2f, .factor = 1, .columns = columns};
+        struct op_harness_case c = make(N, N, &options);
+        c.in[CENTER] = op_harness_f32(N, 0, 0, 0);
+        c.in[CENTER].values = center;
+        op_harness_run(&c);
+    }
+}
+
 /* A call with all its memory, for what the harness does not ask. */
 enum { MOST = 64 };
 struct example {
@@ -299,6 +314,7 @@ int main(void) {
     run_shape(64, 257);
     run_shape(2001, 3);
     run_shape(65537, 2);
+    run_far_below();
     test_zscl();
     test_zscl_golden();
     test_consistency();

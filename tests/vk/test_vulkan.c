@@ -151,6 +151,92 @@ static struct op_call make_call(struct vk_backend *b, struct buffer **buffer) {
     return call;
 }
 
+static PFN_vkCmdPipelineBarrier real_barrier;
+static int n_barriers; /* between kernels */
+
+static VKAPI_ATTR void VKAPI_CALL count_barrier(
+    VkCommandBuffer commands, VkPipelineStageFlags from, VkPipelineStageFlags to,
+    VkDependencyFlags flags, uint32_t n, const VkMemoryBarrier *all, uint32_t n_buffers,
+    const VkBufferMemoryBarrier *buffers, uint32_t n_images, const VkImageMemoryBarrier *images) {
+    n_barriers += to == VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT;
+    real_barrier(commands, from, to, flags, n, all, n_buffers, buffers, n_images, images);
+}
+
+/* A barrier stands between two calls just where one writes what the other touches: software devices
+ * run one after the other without it too. */
+static void test_barriers(struct vk_backend *b) {
+    /* First and second call: two places that they read, one that they write. */
+    static const struct {
+        int first[3], second[3], barriers;
+    } cases[] = {
+        {{0, 1, 2}, {0, 1, 3}, 0}, /* both read */
+        {{0, 1, 2}, {3, 4, 5}, 0},
+        {{0, 1, 2}, {3, 2, 4}, 1}, /* reads what was written */
+        {{0, 1, 2}, {3, 4, 1}, 1}, /* writes what was read */
+        {{0, 1, 2}, {3, 4, 2}, 1}, /* writes it again */
+    };
+    struct error e = {.text = ""};
+    struct buffer *buffer = NULL, *unused = NULL;
+    struct op_call call[2] = {make_call(b, &unused), make_call(b, &buffer)};
+    vk_buffer_destroy(unused);
+    vk_buffer_destroy(buffer);
+    CHECK_EQUAL(vk_buffer_create(&b->backend, &buffer, 6 * 256, &e), STATUS_OK);
+    real_barrier = b->f.CmdPipelineBarrier;
+    b->f.CmdPipelineBarrier = count_barrier;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct work *work = NULL;
+        for (int k = 0; k < 3; k++) {
+            const int slot = k < 2 ? OP_IN + k : OP_OUT;
+            call[0].slot[slot].buffer = call[1].slot[slot].buffer = buffer;
+            call[0].slot[slot].offset = cases[i].first[k] * 256;
+            call[1].slot[slot].offset = cases[i].second[k] * 256;
+        }
+        n_barriers = 0;
+        CHECK_EQUAL(vk_run_work_create(&b->backend, &work, call, 2, &e), STATUS_OK);
+        CHECK_EQUAL(n_barriers, cases[i].barriers);
+        vk_run_work_destroy(work);
+    }
+    b->f.CmdPipelineBarrier = real_barrier;
+    vk_buffer_destroy(buffer);
+}
+
+static PFN_vkWaitSemaphores real_wait;
+static uint64_t waited; /* for this value or for less */
+
+static VKAPI_ATTR VkResult VKAPI_CALL note_wait(VkDevice device, const VkSemaphoreWaitInfo *info,
+                                                uint64_t timeout) {
+    if (info->pValues[0] > waited) waited = info->pValues[0];
+    return real_wait(device, info, timeout);
+}
+
+/* What a run may still use is left alone until it has finished: an upload to its operands, a
+ * download, the end of the work, the end of a buffer. */
+static void test_waits(struct vk_backend *b) {
+    struct error e = {.text = ""};
+    struct buffer *buffer = NULL;
+    struct work *work = NULL;
+    float number = 1;
+    const struct op_call call = make_call(b, &buffer);
+    CHECK_EQUAL(vk_run_work_create(&b->backend, &work, &call, 1, &e), STATUS_OK);
+    real_wait = b->f.WaitSemaphores;
+    b->f.WaitSemaphores = note_wait;
+    for (int i = 0; i < 4; i++) {
+        CHECK_EQUAL(vk_run_items(&b->backend, &work, 1, &e), STATUS_OK);
+        const uint64_t value = b->submitted;
+        CHECK_TRUE(waited < value);
+        if (i == 0) CHECK_EQUAL(vk_buffer_upload(buffer, 0, &number, 4, &e), STATUS_OK);
+        if (i == 1) CHECK_EQUAL(vk_buffer_download(&number, buffer, 0, 4, &e), STATUS_OK);
+        if (i == 2) {
+            vk_run_work_destroy(work);
+            CHECK_EQUAL(vk_run_work_create(&b->backend, &work, &call, 1, &e), STATUS_OK);
+        }
+        if (i == 3) vk_buffer_destroy(buffer);
+        CHECK_TRUE(waited >= value);
+    }
+    b->f.WaitSemaphores = real_wait;
+    vk_run_work_destroy(work);
+}
+
 /* The driver loses the device at a submission or while waiting: GPU, then and
  * from then on. */
 static void test_driver_lost(struct vk_backend *b, bool at_submit) {
@@ -404,6 +490,8 @@ int main(void) {
         if (staging) test_pipelines((struct vk_backend *)b);
         test_missing_function((struct vk_backend *)b);
         if (staging) test_memory_types((struct vk_backend *)b);
+        test_barriers((struct vk_backend *)b);
+        test_waits((struct vk_backend *)b);
         CHECK_EQUAL(backend_vulkan_messages(b), 0);
         if (staging) test_lost((struct vk_backend *)b);
         b->table->destroy(b);
