@@ -3,9 +3,11 @@
 #include "data/stream_order.h"
 #include "pipeline/train/run_data.h"
 #include "tests/check.h"
+#include "tests/fixture.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { STEPS = 4, SLOTS_MAX = 64 };
 
@@ -65,7 +67,47 @@ static void test_stages(void) {
     recipe_destroy(&r);
 }
 
+/* The digest of the data of two stages with a list of classes each. */
+static uint64_t digest_of_lists(const char *const lists[2]) {
+    char setting[3][FIXTURE_PATH_MAX + 128] = {"data.buffer=null"};
+    struct recipe *r = NULL;
+    struct run_data d;
+    for (int i = 0; i < 2; i++) {
+        const char *path = fixture_path(fixture_folder(), i ? "second.json" : "first.json");
+        fixture_write(path, lists[i], strlen(lists[i]));
+        snprintf(setting[1 + i], sizeof setting[0],
+                 "stages.%d.ordering={\"list\": \"%s\", \"chunks\": 2, \"chunk\": 1, "
+                 "\"reversed\": false}",
+                 i, path);
+    }
+    if (!CHECK_EQUAL(recipe_read(&r, SAPWOOD_SOURCE_DIR "/recipes/tiny.json",
+                                 (const char *[]){setting[0], setting[1], setting[2]}, 3, &e),
+                     STATUS_OK) ||
+        !CHECK_EQUAL(run_data_open(&d, r, NULL, true, &e), STATUS_OK)) {
+        printf("    %s\n", e.text);
+        exit(1);
+    }
+    const uint64_t digest = run_data_digest(&d);
+    run_data_close(&d);
+    recipe_destroy(&r);
+    return digest;
+}
+
+/* Every list counts, and which stage has it. */
+static void test_lists(void) {
+    static const char a[] = "[\"emoji+++a\", \"emoji+++b\"]";
+    static const char b[] = "[\"emoji+++b\", \"emoji+++a\"]";
+    static const char *const lists[][2] = {{a, a}, {a, b}, {b, a}, {b, b}};
+    uint64_t digest[4];
+    for (int i = 0; i < 4; i++) {
+        digest[i] = digest_of_lists(lists[i]);
+        for (int k = 0; k < i; k++) CHECK_TRUE(digest[i] != digest[k]);
+    }
+    CHECK_TRUE(digest_of_lists(lists[0]) == digest[0]);
+}
+
 int main(void) {
     test_stages();
+    test_lists();
     return check_report();
 }
