@@ -24,7 +24,8 @@ check "missing shard, own folder" 3 "none.tar" "$sapwood" train "$recipe" --run 
 
 # --- Stopping ---
 
-# 150 shards to index, for the teacher and for the evaluation
+# 150 shards to index, for the teacher and for the evaluation; three sets of them, so that an evaluation
+# takes long enough for one of the stops to fall into it
 for i in $(seq 100 249); do
     cp "$folder/tests/fixtures/openclipart-train.tar" "$folder/many-$i.tar"
     cp "$folder/tests/fixtures/emoji-test.tar" "$folder/test-$i.tar"
@@ -34,7 +35,10 @@ train() {
         --set optimizer.warmup=1 --set evaluation.at_start=false --set threads=1 \
         --set "data.ref_image.sources[0].name=many" \
         --set "data.ref_image.sources[0].shards=$folder/many-{100..249}.tar" \
-        --set "evaluation.sets[0].shards=$folder/test-{100..249}.tar" >"$folder/$1.said" 2>&1
+        --set "evaluation.sets[0].shards=$folder/test-{100..249}.tar" \
+        --set "evaluation.sets[2]={\"name\":\"a\",\"shards\":\"$folder/test-{100..249}.tar\"}" \
+        --set "evaluation.sets[3]={\"name\":\"b\",\"shards\":\"$folder/test-{100..249}.tar\"}" \
+        >"$folder/$1.said" 2>&1
 }
 
 n_stops=0
