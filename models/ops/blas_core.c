@@ -128,6 +128,11 @@ bool blas_core_advise(char text[BLAS_CORE_TEXT], const char *running) {
                  "OpenBLAS's kernels for %s compute wrongly on this CPU; those for %s take their "
                  "place and may be slower; install another version of OpenBLAS",
                  s.wrong, running);
+    else if (s.forced && strcasecmp(s.forced, running) != 0)
+        snprintf(text, BLAS_CORE_TEXT,
+                 "%s=%.64s: this OpenBLAS has no kernels of that name and took those for %s; "
+                 "correct the name or unset the variable",
+                 BLAS_CORE_VARIABLE, s.forced, running);
     else if (s.forced && !is_best)
         snprintf(text, BLAS_CORE_TEXT,
                  "%s=%s: the %s kernels are several times slower than those for %s, which this CPU "

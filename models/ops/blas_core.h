@@ -44,7 +44,8 @@ enum { BLAS_CORE_TEXT = 256 };
 
 /* What the log says of the running core: its name and who chose it. */
 void blas_core_describe(char text[BLAS_CORE_TEXT], const char *running);
-/* Why products are slower than they could be, and what to do; false: they are not. */
+/* Why products are slower than they could be, or that the library did not know the name it was
+ * given, and what to do; false: neither. */
 bool blas_core_advise(char text[BLAS_CORE_TEXT], const char *running);
 
 #endif

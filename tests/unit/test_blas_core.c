@@ -107,6 +107,11 @@ static void test_texts(void) {
     if (is_fast) has(text, "OPENBLAS_CORETYPE=prescott: the Prescott kernels are several times");
     setenv(BLAS_CORE_VARIABLE, "neoversen1", 1);
     CHECK_TRUE(!blas_core_advise(text, "neoversen1"));
+    setenv(BLAS_CORE_VARIABLE, "Nonsense", 1);
+    CHECK_TRUE(blas_core_advise(text, best));
+    has(text, "OPENBLAS_CORETYPE=Nonsense: this OpenBLAS has no kernels of that name and took");
+    setenv(BLAS_CORE_VARIABLE, "", 1);
+    CHECK_TRUE(blas_core_advise(text, best));
 }
 
 int main(void) {
