@@ -13,6 +13,7 @@
 #include "pipeline/cli/options.h"
 #include "pipeline/train/checkpoint.h"
 #include "pipeline/train/checkpoint_list.h"
+#include "pipeline/train/fresh_start.h"
 
 enum { RECIPE_BYTES_MAX = 1 << 24, LOG_TAIL_BYTES = 1 << 16 };
 
@@ -254,13 +255,16 @@ static void show_metrics(const char *run) {
 
 static void show_state(const char *run, const struct plan *p, const struct checkpoint *c) {
     const int64_t step = c ? checkpoint_step(c) : 0;
+    struct error why;
     printf("%-12s %s (%s)\n", "run", p->name, run);
     if (is_running(run))
         printf("%-12s running\n", "state");
     else if (step >= p->steps)
         printf("%-12s done\n", "state");
+    else if (!c && fresh_start_check(run, &why) != STATUS_OK)
+        printf("%-12s cannot go on: %s\n", "state", why.text);
     else
-        printf("%-12s not finished; run `sapwood train` with --run %s again to go on\n", "state",
+        printf("%-12s not finished; run `sapwood train RECIPE --run %s` again to go on\n", "state",
                run);
     printf("%-12s %" PRId64 " of %" PRId64 " saved\n", "steps", step, p->steps);
     if (!c) return;

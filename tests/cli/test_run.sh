@@ -45,6 +45,9 @@ check "short log" 3 'metrics.jsonl: too short' "$sapwood" run verify "$run"
 cp "$folder/metrics" "$run/metrics.jsonl"
 rm "$run"/checkpoints/*/MANIFEST.json
 check "none valid" 10 'no valid checkpoint' "$sapwood" run verify "$run"
+cp -r "$run" "$folder/gone"
+rm -r "$folder/gone/checkpoints/"*
+check "none left: show" 0 '^state  *cannot go on: .*no checkpoint' "$sapwood" run show "$folder/gone"
 
 # While it runs: it is seen, and looking does not disturb it.
 other=$folder/runs/two
