@@ -88,10 +88,12 @@ enum status command_train(int argc, char **argv, struct error *e) {
                                         OPTIONS(table)},
                       argc, argv, e));
     TRY(recipe_read(&r, path, settings.item, settings.n, e));
+    const struct run_allowed allow = {allowed.item, allowed.n};
+    TRY(run_allowed_check(&allow, e));
     if (!run) snprintf(folder, sizeof folder, "runs/%s", r->name);
     log_set_level(quiet ? LOG_WARNING : LOG_INFO);
     if (dry) {
-        const struct plan_run planned = {run ? run : folder, resume, {allowed.item, allowed.n}};
+        const struct plan_run planned = {run ? run : folder, resume, allow};
         TRY(cmd_plan_print(r, &planned, e));
         goto done;
     }
@@ -101,7 +103,7 @@ enum status command_train(int argc, char **argv, struct error *e) {
         .recipe = r,
         .run = run ? run : folder,
         .resume = resume,
-        .allowed = {allowed.item, allowed.n},
+        .allowed = allow,
         .save = &save_signals,
         .stalled = on_stall,
     };

@@ -24,6 +24,19 @@ static const struct {
 #undef RUN_LOG_ENTRY
 };
 
+enum status run_allowed_check(const struct run_allowed *a, struct error *e) {
+    for (int i = 0; i < a->n; i++) {
+        int k = 0;
+        while (k < SNAPSHOT_FACTS_COMPARED && strcmp(a->item[i], snapshot_compared[k])) k++;
+        if (k == SNAPSHOT_FACTS_COMPARED)
+            return fail(e, STATUS_BAD_ARG,
+                        "--allow-change: expected recipe, data, base_weights, tokenizer, numerics "
+                        "or version, found %s",
+                        a->item[i]);
+    }
+    return STATUS_OK;
+}
+
 static bool is_place(const char *resume) {
     return strcmp(resume, "auto") && strcmp(resume, "never");
 }
@@ -201,15 +214,6 @@ static enum status check_facts(const struct run_folder *f, const struct checkpoi
                                const struct snapshot_facts *facts, struct error *e) {
     const struct run_allowed *a = &f->allowed;
     struct error ignored;
-    for (int i = 0; i < a->n; i++) {
-        int k = 0;
-        while (k < SNAPSHOT_FACTS_COMPARED && strcmp(a->item[i], facts->fact[k].name)) k++;
-        if (k == SNAPSHOT_FACTS_COMPARED)
-            return fail(e, STATUS_BAD_ARG,
-                        "--allow-change: expected recipe, data, base_weights, tokenizer, numerics "
-                        "or version, found %s",
-                        a->item[i]);
-    }
     const enum status rc =
         checkpoint_check_facts(c, facts->fact, SNAPSHOT_FACTS_COMPARED, a->item, a->n, e);
     if (rc == STATUS_MISMATCH &&
@@ -339,6 +343,11 @@ static enum status find_checkpoint(struct run_folder *f, const char *resume, str
 /* The checkpoint to go on from; NULL: none, a fresh start. */
 static enum status choose_checkpoint(struct run_folder *f, const char *resume,
                                      struct checkpoint **c, struct error *e) {
+    if (is_place(resume) && !file_is_folder(resume))
+        return fail(e, STATUS_NOT_FOUND,
+                    "--resume %s: no such folder; expected auto, never or the folder of a checkpoint, "
+                    "as %s/checkpoints/step_00000100; `sapwood run ls %s` lists them",
+                    resume, f->path, f->path);
     if (is_place(resume)) return checkpoint_open(c, resume, e);
     const enum status rc = find_checkpoint(f, resume, c, e);
     return rc == STATUS_NOT_FOUND ? fresh_start_check(f->path, e) : rc;

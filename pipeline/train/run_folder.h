@@ -27,6 +27,8 @@ struct run_allowed {
     const char *const *item;
     int n;
 };
+/* BAD_ARG when an item is none of these names. */
+enum status run_allowed_check(const struct run_allowed *a, struct error *e);
 
 struct run_folder {
     char path[FILE_PATH_MAX];

@@ -8,6 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+const char *const snapshot_compared[SNAPSHOT_FACTS_COMPARED] = {
+    "recipe", "data", "base_weights", "tokenizer", "numerics", "version"};
+
 static void set_fact(struct snapshot_facts *f, int i, const char *name, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 static void set_fact(struct snapshot_facts *f, int i, const char *name, const char *format, ...) {
@@ -20,12 +23,12 @@ static void set_fact(struct snapshot_facts *f, int i, const char *name, const ch
 
 void snapshot_facts_collect(struct snapshot_facts *f, const struct job *j,
                             const struct run_position *p) {
-    set_fact(f, 0, "recipe", "%016" PRIx64, j->recipe->digest);
-    set_fact(f, 1, "data", "%016" PRIx64, run_data_digest(&j->data));
-    set_fact(f, 2, "base_weights", "%s", j->base_digest);
-    set_fact(f, 3, "tokenizer", "%016" PRIx64, tokenizer_hash(j->tokenizer));
-    set_fact(f, 4, "numerics", "%s", j->backend->fingerprint);
-    set_fact(f, 5, "version", "%s", version_full);
+    set_fact(f, 0, snapshot_compared[0], "%016" PRIx64, j->recipe->digest);
+    set_fact(f, 1, snapshot_compared[1], "%016" PRIx64, run_data_digest(&j->data));
+    set_fact(f, 2, snapshot_compared[2], "%s", j->base_digest);
+    set_fact(f, 3, snapshot_compared[3], "%016" PRIx64, tokenizer_hash(j->tokenizer));
+    set_fact(f, 4, snapshot_compared[4], "%s", j->backend->fingerprint);
+    set_fact(f, 5, snapshot_compared[5], "%s", version_full);
     set_fact(f, 6, "updates", "%" PRId64, p->updates);
     set_fact(f, 7, "skips", "%" PRId64, p->skips);
     set_fact(f, 8, "skips_in_a_row", "%" PRId64, p->skips_in_a_row);

@@ -22,6 +22,9 @@ struct run_position {
  * base_weights, tokenizer, numerics, version. The others are the position. */
 enum { SNAPSHOT_FACTS = 13, SNAPSHOT_FACTS_COMPARED = 6, SNAPSHOT_FACT_TEXT_MAX = 320 };
 
+/* Their names, as --allow-change takes them. */
+extern const char *const snapshot_compared[SNAPSHOT_FACTS_COMPARED];
+
 struct snapshot_facts {
     struct checkpoint_fact fact[SNAPSHOT_FACTS]; /* points into value: do not copy the struct */
     char value[SNAPSHOT_FACTS][SNAPSHOT_FACT_TEXT_MAX];

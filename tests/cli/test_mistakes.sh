@@ -23,6 +23,9 @@ wrong "wrong kind" 2 'optimizer.lr: .*expected a number, found a text' --set opt
 wrong "out of range" 2 'optimizer.lr: out of range; expected 0 to 10, found 11' --set optimizer.lr=11
 wrong "fraction" 2 'stages\[0\].steps: .*1.5' --set stages.0.steps=1.5
 wrong "loss nobody has" 2 "losses\[0\].type: .*did you mean 'clip'?" --set losses.0.type='"clipp"'
+wrong "a change of no name, in a new run" 2 '--allow-change: expected recipe, data.*found recipee' \
+    --allow-change recipee
+wrong "no such checkpoint" 3 '--resume none: no such folder; .*`sapwood run ls' --resume none
 wrong "setting without value" 2 'optimizer.lr' --set optimizer.lr
 wrong "batch and slice" 2 'data.update: 12 samples.*multiple of data.slice, which is 8' \
     --set data.update.batch_size=12
