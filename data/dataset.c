@@ -78,9 +78,11 @@ static enum status check_present(const struct shard_list *list, struct error *e)
         if (!missing++) first = list->path[i];
     }
     if (!missing) return STATUS_OK;
-    return fail(e, STATUS_NOT_FOUND,
-                "%.300s: no such shard (%d of %d are missing); check the path and the braces",
-                first, missing, list->n);
+    return fail(e, STATUS_NOT_FOUND, "%.300s: no such shard (%d of %d are missing); %s", first,
+                missing, list->n,
+                first[0] == '~' || strstr(first, "/~/")
+                    ? "~ is not expanded here: write the path of the home folder"
+                    : "check the path and the braces");
 }
 
 static const struct index_member *find_picture(const struct index *index, uint64_t sample,

@@ -203,6 +203,9 @@ static enum status refuse_others(struct scan *s, struct error *e) {
                  {"\x1f\x9d", 2, ".Z", "gzip -dc"},
                  {"\x04\x22\x4d\x18", 4, ".lz4", "lz4 -dc"}};
     uint8_t head[TAR_BLOCK] = {0};
+    if (s->size == 0)
+        return fail(e, STATUS_BAD_DATA, "%.300s: the file is empty; get or make this shard again",
+                    s->path);
     enum status rc =
         file_pread(s->file, head, s->size < TAR_BLOCK ? (size_t)s->size : TAR_BLOCK, 0, e);
     if (rc != STATUS_OK || is_header(head)) return rc;

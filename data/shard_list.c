@@ -209,7 +209,7 @@ static enum status expand_plain(struct shard_list *list, const char *entry, bool
     if (!in_list && text_ends_with(entry, ".txt")) return expand_file(list, entry, e);
     if (strpbrk(entry, "*?[") && !file_exists(entry))
         return fail(e, STATUS_BAD_ARG,
-                    "%.300s: globs are not taken, as their order is not for sure; name the folder, "
+                    "%.300s: globs are not taken, as their order is not fixed; name the folder, "
                     "or braces as {000..012}",
                     entry);
     return list_add(list, entry, e);

@@ -214,12 +214,17 @@ done:
 static enum status not_found(const char *name, struct error *e) {
     enum status rc;
     struct text names = {0};
-    for (int i = 0; i < n_architecture_configs; i++)
-        text_printf(&names, "%s%s", i ? ", " : "", architecture_configs[i].name);
+    const char *meant = NULL;
+    for (int i = 0; i < n_architecture_configs; i++) {
+        const char *known = architecture_configs[i].name;
+        text_printf(&names, "%s%s", i ? ", " : "", known);
+        if (!meant && text_distance(name, known) == 1) meant = known;
+    }
     rc = fail(e, STATUS_NOT_FOUND,
               "architecture %s; expected one of %s, or the path of a .json file in open_clip's "
-              "model_configs format",
-              name, text_string(&names));
+              "model_configs format%s%s%s",
+              name, text_string(&names), meant ? "; did you mean '" : "", meant ? meant : "",
+              meant ? "'?" : "");
     text_release(&names);
     return rc;
 }

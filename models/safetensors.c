@@ -182,6 +182,13 @@ static enum status check_length(const struct safetensors *s, const struct json *
                 s->path, s->size, before + end);
 }
 
+/* How many of the first bytes are one line of printable ASCII. */
+static size_t text_begin(const char *bytes, size_t n) {
+    size_t i = 0;
+    while (i < n && bytes[i] >= ' ' && bytes[i] <= '~') i++;
+    return i;
+}
+
 /* Finds the header and parses it. head: its bytes with the length in front, which the caller frees;
  * data: their number, where the bytes of the tensors begin. */
 static enum status read_header(struct safetensors *s, char **head, uint64_t *data,
@@ -193,10 +200,19 @@ static enum status read_header(struct safetensors *s, char **head, uint64_t *dat
     TRY(file_pread(s->file, start, n_start, 0, e));
     const char *wrong = n_start ? wrong_file(start, n_start) : NULL;
     if (wrong) return fail(e, STATUS_BAD_DATA, "%s: %s", s->path, wrong);
+    if (s->size == 0)
+        return fail(e, STATUS_BAD_DATA, "%s: the file is empty; copy or download it again",
+                    s->path);
     if (s->size < 8)
         return fail(e, STATUS_BAD_DATA, "%s: too short; expected at least 8 bytes, found %" PRIu64,
                     s->path, s->size);
     memcpy(&n, start, 8);
+    const int n_text = (int)text_begin(start, n_start);
+    if (n > HEADER_BYTES_MAX && n_text >= 8)
+        return fail(e, STATUS_BAD_DATA,
+                    "%s: a text, not safetensors; it begins \"%.*s\"; perhaps a server answered "
+                    "so instead of sending the file: download it again",
+                    s->path, n_text, start);
     if (n > HEADER_BYTES_MAX)
         return fail(e, STATUS_BAD_DATA,
                     "%s: not safetensors; expected a header of at most %d bytes, found %" PRIu64,

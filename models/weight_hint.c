@@ -24,7 +24,7 @@ static void hub_command(struct text *out, const char *name, bool open_clip) {
                 "-fL --create-dirs --output-dir '%s' --remote-name-all "
                 "'https://huggingface.co/%s/resolve/main/{%s}'",
                 file_base_name(name), name,
-                open_clip ? "open_clip_config.json,open_clip_model.safetensors"
+                open_clip ? "open_clip_config.json,open_clip_model.safetensors,merges.txt"
                           : "config.json,model.safetensors,merges.txt");
 }
 

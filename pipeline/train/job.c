@@ -80,7 +80,9 @@ static enum status open_tokenizer(struct job *j, const struct architecture *a, s
                               "recipe, or with --vocabulary beside weights",
                     a->name);
     if (!path[0]) return rc;
-    TRY(tokenizer_open(&j->tokenizer, path, e));
+    struct error why;
+    const enum status opened = tokenizer_open(&j->tokenizer, path, &why);
+    if (opened != STATUS_OK) return fail(e, opened, "model.vocabulary: %s", why.text);
     if (tokenizer_size(j->tokenizer) != a->vocabulary)
         TRY(fail(e, STATUS_BAD_ARG,
                  "model.vocabulary: %s has %d entries; expected %d as architecture %s says; %s",

@@ -169,7 +169,7 @@ static const struct schema ordering_schema =
 /* open_clip counts epochs. */
 static const struct schema_hint step_hints[] = {
     {"epochs", "write the steps of each stage: steps = epochs x samples of its sources / batch_size; "
-               "`sapwood train RECIPE --dry-run` shows the passes that they are"},
+               "`sapwood train RECIPE --dry-run` shows how many passes they make"},
     {NULL, NULL}};
 static const struct schema_field stage_fields[] = {
     {"name", SCHEMA_TEXT, AT(recipe_stage, name), .min = 1, .max = 63,

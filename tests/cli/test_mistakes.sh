@@ -84,6 +84,8 @@ check "no recipe" 2 'RECIPE' "$sapwood" train
 
 # --- The model ---
 
+wrong "architecture as OpenAI writes it" 2 "architecture ViT-B/16; .*; did you mean 'ViT-B-16'?$" \
+    --set model.architecture='"ViT-B/16"'
 wrong "architecture" 2 'model.architecture: architecture ViT-B-33; expected one of .*ViT-B-32' \
     --set model.architecture='"ViT-B-33"'
 printf '%s' '{"embed_dim": 32, "quick_gelu": true,
@@ -111,6 +113,12 @@ wrong "pointer for a pickle" 3 'pytorch_model.bin: a pointer of git-lfs' \
 printf '<!doctype html><html lang="en">%s</html>\n' "$(seq 100)" >"$folder/page.safetensors"
 wrong "page for weights" 3 'page.safetensors: an HTML page.*/resolve/main/' \
     --set model.weights="\"$folder/page.safetensors\""
+echo '{"error": "Repository not found"}' >"$folder/answer.safetensors"
+wrong "answer of a server for weights" 3 'answer.safetensors: a text, .*begins "{"error": "Repos.*download it again' \
+    --set model.weights="\"$folder/answer.safetensors\""
+: >"$folder/empty.safetensors"
+wrong "nothing for weights" 3 'empty.safetensors: the file is empty' \
+    --set model.weights="\"$folder/empty.safetensors\""
 wrong "page for a vocabulary" 3 'page.safetensors: an HTML page' \
     --set model.vocabulary="\"$folder/page.safetensors\""
 /usr/bin/python3 - "$folder/wide/weights/model.safetensors" "$folder/int8.safetensors" <<'END'
@@ -131,11 +139,13 @@ wrong "quantised weights" 3 'they are quantised: take them in fp32, fp16 or bf16
 # Names that are none of this machine: on a hub, with what only a shell replaces.
 wrong "hub name" 3 "openai/clip-vit-base-patch32: not there; .*'https://huggingface.co/openai/clip-vit-base-patch32/resolve/main/{config.json,model.safetensors,merges.txt}'" \
     --set model.weights='"openai/clip-vit-base-patch32"'
-wrong "hub name of open_clip" 3 "'https://huggingface.co/laion/B-32/resolve/main/{open_clip_config.json,open_clip_model.safetensors}'" \
+wrong "hub name of open_clip" 3 "'https://huggingface.co/laion/B-32/resolve/main/{open_clip_config.json,open_clip_model.safetensors,merges.txt}'" \
     --set model.weights='"hf-hub:laion/B-32"'
 wrong "address" 3 'addresses are not fetched: get the file with curl' \
     --set model.weights='"https://h/model.safetensors"'
 wrong "home" 3 '~ is not expanded here' --set model.weights='"~/clip/model.safetensors"'
+wrong "home, of shards" 3 '~/a.tar: no such shard.*~ is not expanded here' \
+    --set stages.0.sources.0.shards='"~/a.tar"'
 wrong "variable" 3 'variables of the shell are not expanded' --set model.weights='"$HOME/clip"'
 check "hub name for a command" 3 'not there; expected a recipe.*names on a hub are not fetched' \
     "$sapwood" embed openai/clip-vit-base-patch32 --images x.tar --out "$folder/x.npy"
@@ -158,7 +168,7 @@ wrong "vocabulary of other weights" 2 'expected 700 .*name the one that the weig
     --set model.weights="\"$folder/wide/weights/model.safetensors\"" \
     --set model.architecture='"wide.json"' \
     --set model.vocabulary="\"$PWD/tests/fixtures/bpe_simple_vocab_16e6.txt.gz\""
-wrong "no vocabulary" 3 'none.txt' --set model.vocabulary='"none.txt"'
+wrong "no vocabulary" 3 'model.vocabulary: .*none.txt' --set model.vocabulary='"none.txt"'
 
 # --- The device ---
 

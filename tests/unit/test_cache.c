@@ -485,7 +485,7 @@ static void test_bad_servers(void) {
         {"html", STATUS_REMOTE, "the server sent text/html; expected a tar"},
         {"early", STATUS_REMOTE, "cut short after member"},
         {"garbage", STATUS_REMOTE, "damaged"},
-        {"empty", STATUS_REMOTE, "Unrecognized archive format"},
+        {"empty", STATUS_REMOTE, "the file is empty"},
         {"forbidden", STATUS_REMOTE, "refused (HTTP 403"},
         {"endless", STATUS_REMOTE, "does not end; the cache may have 1000000 bytes"},
         {"once-early", STATUS_OK, ""},
