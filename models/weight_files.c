@@ -220,6 +220,12 @@ static enum status find_in_folder(char out[FILE_PATH_MAX], const char *folder, s
         TRY(file_join(out, folder, names[i], e));
         if (file_exists(out)) return STATUS_OK;
     }
+    TRY(file_join(out, folder, "recipe.resolved.json", e));
+    if (file_exists(out))
+        TRY(fail(e, STATUS_NOT_FOUND,
+                 "%s: a run, not weights; where it trained adapters list it in model.adapters, "
+                 "where it trained all weights name %s/weights",
+                 folder, folder));
     TRY(fail(e, STATUS_NOT_FOUND,
              "%s: no weights in this folder; expected model.safetensors, "
              "model.safetensors.index.json or open_clip_model.safetensors; another file can be "

@@ -17,6 +17,16 @@ static const char *hub_name(const char *path) {
     return owner[0] == '/' || owner[0] == '.' ? NULL : owner;
 }
 
+/* As open_clip's --pretrained takes them: openai, laion2b_s34b_b79k, datacomp_xl_s13b_b90k. */
+static bool is_tag(const char *path) {
+    static const char *const begins[] = {"laion", "datacomp", "commonpool", "webli", "metaclip", "dfn"};
+    const char *name = file_base_name(path);
+    if (!strcmp(name, "openai")) return true;
+    for (size_t i = 0; i < sizeof begins / sizeof *begins; i++)
+        if (!strncmp(name, begins[i], strlen(begins[i])) && !strchr(name, '.')) return true;
+    return false;
+}
+
 /* The files that transformers, or open_clip, leave on the hub. */
 static void hub_command(struct text *out, const char *name, bool open_clip) {
     text_printf(out,
@@ -42,4 +52,6 @@ void weight_hint(struct text *out, const char *path) {
         text_append(out, "; variables of the shell are not expanded here: write the path itself");
     else if ((hub = hub_name(path)))
         hub_command(out, hub, false);
+    else if (is_tag(path))
+        hub_command(out, "OWNER/NAME", true);
 }

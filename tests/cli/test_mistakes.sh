@@ -141,6 +141,8 @@ wrong "hub name" 3 "openai/clip-vit-base-patch32: not there; .*'https://huggingf
     --set model.weights='"openai/clip-vit-base-patch32"'
 wrong "hub name of open_clip" 3 "'https://huggingface.co/laion/B-32/resolve/main/{open_clip_config.json,open_clip_model.safetensors,merges.txt}'" \
     --set model.weights='"hf-hub:laion/B-32"'
+wrong "tag of open_clip" 3 'laion2b_s34b_b79k: not there; .*not fetched.*huggingface.co/OWNER/NAME/' \
+    --set model.weights='"laion2b_s34b_b79k"'
 wrong "address" 3 'addresses are not fetched: get the file with curl' \
     --set model.weights='"https://h/model.safetensors"'
 wrong "home" 3 '~ is not expanded here' --set model.weights='"~/clip/model.safetensors"'
@@ -158,6 +160,8 @@ wrong "no weights and no architecture" 3 'none.safetensors: not there; expected 
 "$sapwood" train "$recipe" --run "$folder/trained" --quiet --set model.uniadapter=null \
     --set stages.0.steps=1 --set stages.1.steps=1
 "$sapwood" convert "$folder/trained" "$folder/peft" --to peft >/dev/null
+wrong "a run for weights" 3 'trained: a run, not weights; .*model.adapters.*trained/weights$' \
+    --set model.weights="\"$folder/trained\""
 for adapters in trained/weights/adapters.safetensors peft peft/adapter_model.safetensors; do
     wrong "adapters as weights" 2 'these are adapters; name them in model.adapters' \
         --set model.weights="\"$folder/$adapters\""
