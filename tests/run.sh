@@ -8,6 +8,7 @@
 #       stop of 64 and 50 chains, 2000 orders, 1000 kills and 48 on llvmpipe, every failing call and
 #       allocation, 300 signals, each cut of the power, a million samples; two or three hours on two
 #       cores, and a line for each
+#   OPENBLAS_CORETYPE=Prescott sh tests/run.sh   under these kernels of OpenBLAS, as on another CPU
 #   --sanitize  with address and undefined-behaviour sanitizers
 #   --peers     also the comparisons with PyTorch (tests/peers)
 # Closes with "N passed, N failed" and how many were skipped; ends with 1 if any failed.
