@@ -528,9 +528,14 @@ static enum status read_json_line(struct maker *m, const char *folder, const cha
     struct json_document *document = NULL;
     struct json_writer writer = {0};
     const char *key, *picture;
-    TRY(json_parse(&document, line, strlen(line), "", e));
+    TRY(json_parse(&document, line, strlen(line), "JSON", e));
     const struct json *root = json_root(document);
     TRY(json_expect(root, JSON_OBJECT, e));
+    if (!json_find(root, "key") || !json_find(root, "image"))
+        TRY(fail(e, STATUS_BAD_DATA,
+                 "no '%s'; expected key, image and caption, as {\"key\": \"1\", \"image\": "
+                 "\"1.jpg\", \"caption\": \"a chair\"}",
+                 json_find(root, "key") ? "image" : "key"));
     TRY(json_text(root, "key", &key, e));
     TRY(json_text(root, "image", &picture, e));
     TRY(begin_listed(m, folder, key, picture, e));

@@ -567,8 +567,9 @@ const char *json_kind_name(enum json_kind kind) {
 
 enum status json_expect(const struct json *value, enum json_kind kind, struct error *e) {
     if (value->kind == kind) return STATUS_OK;
-    return json_fail(value, e, STATUS_BAD_DATA, "wrong kind of value; expected %s, found %s",
-                     json_kind_name(kind), json_kind_name(value->kind));
+    return json_fail(value, e, STATUS_BAD_DATA, "wrong kind of value; expected %s, found %s%s",
+                     json_kind_name(kind), json_kind_name(value->kind),
+                     kind == JSON_LIST ? "; a list of one has brackets too: [...]" : "");
 }
 
 enum status json_as_int(const struct json *value, int64_t min, int64_t max, int64_t *out,

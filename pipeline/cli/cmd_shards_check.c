@@ -214,9 +214,9 @@ static void check_shard(const char *path, struct dataset_source *source, bool pi
     if (lacks_pictures || (captions && !counts.captions && !counts.labels)) {
         struct text found = {0};
         dataset_extensions(d, &found);
-        printf("%s: no sample has a %s; found members %s\n", shown,
+        printf("%s: no sample has a %s; found members %s; if that is meant: %s\n", shown,
                lacks_pictures ? "picture (jpg, jpeg, png, webp)" : "caption (txt)",
-               text_string(&found));
+               text_string(&found), lacks_pictures ? "--pictures none" : "--captions none");
         text_release(&found);
         totals->bad_shards++;
         totals->samples += counts.samples;

@@ -20,6 +20,8 @@ wrong "epochs" 2 'stages\[0\].epochs: unknown key; .*steps = epochs x samples .*
     --set stages.0.epochs=3
 wrong "epochs of the recipe" 2 ' epochs: unknown key; .*steps = epochs x samples' --set epochs=3
 wrong "wrong kind" 2 'optimizer.lr: .*expected a number, found a text' --set optimizer.lr='"fast"'
+wrong "one without brackets" 2 'model.adapters: .*expected a list, found a text; .*brackets too: \[' \
+    --set model.adapters=runs/one
 wrong "out of range" 2 'optimizer.lr: out of range; expected 0 to 10, found 11' --set optimizer.lr=11
 wrong "fraction" 2 'stages\[0\].steps: .*1.5' --set stages.0.steps=1.5
 wrong "loss nobody has" 2 "losses\[0\].type: .*did you mean 'clip'?" --set losses.0.type='"clipp"'

@@ -69,6 +69,12 @@ head -c 700 "$folder/steer.tar" >"$folder/steered.tar"
 "$sapwood" shards check "$folder/steered.tar" 2>&1 | grep -q "$(printf '\033')" && bad "an escape is printed" || good
 check "missing picture" 3 'none.tsv:1: .*none.png' "$sapwood" shards make "$folder/none.tsv" "$folder/x3"
 printf '%s\n' '{"key": "k", "image": "in/3.png", "captions": ["p", "q"], "y": 4}' >"$folder/list.jsonl"
+printf '%s\n' '{"file_name": "3.png", "text": "p"}' >"$folder/metadata.jsonl"
+check "jsonl of other fields" 3 "metadata.jsonl:1: no 'key'; expected key, image and caption, as {" \
+    "$sapwood" shards make "$folder/metadata.jsonl" "$folder/nothing"
+printf '%s\n' '{"key": 3,' >"$folder/broken.jsonl"
+check "jsonl that is cut" 3 'broken.jsonl:1: JSON:1:1[0-9]: not JSON' "$sapwood" shards make "$folder/broken.jsonl" \
+    "$folder/nothing"
 check "jsonl" 0 '^1 sample in 1 shard from' "$sapwood" shards make "$folder/list.jsonl" "$folder/jsonl"
 check "json member" 0 '^{"key":"k","captions":\["p","q"\],"y":4}$' \
     sh -c 'tar xOf "$0" k.json | tr -d " "; echo' "$folder/jsonl/000000.tar"
@@ -142,7 +148,7 @@ check "pictures only" 0 '6 usable' "$sapwood" shards check --captions none "$fol
 mkdir "$folder/uncaptioned"
 cp "$folder/in/1.png" "$folder/uncaptioned"
 "$sapwood" shards make "$folder/uncaptioned" "$folder/plain" >"$folder/said"
-check "no captions at all" 3 'no sample has a caption (txt); found members png' "$sapwood" shards check "$folder/plain"
+check "no captions at all" 3 'no sample has a caption (txt); found members png; if that is meant: --captions none' "$sapwood" shards check "$folder/plain"
 mkdir "$folder/spoilt"
 png | head -c 60 >"$folder/spoilt/9.png"
 echo text >"$folder/spoilt/9.txt"
