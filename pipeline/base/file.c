@@ -432,6 +432,11 @@ enum status file_absolute(char out[FILE_PATH_MAX], const char *path, struct erro
     char here[FILE_PATH_MAX] = "";
     if (path[0] != '/' && !getcwd(here, sizeof here))
         return fail(e, STATUS_STORAGE, "%s: working folder: %s", path, strerror(errno));
+    while (here[0] && !strncmp(path, "./", 2)) path += 2 + strspn(path + 2, "/");
+    if (here[0] && (!path[0] || !strcmp(path, "."))) {
+        memcpy(out, here, sizeof here);
+        return STATUS_OK;
+    }
     return file_join(out, here, path, e);
 }
 

@@ -95,8 +95,8 @@ const char *file_base_name(const char *path);
 /* out = the folder that path is in: "." without a slash. BAD_ARG when too long. */
 enum status file_parent(char out[FILE_PATH_MAX], const char *path, struct error *e);
 
-/* out = path from the root; a relative path is taken from the working folder. BAD_ARG when too
- * long. */
+/* out = path from the root; a relative path is taken from the working folder, "." and "./" at its
+ * start being left out. BAD_ARG when too long. */
 enum status file_absolute(char out[FILE_PATH_MAX], const char *path, struct error *e);
 bool file_exists(const char *path);
 bool file_is_folder(const char *path);

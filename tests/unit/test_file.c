@@ -197,6 +197,17 @@ static void test_folders(void) {
     CHECK_TEXT(path, "a/b");
     CHECK_EQUAL(file_join(path, "a/", "/b", &e), STATUS_OK);
     CHECK_TEXT(path, "/b");
+    static const char *const same[] = {".", "./", "././/."};
+    char here[FILE_PATH_MAX];
+    CHECK_TRUE(getcwd(here, sizeof here) != NULL);
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
+        CHECK_EQUAL(file_absolute(path, same[i], &e), STATUS_OK);
+        CHECK_TEXT(path, here);
+    }
+    CHECK_EQUAL(file_absolute(path, ".//a", &e), STATUS_OK);
+    CHECK_TRUE(!strncmp(path, here, strlen(here)) && !strcmp(path + strlen(here), "/a"));
+    CHECK_EQUAL(file_absolute(path, "/./a", &e), STATUS_OK);
+    CHECK_TEXT(path, "/./a");
     CHECK_EQUAL(file_parent(path, "a/b/c", &e), STATUS_OK);
     CHECK_TEXT(path, "a/b");
     CHECK_EQUAL(file_parent(path, "/c", &e), STATUS_OK);
