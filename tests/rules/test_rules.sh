@@ -86,6 +86,17 @@ rule_op_has_all_files() {
         done
     done
 }
+# A planted bug that does not fit any more shows nothing: tests/faults/plant.sh would only say so then.
+rule_planted_bugs_fit() {
+    for patch in tests/faults/planted/*.patch; do
+        [ -f "$patch" ] || continue
+        git apply --check "$patch" 2>&1
+        name=$(sed -n '1s/ .*//p; 1q' "$patch")
+        [ -n "$name" ] || name=$(head -n 1 "$patch")
+        ls tests/*/"${name%_llvmpipe}".* tests/*/"${name%_swiftshader}".* 2>/dev/null | grep -q . ||
+            echo "$patch: its test $name is not there"
+    done
+}
 # A test that a document names is there, under that name.
 rule_docs_name_tests() {
     for name in $(grep -ohE '`test_[a-z_0-9]+`' README.md docs/*.md 2>/dev/null | tr -d '`' | sort -u); do
@@ -104,7 +115,7 @@ rule_guarantees_have_tests() {
 RULES="base_includes_base data_stands_on_base models_stand_on_base pipeline_below_cli
 nobody_includes_tests one_owner_per_library header_compiles_alone file_length nothing_unfinished
 only_cli_prints file_work_in_file no_unsafe_functions unique_names op_has_all_files
-docs_name_tests guarantees_have_tests"
+docs_name_tests guarantees_have_tests planted_bugs_fit"
 
 check() { # what, 0 if it holds
     if [ "$2" = 0 ]; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
@@ -138,6 +149,7 @@ breach() {
     no_unsafe_functions) plant data/a.c 'atoi(s);' ;;
     unique_names) plant data/a.c '' && plant models/a.c '' ;;
     op_has_all_files) plant models/op_list.h '    OP(gelu)' ;;
+    planted_bugs_fit) plant tests/faults/planted/a.patch "$(printf 'test_a\n--- a/a.c\n+++ b/a.c\n@@ -1 +1 @@\n-a\n+b')" ;;
     docs_name_tests) plant docs/a.md 'shown by `test_a`' ;;
     guarantees_have_tests) plant docs/guarantees.md "$(seq -f '| G%g | promise | `test_a` |' 16)" ;;
     esac
