@@ -19,9 +19,10 @@ packages_of() {
     build) echo "gcc libc6-dev cmake ninja-build pkg-config libopenblas-dev libarchive-dev
         libcjson-dev libstb-dev libjpeg-dev libwebp-dev libxxhash-dev zlib1g-dev
         libcurl4-openssl-dev libvulkan-dev glslc g++ libsentencepiece-dev$abseil ca-certificates" ;;
-    # python3 and openssl: a web server with faults, and its certificate.
-    test) echo "mesa-vulkan-drivers$swiftshader vulkan-validationlayers spirv-tools python3
-        openssl" ;;
+    # python3 and openssl: a web server with faults, and its certificate. procps: tests that send signals.
+    # git: planted bugs.
+    test) echo "mesa-vulkan-drivers$swiftshader vulkan-validationlayers spirv-tools python3 openssl procps
+        git" ;;
     fuzz) echo "clang libclang-rt-dev llvm" ;;
     demo) echo "fonts-noto-color-emoji unicode-cldr-core openclipart-png openclipart-svg
         tuxpaint-stamps-default dataset-fashion-mnist python3-pil python3-fonttools
