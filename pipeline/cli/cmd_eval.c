@@ -32,11 +32,13 @@ static enum status print_run(const struct eval_options *o, struct error *e) {
     const char *run = o->model.place;
     TRY(file_join(path, run, "weights/model.safetensors", e));
     const bool is_whole = file_exists(path);
-    if (o->model.settings.n > 0 || o->json || o->results)
+    const struct model_choice *m = &o->model;
+    if (m->settings.n > 0 || m->weights || m->architecture || m->vocabulary || o->json ||
+        o->results || o->task != task_words[0])
         TRY(fail(e, STATUS_BAD_ARG,
-                 "eval: %s is a run folder; --set, --json and --results go with folders to measure "
-                 "the run on, or with its recipe and weights: sapwood eval "
-                 "%s/recipe.resolved.json --weights %s/weights/%s.safetensors",
+                 "eval: %s is a run folder; of a run alone only --metric is taken, as its table is "
+                 "read, not measured; name folders to measure the run on, or its recipe and "
+                 "weights: sapwood eval %s/recipe.resolved.json --weights %s/weights/%s.safetensors",
                  run, run, run, is_whole ? "model" : "adapters"));
     TRY(file_join(path, run, "evaluation.jsonl", e));
     if (!file_exists(path))
@@ -121,6 +123,10 @@ static enum status measure(const struct eval_options *o, struct error *e) {
     struct evaluation_set *sets = NULL;
     char weights[FILE_PATH_MAX];
     int n = o->folders.n;
+    if (o->metric)
+        TRY(fail(e, STATUS_BAD_ARG,
+                 "eval: --metric chooses a column of a run's table; expected a run folder and no "
+                 "sets; of sets every metric is printed"));
     TRY(model_choice_find(&o->model, e));
     if (n > 0) {
         sets = calloc((size_t)n, sizeof *sets);

@@ -43,6 +43,9 @@ check "gains" 0 '^gained' "$sapwood" eval "$run"
 check "losses" 0 '^retained' "$sapwood" eval "$run"
 check "metric" 0 '^acc5, percent  *fashion  *mean$' "$sapwood" eval "$run" --metric acc5
 check "unknown metric" 2 'expected one of: image_to_text_R@1, ' "$sapwood" eval "$run" --metric acc6
+check "weights beside a run" 2 'of a run alone only --metric is taken' "$sapwood" eval "$run" --weights x
+check "task of a run" 2 'of a run alone only --metric' "$sapwood" eval "$run" --task retrieval
+check "metric of sets" 2 '--metric chooses a column of a run' "$sapwood" eval $recipe --metric acc5
 check "option of a recipe" 2 'recipe.resolved.json --weights .*weights/adapters.safetensors' "$sapwood" eval "$run" --json
 check "no run" 3 'expected a run folder' "$sapwood" eval "$folder"
 for model in nothing nothing.json; do
