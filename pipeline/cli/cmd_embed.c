@@ -175,6 +175,11 @@ static enum status embed(struct embedding *m, struct error *e) {
     if (!m->rows) TRY(fail(e, STATUS_NO_MEMORY, "embed: no memory for features"));
     TRY(skip(m, e));
     TRY(embed_all(m, e));
+    if (!p->rows)
+        TRY(fail(e, STATUS_BAD_DATA, "%s: nothing in it; expected %s",
+                 o->images ? o->images : o->texts,
+                 o->images ? "shards, pictures (jpg, png, webp, bmp), or a .txt with their paths"
+                           : "shards, or a .txt with a text on each line"));
     if (p->unusable == p->rows)
         TRY(fail(e, STATUS_BAD_DATA, "%s: none of %" PRId64 " samples is usable",
                  o->images ? o->images : o->texts, p->rows));

@@ -30,6 +30,9 @@ check "name" 2 'ends with .npy or .safetensors' embed $recipe --texts "$folder/e
 check "no input" 3 'missing.tar: not there' embed $recipe --images "$folder/missing.tar" \
     --out "$folder/e.npy"
 printf '\n \n' >"$folder/empty.txt"
+mkdir "$folder/bare"
+check "an empty folder" 3 'bare: nothing in it; expected shards, pictures' embed $recipe --images "$folder/bare" \
+    --out "$folder/none.npy"
 check "nothing usable" 3 'none of 2 samples is usable' embed $recipe --texts "$folder/empty.txt" \
     --out "$folder/e.npy"
 printf '%s\n' "$PWD/tests/fixtures/images/alpha.png" missing.png >"$folder/list.txt"
