@@ -7,8 +7,9 @@
  *
  * Index: the one kept in the folder from before, else made from the shard if that is there, else
  * URL.index from the server, else made from the shard once it has come. One from the server is
- * compared with its shard before the first read. Indices stay when shards go, so a later run with the same folder begins at once. An index
- * decides: bytes on the server that do not fit it any more are an error, never other samples.
+ * compared with its shard before the first read. Indices stay when shards go, so a later run with
+ * the same folder begins at once. An index decides: bytes on the server that do not fit it any more
+ * are an error, never other samples.
  *
  * Folder: FOLDER/remote/BASE-HASH.shard and .shard.index, HASH from the address without its query.
  * Several runs may share it; a shard that two want is fetched once. When the shards there have

@@ -10,8 +10,8 @@
  *     ... use the pixels, free them ...
  *     decode_room_give_back(kept);
  *
- * Who holds kept bytes must not wait for anything but the end of its own work. Should a thread do so
- * all the same, nobody waits for ever: while no thread decodes, the next one enters whatever is
+ * Who holds kept bytes must not wait for anything but the end of its own work. Should a thread do
+ * so all the same, nobody waits for ever: while no thread decodes, the next one enters whatever is
  * kept. */
 #ifndef DATA_DECODE_ROOM_H
 #define DATA_DECODE_ROOM_H

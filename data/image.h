@@ -4,10 +4,10 @@
  * the structure is walked (JPEG: segments and scans to the end marker; PNG: chunk lengths and CRCs,
  * IHDR first, IEND last; WebP: RIFF size; BMP: rows inside the file) and the size in the header is
  * held against the limits; what decoding takes is held against what all threads may
- * use together (decode_room.h). What passes goes to libjpeg-turbo (strict: its warnings are errors),
- * libwebp, stb_image (PNG only: the distribution's 2.27 has known memory errors in its JPEG, GIF,
- * PIC, PSD and HDR readers, so those are not even compiled in) or image_bmp.h. Other formats are
- * refused, and so are animations.
+ * use together (decode_room.h). What passes goes to libjpeg-turbo (strict: its warnings are
+ * errors), libwebp, stb_image (PNG only: the distribution's 2.27 has known memory errors in its
+ * JPEG, GIF, PIC, PSD and HDR readers, so those are not even compiled in) or image_bmp.h. Other
+ * formats are refused, and so are animations.
  *
  * Not looked at: the Adler-32 inside a PNG, whose bytes the CRCs cover already.
  *

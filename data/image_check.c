@@ -186,7 +186,9 @@ static uint64_t png_collected(size_t size) {
 
 size_t image_check_png_allocation(const uint8_t *data, size_t size) {
     const uint64_t n = (uint64_t)big32(data + 16) * big32(data + 20);
-    const uint64_t channels = data[PNG_COLOR] == PNG_COLOR_PALETTE ? 4 : data[PNG_COLOR] & 2 ? 4 : 2;
+    const uint64_t channels = data[PNG_COLOR] == PNG_COLOR_PALETTE ? 4
+                              : data[PNG_COLOR] & 2                ? 4
+                                                                   : 2;
     const uint64_t out = n * channels * (data[PNG_DEPTH] == 16 ? 2 : 1);
     uint64_t most = 2 * png_inflated(data) + 65536; /* doubled once: passes of an interlaced one */
     if (out > most) most = out;
@@ -204,7 +206,8 @@ static uint64_t png_bytes(const uint8_t *data, size_t size, bool has_key) {
     uint64_t picture = n * (channels[data[PNG_COLOR]] + (has_key && !is_palette)) *
                        (data[PNG_DEPTH] == 16 ? 2 : 1);
     if (data[PNG_INTERLACE]) picture += picture / 2 + 8 * (uint64_t)big32(data + 16);
-    if (is_palette) picture += 4 * n + size + 1024; /* and a copy of the file with a palette filled */
+    if (is_palette)
+        picture += 4 * n + size + 1024; /* and a copy of the file with a palette filled */
     if (png_collected(size) > picture) picture = png_collected(size);
     return 3 * n + 2 * png_inflated(data) + 65536 + picture;
 }

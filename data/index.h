@@ -3,9 +3,9 @@
  * Built by one strict scan of the shard, then kept beside it as SHARD.index (or in a cache folder
  * when the shard's folder cannot be written). It is used again while the shard has the same size
  * and modification time, else built anew. It is a cache in the byte order of this machine: a
- * damaged or foreign one is named in a warning and built anew, never an error. So is one whose digest
- * is not that of its own body: the digest goes into checkpoints as what the data is. One of a newer
- * version of this program is not used and not written over.
+ * damaged or foreign one is named in a warning and built anew, never an error. So is one whose
+ * digest is not that of its own body: the digest goes into checkpoints as what the data is. One of
+ * a newer version of this program is not used and not written over.
  *
  * File: header (INDEX_HEADER bytes: magic, version, CRC32C of all that follows, shard size and
  * time, counts, digest), samples, members, strings (NUL after each). Fixed-width fields. */

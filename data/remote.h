@@ -58,10 +58,9 @@ struct remote_request {
 
 /* Downloads into a new file being written, whole as far as the server tells; without a length it
  * cannot be told, so the content must be looked at. A file that is longer than the request says, or
- * than its limit, is given up as soon as that shows. content_type (64): what the server says that it
- * is, "" if nothing.
- * Errors: NOT_FOUND (404, 410), REMOTE, BAD_ARG (address, credentials), STORAGE of the file,
- * STOPPED. */
+ * than its limit, is given up as soon as that shows. content_type (64): what the server says that
+ * it is, "" if nothing. Errors: NOT_FOUND (404, 410), REMOTE, BAD_ARG (address, credentials),
+ * STORAGE of the file, STOPPED. */
 enum status remote_download(struct remote *r, const struct remote_request *request, struct file *to,
                             char content_type[64], struct error *e);
 /* The same into memory; BAD_DATA when there are more than limit bytes. */

@@ -188,7 +188,8 @@ static bool is_header(const uint8_t *block) {
     return strtoul(octal, NULL, 8) == sum;
 }
 
-/* What is no tar by its first bytes: compressed content under any name, and what a download leaves. */
+/* What is no tar by its first bytes: compressed content under any name, and what a download leaves.
+ */
 static enum status refuse_others(struct scan *s, struct error *e) {
     static const struct {
         const char *magic;

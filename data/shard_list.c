@@ -59,7 +59,8 @@ static bool is_packed(const struct file_list *names, const char *name) {
     const char *tar = strstr(name, ".tar.");
     const bool is_short = text_ends_with(name, ".tgz") || text_ends_with(name, ".txz");
     const int stem = (int)(tar ? tar - name : (long)strlen(name) - 4);
-    if ((!tar && !is_short) || !shard_list_unpack_command(command, sizeof command, name)) return false;
+    if ((!tar && !is_short) || !shard_list_unpack_command(command, sizeof command, name))
+        return false;
     for (int i = 0; i < names->n; i++) {
         const char *other = names->name[i];
         if (strlen(other) == (size_t)stem + 4 && !strncmp(other, name, (size_t)stem) &&

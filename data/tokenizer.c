@@ -143,9 +143,10 @@ static enum status build(struct tokenizer *t, const char *text, size_t size, str
     TRY(name_bytes(&names, e));
     TRY(read_merges(t, &names, text, size, e));
     if (t->n_symbols == N_BASE)
-        TRY(fail(e, STATUS_BAD_DATA,
-                 "no merges in it; expected a vocabulary: bpe_simple_vocab_16e6.txt.gz, merges.txt, "
-                 "tokenizer.json or spiece.model"));
+        TRY(fail(
+            e, STATUS_BAD_DATA,
+            "no merges in it; expected a vocabulary: bpe_simple_vocab_16e6.txt.gz, merges.txt, "
+            "tokenizer.json or spiece.model"));
 done:
     for (size_t i = 0; names.at && i < names.n; i++) free(names.at[i].text);
     free(names.at);

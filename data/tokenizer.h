@@ -34,8 +34,8 @@ enum {
 struct tokenizer;
 
 /* The vocabulary that lies beside weights, a file or a folder: the first there is of spiece.model,
- * tokenizer.json, merges.txt, bpe_simple_vocab_16e6.txt.gz and vocabulary.txt; "" when there is none.
- * BAD_ARG for a path that is too long. */
+ * tokenizer.json, merges.txt, bpe_simple_vocab_16e6.txt.gz and vocabulary.txt; "" when there is
+ * none. BAD_ARG for a path that is too long. */
 enum status tokenizer_find(char out[FILE_PATH_MAX], const char *weights, struct error *e);
 
 /* Reads a vocabulary file. Errors: NOT_FOUND, STORAGE, BAD_DATA with the line; UNSUPPORTED for a

@@ -176,11 +176,12 @@ static enum status check_item(const struct adapter_set *s, int i, const struct p
 
 enum status adapter_set_check_low_rank(const struct adapter_set *s, struct error *e) {
     if (s->n_bottleneck == 0) return STATUS_OK;
-    return fail(e, STATUS_BAD_DATA,
-                "%s belongs to a UniAdapter, which is no change of a weight and cannot be merged or "
-                "exported; expected LoRA only; a next job goes on with it, where its recipe has the "
-                "model.uniadapter, towers and layers that it was trained with",
-                s->bottleneck[0].name);
+    return fail(
+        e, STATUS_BAD_DATA,
+        "%s belongs to a UniAdapter, which is no change of a weight and cannot be merged or "
+        "exported; expected LoRA only; a next job goes on with it, where its recipe has the "
+        "model.uniadapter, towers and layers that it was trained with",
+        s->bottleneck[0].name);
 }
 
 static enum status check_bottleneck(const struct adapter_set *s, int i, const struct parameters *p,

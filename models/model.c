@@ -113,11 +113,12 @@ static enum status start_bottleneck(struct model *m, const struct adapter_set *s
     enum status rc = STATUS_OK;
     if (s->n_bottleneck == 0) return rc;
     if (!s->has_bottleneck_scale || s->bottleneck_scale != m->adapters.bottleneck_scale)
-        TRY(fail(e, STATUS_BAD_DATA,
-                 "model.uniadapter.scale is %g; expected what the UniAdapter was trained with, %s %g",
-                 (double)m->adapters.bottleneck_scale,
-                 s->has_bottleneck_scale ? "found" : "which neither its file nor its run says, not",
-                 (double)s->bottleneck_scale));
+        TRY(fail(
+            e, STATUS_BAD_DATA,
+            "model.uniadapter.scale is %g; expected what the UniAdapter was trained with, %s %g",
+            (double)m->adapters.bottleneck_scale,
+            s->has_bottleneck_scale ? "found" : "which neither its file nor its run says, not",
+            (double)s->bottleneck_scale));
     for (int i = 0; i < s->n_bottleneck; i++) {
         const struct adapter_tensor *b = &s->bottleneck[i];
         const uint64_t seed = m->start.low ^ m->start.high;
@@ -223,8 +224,8 @@ done:
     return rc;
 }
 
-/* What the weights are computed with, which names, shapes and values of tensors do not show. The way
- * a text is read adds nothing where it is CLIP's: digests from before it counted still hold. */
+/* What the weights are computed with, which names, shapes and values of tensors do not show. The
+ * way a text is read adds nothing where it is CLIP's: digests from before it counted still hold. */
 static struct hash_128 hash_settings(const struct architecture *a) {
     const struct tower_shape *text = &a->tower[TOWER_TEXT];
     const bool is_clip = text->pool == TOWER_POOL_TOKEN && text->is_causal;

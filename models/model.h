@@ -38,9 +38,9 @@ enum status model_allocate(struct model *m, struct backend *b, uint64_t seed, co
                            struct error *e);
 void model_release(struct model *m);
 
-/* Weights the student's eyes see, without gradients; teacher: the base model, adapters bypassed. With
- * a UniAdapter that starts from trained values the base model has it too, and is right only while
- * nothing was trained. */
+/* Weights the student's eyes see, without gradients; teacher: the base model, adapters bypassed.
+ * With a UniAdapter that starts from trained values the base model has it too, and is right only
+ * while nothing was trained. */
 struct weights_view model_view(const struct model *m);
 struct weights_view model_base_view(const struct model *m);
 
@@ -77,9 +77,10 @@ enum status model_content(const struct model *m, enum model_part part,
                           struct safetensors_content *content, struct error *e);
 void model_content_release(struct safetensors_content *content);
 
-/* Digest of weights as they are on the device, name by name, and of the architecture: of all that the
- * same weights could be computed with in another way. 32 hex digits and a zero. Everything that must
- * know whether a model is the same one compares this: checkpoints, teacher features, adapters. */
+/* Digest of weights as they are on the device, name by name, and of the architecture: of all that
+ * the same weights could be computed with in another way. 32 hex digits and a zero. Everything that
+ * must know whether a model is the same one compares this: checkpoints, teacher features, adapters.
+ */
 enum status model_digest(const struct model *m, enum model_part part, char out[33],
                          struct error *e);
 

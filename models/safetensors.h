@@ -5,10 +5,10 @@
  *              "__metadata__": name -> text; spaces pad it to a multiple of 8
  *     data     tensors row by row, little-endian, without hole or overlap up to the end of the file
  *
- * The header is checked whole before the first use: what passes cannot lead outside the file, however
- * it was made. Tensors are read when and where they are wanted. Nothing is mapped: a disk error in a
- * mapping would end the program without a word. Limits: header 16 MiB, 65536 tensors, rank 8, names
- * of 1 KiB. */
+ * The header is checked whole before the first use: what passes cannot lead outside the file,
+ * however it was made. Tensors are read when and where they are wanted. Nothing is mapped: a disk
+ * error in a mapping would end the program without a word. Limits: header 16 MiB, 65536 tensors,
+ * rank 8, names of 1 KiB. */
 #ifndef MODELS_SAFETENSORS_H
 #define MODELS_SAFETENSORS_H
 

@@ -59,8 +59,8 @@ enum status safetensors_crc_check(const char *path, const void *header, size_t n
     }
     snprintf(found, sizeof found, "%08" PRIx32, crc);
     if (strcmp(expected, found))
-        rc = fail(e, STATUS_BAD_DATA, "%s: damaged: crc %s, expected %s; get or make it again", path,
-                  found, expected);
+        rc = fail(e, STATUS_BAD_DATA, "%s: damaged: crc %s, expected %s; get or make it again",
+                  path, found, expected);
 done:
     file_destroy(&f);
     free(block);

@@ -20,8 +20,8 @@
 void safetensors_crc_put(struct text *header, const struct safetensors_content *content);
 /* Whether a header, n bytes with the length in front, has the entry. */
 bool safetensors_crc_is_in(const void *header, size_t n);
-/* Reads the file once and compares; OK when the header has no entry. It is read, not mapped, so that
- * a disk error is a status. BAD_DATA when the file is damaged. */
+/* Reads the file once and compares; OK when the header has no entry. It is read, not mapped, so
+ * that a disk error is a status. BAD_DATA when the file is damaged. */
 enum status safetensors_crc_check(const char *path, const void *header, size_t n, struct error *e);
 
 #endif

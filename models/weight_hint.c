@@ -19,7 +19,8 @@ static const char *hub_name(const char *path) {
 
 /* As open_clip's --pretrained takes them: openai, laion2b_s34b_b79k, datacomp_xl_s13b_b90k. */
 static bool is_tag(const char *path) {
-    static const char *const begins[] = {"laion", "datacomp", "commonpool", "webli", "metaclip", "dfn"};
+    static const char *const begins[] = {"laion", "datacomp", "commonpool",
+                                         "webli", "metaclip", "dfn"};
     const char *name = file_base_name(path);
     if (!strcmp(name, "openai")) return true;
     for (size_t i = 0; i < sizeof begins / sizeof *begins; i++)
@@ -44,8 +45,9 @@ void weight_hint(struct text *out, const char *path) {
     if (hub)
         hub_command(out, hub + strlen("hf-hub:"), true);
     else if (address)
-        text_append(out, "; addresses are not fetched: get the file with curl -L -O ADDRESS and name "
-                         "it here");
+        text_append(out,
+                    "; addresses are not fetched: get the file with curl -L -O ADDRESS and name "
+                    "it here");
     else if (path[0] == '~' || strstr(path, "/~"))
         text_append(out, "; ~ is not expanded here: write the path of the home folder");
     else if (strchr(path, '$'))

@@ -19,8 +19,8 @@ enum { FILE_PATH_MAX = 4096 };
 struct file;
 
 /* For the start of a program: puts something into standard descriptors that are closed, so that no
- * file gets their number and with it what is meant for the terminal. Reading from it and writing to it
- * fails, as it would with them closed. */
+ * file gets their number and with it what is meant for the terminal. Reading from it and writing to
+ * it fails, as it would with them closed. */
 void file_fill_standard(void);
 
 /* Opens an existing regular file for reading. */
@@ -41,8 +41,8 @@ enum status file_replace_commit(struct file **f, struct error *e);
  * rights nothing happens. */
 void file_make_private(struct file *f);
 
-/* Bytes that this process has read: while it grows, a wait for a disk is not a stall. Written ones do
- * not count, for the log says every few seconds that something waits. */
+/* Bytes that this process has read: while it grows, a wait for a disk is not a stall. Written ones
+ * do not count, for the log says every few seconds that something waits. */
 uint64_t file_progress(void);
 
 /* Reads exactly n bytes; BAD_DATA when the file ends before. */
@@ -82,8 +82,8 @@ void file_map_close(struct file_map *map);
  * when missing and stays; it names its holder. IN_USE when another process has it, with its number
  * and host. */
 enum status file_lock(struct file **out, const char *path, struct error *e);
-/* Whether the file that was locked is still the one of its path: IN_USE when it was removed, so that
- * another process can take a new one. */
+/* Whether the file that was locked is still the one of its path: IN_USE when it was removed, so
+ * that another process can take a new one. */
 enum status file_lock_check(const struct file *lock, struct error *e);
 /* Whether another process has the lock; false when the file is not there. */
 bool file_is_locked(const char *path);

@@ -1,8 +1,9 @@
 /* log: what the program says while it works. The only global state of the program.
  *
  * A line goes to the terminal (stderr) and, while one is open, to a log file: `time | LEVEL |
- * message`. Lines of several threads do not mix, and a message is one line (text_printable). Trouble with the log file is told once on the
- * terminal and otherwise ignored: a run does not end because its log cannot be written. */
+ * message`. Lines of several threads do not mix, and a message is one line (text_printable).
+ * Trouble with the log file is told once on the terminal and otherwise ignored: a run does not end
+ * because its log cannot be written. */
 #ifndef PIPELINE_BASE_LOG_H
 #define PIPELINE_BASE_LOG_H
 

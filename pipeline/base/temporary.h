@@ -2,8 +2,8 @@
  *
  * Who writes PATH.tmp_HOST holds a lock on it (flock), and HOST stands for this kernel: process
  * numbers do not tell owners apart, since each container counts its own, and locks need not reach
- * another host. What a killed process has left has no lock, so the next one that writes PATH on this
- * host takes it over. */
+ * another host. What a killed process has left has no lock, so the next one that writes PATH on
+ * this host takes it over. */
 #ifndef PIPELINE_BASE_TEMPORARY_H
 #define PIPELINE_BASE_TEMPORARY_H
 

@@ -157,7 +157,8 @@ int text_utf8_length(const char *s, size_t n) {
 static size_t printable_piece(char piece[5], const char *s) {
     const unsigned char *p = (const unsigned char *)s;
     const int length = text_utf8_length(s, strnlen(s, 4));
-    const bool is_control = p[0] < 0x20 || p[0] == 0x7F || (p[0] == 0xC2 && length == 2 && p[1] < 0xA0);
+    const bool is_control =
+        p[0] < 0x20 || p[0] == 0x7F || (p[0] == 0xC2 && length == 2 && p[1] < 0xA0);
     if (p[0] == '\n' || p[0] == '\t' || p[0] == '\r') {
         snprintf(piece, 5, "\\%c", p[0] == '\n' ? 'n' : p[0] == '\t' ? 't' : 'r');
     } else if (length == 0 || is_control) {

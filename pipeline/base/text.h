@@ -50,9 +50,9 @@ int text_nearest(const char *word, const char *const *words, int n_words);
 int text_utf8_length(const char *s, size_t n);
 
 /* A text from outside (a key of a shard, a file name, a caption) as it may stand in a line: control
- * characters, those of U+0080 to U+009F too, and bytes that are no UTF-8 become \n, \t, \r or \xHH, so
- * that nothing in it ends the line or moves a terminal's cursor. Other characters, backslashes too,
- * stay, so doing it twice changes nothing. */
+ * characters, those of U+0080 to U+009F too, and bytes that are no UTF-8 become \n, \t, \r or \xHH,
+ * so that nothing in it ends the line or moves a terminal's cursor. Other characters, backslashes
+ * too, stay, so doing it twice changes nothing. */
 void text_append_printable(struct text *t, const char *s);
 /* The same into a buffer of n bytes; what does not fit is cut, between two characters. */
 void text_printable(char *out, size_t n, const char *s);

@@ -145,14 +145,16 @@ static enum status open_vocabulary(struct conversion *c, struct error *e) {
     if (!path && c->weights) TRY(tokenizer_find(beside, c->weights, e));
     if (!path && beside[0]) path = beside;
     if (!path) {
-        printf("no vocabulary: OUT has no files of a tokenizer; with --vocabulary FILE it gets them\n");
+        printf("no vocabulary: OUT has no files of a tokenizer; with --vocabulary FILE it gets "
+               "them\n");
         goto done;
     }
     rc = tokenizer_open(&c->tokenizer, path, &why);
     if (rc == STATUS_NOT_FOUND && !o->vocabulary) {
-        printf("no vocabulary (%s): OUT has no files of a tokenizer; with --vocabulary FILE it gets "
-               "them\n",
-               why.text);
+        printf(
+            "no vocabulary (%s): OUT has no files of a tokenizer; with --vocabulary FILE it gets "
+            "them\n",
+            why.text);
         rc = STATUS_OK;
         goto done;
     }
@@ -168,12 +170,12 @@ static enum status open_vocabulary(struct conversion *c, struct error *e) {
         goto done;
     }
     if (!fits)
-        TRY(fail(e, STATUS_BAD_ARG,
-                 "%s: %d entries%s; expected a vocabulary of byte pairs with %d, as architecture %s "
-                 "says; name the one that the weights were trained with: --vocabulary FILE",
-                 path, tokenizer_size(c->tokenizer),
-                 tokenizer_start(c->tokenizer) < 0 ? " of SentencePiece" : "", a->vocabulary,
-                 a->name));
+        TRY(fail(
+            e, STATUS_BAD_ARG,
+            "%s: %d entries%s; expected a vocabulary of byte pairs with %d, as architecture %s "
+            "says; name the one that the weights were trained with: --vocabulary FILE",
+            path, tokenizer_size(c->tokenizer),
+            tokenizer_start(c->tokenizer) < 0 ? " of SentencePiece" : "", a->vocabulary, a->name));
     if (c->recipe) TRY(model_choice_check_run(o->in, c->recipe, NULL, c->tokenizer, e));
 done:
     return rc;

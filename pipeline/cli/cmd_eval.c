@@ -35,11 +35,12 @@ static enum status print_run(const struct eval_options *o, struct error *e) {
     const struct model_choice *m = &o->model;
     if (m->settings.n > 0 || m->weights || m->architecture || m->vocabulary || o->json ||
         o->results || o->task != task_words[0])
-        TRY(fail(e, STATUS_BAD_ARG,
-                 "eval: %s is a run folder; of a run alone only --metric is taken, as its table is "
-                 "read, not measured; name folders to measure the run on, or its recipe and "
-                 "weights: sapwood eval %s/recipe.resolved.json --weights %s/weights/%s.safetensors",
-                 run, run, run, is_whole ? "model" : "adapters"));
+        TRY(fail(
+            e, STATUS_BAD_ARG,
+            "eval: %s is a run folder; of a run alone only --metric is taken, as its table is "
+            "read, not measured; name folders to measure the run on, or its recipe and "
+            "weights: sapwood eval %s/recipe.resolved.json --weights %s/weights/%s.safetensors",
+            run, run, run, is_whole ? "model" : "adapters"));
     TRY(file_join(path, run, "evaluation.jsonl", e));
     if (!file_exists(path))
         TRY(fail(e, STATUS_NOT_FOUND,

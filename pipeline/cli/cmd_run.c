@@ -83,7 +83,8 @@ static void saved_at(const char *folder, char *out, size_t n) {
 }
 
 /* Opens a checkpoint of a list by checkpoint_open or checkpoint_look; one that is damaged or of a
- * newer version gives NULL and its reason. A running process may delete one meanwhile: *gone then. */
+ * newer version gives NULL and its reason. A running process may delete one meanwhile: *gone then.
+ */
 static enum status open_listed(struct checkpoint **c, const char *run, int64_t step,
                                enum status (*reader)(struct checkpoint **, const char *,
                                                      struct error *),
@@ -333,7 +334,8 @@ done:
 
 /* Weights at the end of a run; a damaged file counts. */
 static enum status verify_weights(const char *run, int *n_damaged, struct error *e) {
-    static const char *const names[] = {"weights/adapters.safetensors", "weights/model.safetensors"};
+    static const char *const names[] = {"weights/adapters.safetensors",
+                                        "weights/model.safetensors"};
     enum status rc = STATUS_OK;
     char path[FILE_PATH_MAX];
     struct error reason;
@@ -401,7 +403,8 @@ static enum status verify(int argc, char **argv, struct error *e) {
     else if (!n_valid)
         rc = fail(e, STATUS_NO_CHECKPOINT, "%s: no valid checkpoint among %d", run, list.n);
     else if (n_damaged)
-        rc = fail(e, STATUS_BAD_DATA, "%s: damaged; the same train command goes on from the newest good checkpoint "
+        rc = fail(e, STATUS_BAD_DATA,
+                  "%s: damaged; the same train command goes on from the newest good checkpoint "
                   "and writes the weights again",
                   run);
 done:

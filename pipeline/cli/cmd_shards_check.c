@@ -16,7 +16,11 @@
 #include "pipeline/cli/cmd_shards.h"
 #include "pipeline/cli/options.h"
 
-enum { PROBLEM_BYTES = 320, NAMED_MAX = 8, BLOCK = 256 }; /* samples checked between two printouts */
+enum {
+    PROBLEM_BYTES = 320,
+    NAMED_MAX = 8,
+    BLOCK = 256
+}; /* samples checked between two printouts */
 
 struct totals {
     int64_t samples, bad_samples, pictures, captions;
@@ -66,7 +70,8 @@ static bool tell_unsorted(const struct dataset *d, const char *shown) {
     if (n_torn <= NAMED_MAX) return false;
     char key[SHARD_NAME_MAX];
     text_printable(key, sizeof key, index_key(dataset_index(d, 0), (uint64_t)first));
-    printf("%s: %" PRId64 " of %" PRId64 " samples are parts of others, the first is %s: members of a "
+    printf("%s: %" PRId64 " of %" PRId64
+           " samples are parts of others, the first is %s: members of a "
            "sample must follow each other, and this tar is not sorted by name; make it again: tar "
            "--sort=name -cf SHARD.tar -C FOLDER . or: sapwood shards make FOLDER SHARDS\n",
            file_base_name(shown), n_torn, n, key);
@@ -83,7 +88,8 @@ static void check_samples(struct block *b, struct thread_pool *pool, struct tota
             totals->captions += b->bad_caption[i];
             if (!b->problem[i][0]) continue;
             totals->bad_samples++;
-            if (!b->is_unsorted || !is_torn(b->dataset, b->first + i)) printf("%s\n", b->problem[i]);
+            if (!b->is_unsorted || !is_torn(b->dataset, b->first + i))
+                printf("%s\n", b->problem[i]);
         }
     }
     totals->samples += n;

@@ -50,7 +50,8 @@ static void print_end(const struct recipe *r, const char *run) {
             log_warning("%s", why.text);
     }
     fprintf(stderr, "\nnext:\n");
-    if (table.n) fprintf(stderr, "  sapwood eval %s   # this table; --metric for other columns\n", run);
+    if (table.n)
+        fprintf(stderr, "  sapwood eval %s   # this table; --metric for other columns\n", run);
     fprintf(stderr, "  sapwood run show %s\n", run);
     fprintf(stderr, "  sapwood embed %s --images SHARDS --out features.npy\n", run);
     if (has_text && !r->model.uniadapter)

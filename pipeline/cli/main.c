@@ -97,8 +97,8 @@ int main(int argc, char **argv) {
     file_fill_standard();
     /* Names outside ASCII in archives need it; numbers stay as in C, so not LC_ALL. */
     setlocale(LC_CTYPE, "C.UTF-8");
-    /* A closed pipe and a file size limit are then errors of write, like a full disk. A reader of the
-     * log that goes away must not end a run. */
+    /* A closed pipe and a file size limit are then errors of write, like a full disk. A reader of
+     * the log that goes away must not end a run. */
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
     enum status rc = run_command(argc, argv, &e);

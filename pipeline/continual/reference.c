@@ -62,9 +62,9 @@ void reference_destroy(struct reference_cache **cache) {
 
 /* --- The key and the file --- */
 
-/* All that decides the features, as a text for the file's metadata. The digest of the weights has the
- * whole architecture; what is said of it besides is for people, and stays, or files that exist are made
- * again. */
+/* All that decides the features, as a text for the file's metadata. The digest of the weights has
+ * the whole architecture; what is said of it besides is for people, and stays, or files that exist
+ * are made again. */
 static enum status make_key(const struct reference_cache *c, const struct kept *k, struct text *key,
                             struct error *e) {
     enum status rc = STATUS_OK;

@@ -62,7 +62,8 @@ struct evaluation_model {
     const char *cache;    /* as of struct dataset_source; "" is NULL */
     uint64_t cache_bytes; /* the same */
     enum image_rgb to_rgb;
-    const char *moment; /* "after photos": log the summary of each set once measured; NULL: do not */
+    const char
+        *moment; /* "after photos": log the summary of each set once measured; NULL: do not */
 };
 
 enum { EVALUATION_METRICS_MAX = 10 };
@@ -102,8 +103,9 @@ enum status evaluation_look(struct dataset_counts *counts, const struct evaluati
 void evaluation_line(const struct evaluation_result *result, const char *after_stage, int64_t step,
                      struct text *out);
 
-/* Appends what a person wants to see at once, without line end: the metrics that make the score, and
- * how many samples they are of: "emoji: image_to_text_R@1 12.0 %, text_to_image_R@1 12.5 %, n 200". */
+/* Appends what a person wants to see at once, without line end: the metrics that make the score,
+ * and how many samples they are of: "emoji: image_to_text_R@1 12.0 %, text_to_image_R@1 12.5 %, n
+ * 200". */
 void evaluation_summary(const struct evaluation_result *result, struct text *out);
 
 /* Whether a set has the name of a stage or source, alone or in front of one of `-_./` and more. */

@@ -291,11 +291,12 @@ static enum status write_flux(struct text *out, const struct table *t, const int
     return STATUS_OK;
 }
 
-/* Without a set for any stage all sets would count as what was to be kept, also those that the run is
- * there to teach. */
+/* Without a set for any stage all sets would count as what was to be kept, also those that the run
+ * is there to teach. */
 static void write_no_stage(struct text *out, const struct table *t) {
-    text_append(out, "\nno set is named like a stage: what was gained, forgotten and retained is not "
-                     "known; stages are");
+    text_append(out,
+                "\nno set is named like a stage: what was gained, forgotten and retained is not "
+                "known; stages are");
     for (int i = 1; i < t->moments.n; i++)
         text_printf(out, "%s %s", i > 1 ? "," : "", t->moments.item[i]);
     text_printf(out,

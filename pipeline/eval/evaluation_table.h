@@ -15,15 +15,15 @@
  * ("photos-test" to "photos"); the one with the longest name if several fit. Where a domain comes
  * back, in a stage "photos-2", "photos-test" stays with "photos": gained is what the first of them
  * taught, and forgotten what is missing at the end, after the second. A set that has the name of no
- * stage, but of a source, belongs to all the stages that train on that source (lines with "trained"),
- * as in a stream cut from one list of classes: gained is then what the first to the last of them
- * taught. gained, forgotten and
- * retained are those of retention.h; they are left out while there is no line "start" or no stage
- * has ended, and when no set belongs to a stage, which a line below the table then says. The mean of the moments is over the sets that were measured.
+ * stage, but of a source, belongs to all the stages that train on that source (lines with
+ * "trained"), as in a stream cut from one list of classes: gained is then what the first to the
+ * last of them taught. gained, forgotten and retained are those of retention.h; they are left out
+ * while there is no line "start" or no stage has ended, and when no set belongs to a stage, which a
+ * line below the table then says. The mean of the moments is over the sets that were measured.
  *
- * Below, of the score: MTIL's measures, over the sets of the stages, when each of at least two stages
- * has one of its own; and those of FoMo-in-Flux, when there are sets of stages and others. Its recall@5 is the
- * mean of both directions. */
+ * Below, of the score: MTIL's measures, over the sets of the stages, when each of at least two
+ * stages has one of its own; and those of FoMo-in-Flux, when there are sets of stages and others.
+ * Its recall@5 is the mean of both directions. */
 #ifndef PIPELINE_EVAL_EVALUATION_TABLE_H
 #define PIPELINE_EVAL_EVALUATION_TABLE_H
 
@@ -31,9 +31,9 @@
 #include "pipeline/base/text.h"
 
 /* Appends the table of one metric, of the sets that have it; NULL: "score". Errors: those of
- * file_read_all; BAD_DATA with the line that is no evaluation, or the second one of a set at one moment;
- * BAD_ARG when no line has the metric, naming those there are. A last line without its end, as a killed
- * run leaves it, is not read. */
+ * file_read_all; BAD_DATA with the line that is no evaluation, or the second one of a set at one
+ * moment; BAD_ARG when no line has the metric, naming those there are. A last line without its end,
+ * as a killed run leaves it, is not read. */
 enum status evaluation_table(struct text *out, const char *path, const char *metric,
                              struct error *e);
 

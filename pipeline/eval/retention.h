@@ -13,18 +13,18 @@ struct retention_table {
     const double *score;  /* (n_stages + 1, n_domains) */
     const int *taught_in; /* (n_domains) the stage that trains on it, 1 to n_stages; 0: none does */
     int n_stages, n_domains;
-    /* (n_domains) where several stages train on it, as in a stream that mixes all domains, the first
-     * of them, taught_in being the last; NULL: one does */
+    /* (n_domains) where several stages train on it, as in a stream that mixes all domains, the
+     * first of them, taught_in being the last; NULL: one does */
     const int *taught_from;
 };
 
 /* Of one domain, or the mean of several. */
 struct retention {
-    /* Score after its (last) stage minus the score before its (first) one; 0 when no stage trains on
-     * the domain. */
+    /* Score after its (last) stage minus the score before its (first) one; 0 when no stage trains
+     * on the domain. */
     double gained;
-    /* Score after its last stage (before the first stage, when none trains on it) minus the score at the
-     * end. Negative: later stages helped. */
+    /* Score after its last stage (before the first stage, when none trains on it) minus the score
+     * at the end. Negative: later stages helped. */
     double forgotten;
     /* Score at the end as a share of that score; 1 when there was nothing to lose. */
     double retained;

@@ -41,11 +41,12 @@ enum status fresh_start_check(const char *run, struct error *e) {
     if (file_exists(path)) goto done;
     TRY(find_result(run, &name, e));
     if (name)
-        TRY(fail(e, STATUS_NO_CHECKPOINT,
-                 "%s: has %s but no checkpoint to go on from, and a fresh start would write over it; "
-                 "put the checkpoints back (is the disk there?), choose another folder with --run, "
-                 "or remove this one",
-                 run, name));
+        TRY(fail(
+            e, STATUS_NO_CHECKPOINT,
+            "%s: has %s but no checkpoint to go on from, and a fresh start would write over it; "
+            "put the checkpoints back (is the disk there?), choose another folder with --run, "
+            "or remove this one",
+            run, name));
 done:
     return rc;
 }
@@ -64,9 +65,10 @@ static void warn_of_others(const char *run, const struct file_list *list) {
         if (n++ < SHOWN_MAX) text_printf(&names, "%s%s", n > 1 ? ", " : "", list->name[i]);
     }
     if (n)
-        log_warning("%s: is not empty (%s%s); what is there stays as it is, and the files of the run "
-                    "come beside it",
-                    run, text_string(&names), n > SHOWN_MAX ? " ..." : "");
+        log_warning(
+            "%s: is not empty (%s%s); what is there stays as it is, and the files of the run "
+            "come beside it",
+            run, text_string(&names), n > SHOWN_MAX ? " ..." : "");
     text_release(&names);
 }
 

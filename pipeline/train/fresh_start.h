@@ -2,9 +2,9 @@
  *
  *     RUN/unsaved    from the first start until the first checkpoint is committed
  *
- * A start that was killed before its first checkpoint left logs that may be begun anew, and this file
- * says so. Without it, logs, weights or a resolved recipe are those of a run whose checkpoints are
- * gone, or somebody else's files: neither is written over. */
+ * A start that was killed before its first checkpoint left logs that may be begun anew, and this
+ * file says so. Without it, logs, weights or a resolved recipe are those of a run whose checkpoints
+ * are gone, or somebody else's files: neither is written over. */
 #ifndef PIPELINE_TRAIN_FRESH_START_H
 #define PIPELINE_TRAIN_FRESH_START_H
 

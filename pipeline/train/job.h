@@ -32,8 +32,8 @@ struct job {
     bool look_only;
 };
 
-/* run: the run folder, for the cache when the recipe names none. watchdog: NULL, or told of each part
- * of the work and, once there is one, of the backend. */
+/* run: the run folder, for the cache when the recipe names none. watchdog: NULL, or told of each
+ * part of the work and, once there is one, of the backend. */
 enum status job_open(struct job *j, const struct recipe *r, const char *run,
                      struct watchdog *watchdog, struct error *e);
 /* run: the folder that a run would have, which need not exist. No step can be computed. */

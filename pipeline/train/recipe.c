@@ -234,10 +234,11 @@ static enum status check_name(const struct recipe *r, struct error *e) {
     for (const char *at = r->name; *at; at++)
         is_plain = is_plain && *at != '/' && (unsigned char)*at >= ' ' && *at != 127;
     if (is_plain) return STATUS_OK;
-    return json_fail(json_find(schema_root(r->source), "name"), e, STATUS_BAD_ARG,
-                     "expected the name of a folder in runs/, without '/', control characters and a "
-                     "'.' at its start, found '%s'; for another place give --run DIR",
-                     r->name);
+    return json_fail(
+        json_find(schema_root(r->source), "name"), e, STATUS_BAD_ARG,
+        "expected the name of a folder in runs/, without '/', control characters and a "
+        "'.' at its start, found '%s'; for another place give --run DIR",
+        r->name);
 }
 
 static enum status check(const struct recipe *r, struct error *e) {

@@ -9,8 +9,8 @@
 
 #define AT(type, member) offsetof(struct type, member)
 /* A run goes on with another value of these: they do not decide its numbers, or they say where
- * something is, of which digests say what it is: of the data with its lists, of the tokenizer, and of
- * the base weights, which covers the architecture. */
+ * something is, of which digests say what it is: of the data with its lists, of the tokenizer, and
+ * of the base weights, which covers the architecture. */
 #define CHANGES_NO_NUMBER .not_compared = true
 #define IS_A_PLACE .not_compared = true
 
@@ -168,8 +168,9 @@ static const struct schema ordering_schema =
 
 /* open_clip counts epochs. */
 static const struct schema_hint step_hints[] = {
-    {"epochs", "write the steps of each stage: steps = epochs x samples of its sources / batch_size; "
-               "`sapwood train RECIPE --dry-run` shows how many passes they make"},
+    {"epochs",
+     "write the steps of each stage: steps = epochs x samples of its sources / batch_size; "
+     "`sapwood train RECIPE --dry-run` shows how many passes they make"},
     {NULL, NULL}};
 static const struct schema_field stage_fields[] = {
     {"name", SCHEMA_TEXT, AT(recipe_stage, name), .min = 1, .max = 63,
@@ -314,7 +315,8 @@ static const struct schema_field model_fields[] = {
     {"adapters", SCHEMA_TEXTS, AT(recipe, model.adapters), .max = 64, .preset = "[]",
      .help =
          "trained adapters that are merged into the weights first, in this order: a run's folder "
-         "or weights/adapters.safetensors, or a PEFT folder; uniadapter goes on with that of a run"},
+         "or weights/adapters.safetensors, or a PEFT folder; uniadapter goes on with that of a "
+         "run"},
     {"train", SCHEMA_CHOICE, AT(recipe, model.train), .choices = train_words,
      .preset = "\"adapters\"", .help = "adapters over frozen weights, or all weights"},
     {"train_logit_scale", SCHEMA_BOOL, AT(recipe, model.train_logit_scale), .preset = "false",
@@ -336,11 +338,11 @@ static const struct schema model_schema = SCHEMA("model", struct recipe, model_f
 
 static const struct schema_field data_fields[] = {
     {"slice", SCHEMA_INT, AT(recipe, data.slice), .max = 65536, .preset = "0",
-     .help = "samples that are computed together; part of the numbers of a run. 0: a quarter of the "
-             "batch (half of one below 16), at most 16, that divides all parts of pictures"},
+     .help =
+         "samples that are computed together; part of the numbers of a run. 0: a quarter of the "
+         "batch (half of one below 16), at most 16, that divides all parts of pictures"},
     {"loader_threads", SCHEMA_INT, AT(recipe, data.loader_threads), .min = 1, .max = 256,
-     .preset = "1", .help = "threads that decode pictures; changes no number",
-     CHANGES_NO_NUMBER},
+     .preset = "1", .help = "threads that decode pictures; changes no number", CHANGES_NO_NUMBER},
     {"to_rgb", SCHEMA_CHOICE, AT(recipe, data.to_rgb), .choices = rgb_words, .preset = "\"pillow\"",
      .help = "pictures with alpha or 16-bit grey: as Pillow's convert(\"RGB\"), which leaves alpha "
              "out; or as shown on white paper"},
@@ -350,7 +352,8 @@ static const struct schema_field data_fields[] = {
              "this many times the pixels a side that are wanted: faster, but not the same pixels; "
              "1 or more, 2 is Pillow's; 0: exactly"},
     {"cache", SCHEMA_TEXT, AT(recipe, data.cache), .max = 4000, .preset = "\"\"",
-     .help = "folder of indices, remote shards and teacher features; empty: cache in the run folder",
+     .help =
+         "folder of indices, remote shards and teacher features; empty: cache in the run folder",
      CHANGES_NO_NUMBER},
     {"cache_bytes", SCHEMA_INT, AT(recipe, data.cache_bytes), .min = 65536, .max = 1e18,
      .preset = "68719476736", .help = "limit of the remote shards that are kept there",
@@ -420,7 +423,8 @@ static const struct schema evaluation_schema =
     #word, SCHEMA_OBJECT, 0, .preset = "{}", .object = &word##_schema, .help = text
 static const struct schema_field recipe_fields[] = {
     {"name", SCHEMA_TEXT, AT(recipe, name), .min = 1, .max = 127,
-     .help = "name of the run and, without --run, of its folder in runs/; no '/' in it, no '.' at its start",
+     .help = "name of the run and, without --run, of its folder in runs/; no '/' in it, no '.' at "
+             "its start",
      CHANGES_NO_NUMBER},
     {"seed", SCHEMA_INT, AT(recipe, seed), .max = 9007199254740991.0, .preset = "1",
      .help = "of every random choice"},
@@ -430,8 +434,7 @@ static const struct schema_field recipe_fields[] = {
          "as a text: \"0\"",
      CHANGES_NO_NUMBER},
     {"threads", SCHEMA_INT, AT(recipe, threads), .max = 1024, .preset = "0",
-     .help = "CPU threads that compute; 0: all cores; changes no number",
-     CHANGES_NO_NUMBER},
+     .help = "CPU threads that compute; 0: all cores; changes no number", CHANGES_NO_NUMBER},
     {"model", SCHEMA_OBJECT, 0, .object = &model_schema, .help = "what is trained"},
     {"data", SCHEMA_OBJECT, 0, .object = &data_schema, .help = "what it is trained on"},
     {"stages", SCHEMA_OBJECTS, AT(recipe, stages), .min = 1, .max = RECIPE_STAGES_MAX,
@@ -442,8 +445,7 @@ static const struct schema_field recipe_fields[] = {
     {GROUP(checkpoint, "when to save"), CHANGES_NO_NUMBER},
     {GROUP(evaluation, "what to measure"), CHANGES_NO_NUMBER},
     {"log_every", SCHEMA_INT, AT(recipe, log_every), .min = 1, .max = 1e9, .preset = "1",
-     .help = "steps between lines of metrics.jsonl",
-     CHANGES_NO_NUMBER},
+     .help = "steps between lines of metrics.jsonl", CHANGES_NO_NUMBER},
     {"non_finite", SCHEMA_CHOICE, AT(recipe, non_finite), .choices = non_finite_words,
      .preset = "\"rewind\"",
      .help = "when a loss or gradient is not finite, after the step was computed again: stop; skip "

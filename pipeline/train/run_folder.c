@@ -344,10 +344,11 @@ static enum status find_checkpoint(struct run_folder *f, const char *resume, str
 static enum status choose_checkpoint(struct run_folder *f, const char *resume,
                                      struct checkpoint **c, struct error *e) {
     if (is_place(resume) && !file_is_folder(resume))
-        return fail(e, STATUS_NOT_FOUND,
-                    "--resume %s: no such folder; expected auto, never or the folder of a checkpoint, "
-                    "as %s/checkpoints/step_00000100; `sapwood run ls %s` lists them",
-                    resume, f->path, f->path);
+        return fail(
+            e, STATUS_NOT_FOUND,
+            "--resume %s: no such folder; expected auto, never or the folder of a checkpoint, "
+            "as %s/checkpoints/step_00000100; `sapwood run ls %s` lists them",
+            resume, f->path, f->path);
     if (is_place(resume)) return checkpoint_open(c, resume, e);
     const enum status rc = find_checkpoint(f, resume, c, e);
     return rc == STATUS_NOT_FOUND ? fresh_start_check(f->path, e) : rc;

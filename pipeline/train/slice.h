@@ -8,8 +8,8 @@
 #ifndef PIPELINE_TRAIN_SLICE_H
 #define PIPELINE_TRAIN_SLICE_H
 
-/* The largest divisor of `common` within that. batch: samples of a step. common: the greatest common
- * divisor of all parts that are cut into slices, the batch among them; 0: there are none. */
+/* The largest divisor of `common` within that. batch: samples of a step. common: the greatest
+ * common divisor of all parts that are cut into slices, the batch among them; 0: there are none. */
 int slice_default(int batch, int common);
 
 #endif

@@ -10,7 +10,8 @@
 
 struct stage_source {
     const char *name; /* of the config's dataset or selection */
-    int64_t samples, usable; /* usable: as far as the index tells: a picture, a caption, no damage */
+    int64_t samples,
+        usable; /* usable: as far as the index tells: a picture, a caption, no damage */
     double draws;            /* per step */
     double passes;           /* in all steps of the stage */
 };
@@ -21,12 +22,13 @@ int stage_facts(struct stage_source out[ORDER_SOURCES_MAX], const struct recipe 
                 const struct stream_config *c);
 
 /* Warns of what is allowed but rarely meant: a step that draws more pairs from a source than it has
- * usable samples, a warm-up as long as the stage. *told: bits of the warnings that were given for an
- * earlier stage, which are not repeated; starts as 0. */
+ * usable samples, a warm-up as long as the stage. *told: bits of the warnings that were given for
+ * an earlier stage, which are not repeated; starts as 0. */
 void stage_facts_warn(const struct recipe *r, int stage, const struct stream_config *c,
                       unsigned *told);
 
-/* Appends one line for a person: "icons: 150 steps x 64 pairs, 7.40 passes over icons (1297 samples)" */
+/* Appends one line for a person: "icons: 150 steps x 64 pairs, 7.40 passes over icons (1297
+ * samples)" */
 void stage_facts_line(struct text *out, const struct recipe *r, int stage,
                       const struct stream_config *c);
 

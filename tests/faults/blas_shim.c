@@ -3,7 +3,8 @@
  *   BLAS_SHIM_CORE      what the library says that it chose when OPENBLAS_CORETYPE is not set
  *   BLAS_SHIM_UNKNOWN   list of cores that it does not have: it says that it runs Prescott
  *   BLAS_SHIM_WRONG     list of cores with one wrong number in products of some odd shapes
- *   BLAS_SHIM_LOG       a file that gets a line for each start of the program: the core asked for */
+ *   BLAS_SHIM_LOG       a file that gets a line for each start of the program: the core asked for
+ */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>

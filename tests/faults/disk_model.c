@@ -12,7 +12,19 @@
 
 enum { OPERATIONS_MAX = 1 << 16, INODES_MAX = 1 << 13, ENTRIES_MAX = 256, PENDING_MAX = 4096 };
 
-enum kind { MAKE_FILE, MAKE_FOLDER, WRITE, APPEND, RESIZE, GROW, SYNC, RENAME, REMOVE, PROMISE, KEEP };
+enum kind {
+    MAKE_FILE,
+    MAKE_FOLDER,
+    WRITE,
+    APPEND,
+    RESIZE,
+    GROW,
+    SYNC,
+    RENAME,
+    REMOVE,
+    PROMISE,
+    KEEP
+};
 
 static struct operation {
     enum kind kind;
@@ -244,7 +256,8 @@ static void replay_one(const struct operation *o) {
     case MAKE_FILE:
     case MAKE_FOLDER:
         CHECK(folder >= 0);
-        if (at < 0) change_folder(folder, NULL, (char *)name, new_inode(o->kind == MAKE_FOLDER), -1);
+        if (at < 0)
+            change_folder(folder, NULL, (char *)name, new_inode(o->kind == MAKE_FOLDER), -1);
         break;
     case SYNC:
         if (at >= 0) sync_inode(&inode[at]);
@@ -332,7 +345,8 @@ static void write_folder(const struct inode *f, const char *path, enum disk_mode
     CHECK(entry && mkdir(path, 0777) == 0);
     memcpy(entry, f->synced_entry, sizeof f->entry);
     for (int i = 0; i < f->n_cut; i++)
-        if (f->change[i].moved_to < 0 || has_arrived(&f->change[i])) apply(entry, &n, &f->change[i]);
+        if (f->change[i].moved_to < 0 || has_arrived(&f->change[i]))
+            apply(entry, &n, &f->change[i]);
     for (int i = 0; i < n; i++) {
         CHECK(file_join(child, path, entry[i].name, NULL) == STATUS_OK);
         const struct inode *c = &inode[entry[i].inode];
@@ -348,9 +362,10 @@ void disk_model_cut(const char *folder, enum disk_model_fate fate, struct random
     CHECK(file_remove_tree(folder, NULL) == STATUS_OK);
     for (int i = 0; i < n_inodes; i++) {
         struct inode *f = &inode[i];
-        f->n_cut = fate == DISK_MODEL_DROP   ? 0
-                   : fate == DISK_MODEL_KEEP ? f->n_changes
-                                             : (int)random_below(random, (uint64_t)f->n_changes + 1);
+        f->n_cut = fate == DISK_MODEL_DROP ? 0
+                   : fate == DISK_MODEL_KEEP
+                       ? f->n_changes
+                       : (int)random_below(random, (uint64_t)f->n_changes + 1);
     }
     write_folder(&inode[0], folder, fate, random);
 }

@@ -1,10 +1,10 @@
 /* Loss of power while the files are written that are no checkpoints: indices of shards, teacher
- * features, weights, exported folders, files of features and copies of remote shards. The operations
- * are recorded as in test_power_cut, and each prefix of them is cut in several ways. What a call has
- * promised must be there, whole, and no file may ever be half there under its name. Features go on
- * from what is left to the bytes of a run without a cut; a dataset over what is left of the copies
- * has all samples. With the syncs left out the same checks must find losses, or they prove nothing.
- *   arguments: SEED, states for each operation */
+ * features, weights, exported folders, files of features and copies of remote shards. The
+ * operations are recorded as in test_power_cut, and each prefix of them is cut in several ways.
+ * What a call has promised must be there, whole, and no file may ever be half there under its name.
+ * Features go on from what is left to the bytes of a run without a cut; a dataset over what is left
+ * of the copies has all samples. With the syncs left out the same checks must find losses, or they
+ * prove nothing. arguments: SEED, states for each operation */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,7 +74,8 @@ struct subject {
 };
 
 /* Bad disks of all cuts of what was recorded. */
-static int cut_everywhere(const struct subject *s, struct random *random, bool is_shown, int *n_cuts) {
+static int cut_everywhere(const struct subject *s, struct random *random, bool is_shown,
+                          int *n_cuts) {
     const int n = disk_model_replay(0);
     int n_bad = 0;
     *n_cuts = 0;

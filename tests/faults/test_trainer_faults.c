@@ -274,7 +274,8 @@ static void test_skip(void) {
     CHECK_EQUAL(count(run, "skipped.jsonl", "\"samples\": ["), 1);
 }
 
-/* A step of all the parts that a recipe can have: its line names every sample that it was made of. */
+/* A step of all the parts that a recipe can have: its line names every sample that it was made of.
+ */
 static void test_skipped_names(void) {
     static const char *const settings[] = {"non_finite=\"stop\"", "stages.0.steps=6", "threads=1",
                                            "evaluation.sets=[]"};

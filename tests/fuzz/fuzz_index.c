@@ -1,7 +1,7 @@
 /* Index files. One that is taken is safe to walk, and is the same when it is written and read
  * again. Its own digest and CRC are repaired first in every second input, so that changes reach
- * what they cover. An input that is no index is a list of names, one in a line: a shard of members with
- * these names is indexed, and the index says what a plain grouping of the names does. */
+ * what they cover. An input that is no index is a list of names, one in a line: a shard of members
+ * with these names is indexed, and the index says what a plain grouping of the names does. */
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +16,14 @@
 #include "tests/fixture.h"
 #include "tests/fuzz/fuzz.h"
 
-enum { CRC_AT = 12, COVERED_FROM = 16, DIGEST_AT = 56, BODY_AT = 72, NAMES_MAX = 48, NAME_BYTES_MAX = 100 };
+enum {
+    CRC_AT = 12,
+    COVERED_FROM = 16,
+    DIGEST_AT = 56,
+    BODY_AT = 72,
+    NAMES_MAX = 48,
+    NAME_BYTES_MAX = 100
+};
 
 static const char *shard, *beside, *saved, *cache;
 

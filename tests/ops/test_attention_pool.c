@@ -34,8 +34,9 @@ static void test_golden(void) {
     golden_close();
 }
 
-/* Backward forms the scores by the very kernel of forward, so that they have the bits behind the lse:
- * of scores near 1000 another order of the sums changes 1e-4, and as much of every probability. */
+/* Backward forms the scores by the very kernel of forward, so that they have the bits behind the
+ * lse: of scores near 1000 another order of the sums changes 1e-4, and as much of every
+ * probability. */
 static void test_same_scores(int64_t tokens, int64_t head) {
     const struct attention_pool_options options = {.heads = 2};
     const int64_t packed[3] = {2, tokens, 3 * options.heads * head};

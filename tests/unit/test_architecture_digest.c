@@ -1,6 +1,6 @@
 /* Every key that an architecture file can have, changed alone, makes another model: the digest that
- * checkpoints, teacher features and adapters go by is another one. The keys are those that the reader
- * itself names. */
+ * checkpoints, teacher features and adapters go by is another one. The keys are those that the
+ * reader itself names. */
 #include <stdio.h>
 #include <string.h>
 
@@ -126,8 +126,8 @@ static void test_keys(const char *prefix) {
     CHECK_TRUE(n >= 10);
 }
 
-/* What 0.1.0 gave for models of CLIP's kind: its runs go on, and its adapters fit their weights. The
- * expected one is that version's. */
+/* What 0.1.0 gave for models of CLIP's kind: its runs go on, and its adapters fit their weights.
+ * The expected one is that version's. */
 static void test_old_digest(void) {
     char digest[DIGEST];
     digest_of(changed("", NULL, NULL), digest);

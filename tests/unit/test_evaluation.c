@@ -381,8 +381,8 @@ static void test_table(void) {
                 "\n"
                 "MTIL            transfer 15.0  average 40.0  last 52.5\n"
                 "FoMo-in-Flux    KA 12.5  ZS 12.5  GM 12.5  (start: KA 12.5  ZS 12.5  GM 12.5)\n");
-    /* By hand: a domain that comes back has two stages and one set, of the first: 0.1 to 0.5, then 0.2,
-     * then 0.4 at the end. The name of the second is no part of the set's. */
+    /* By hand: a domain that comes back has two stages and one set, of the first: 0.1 to 0.5, then
+     * 0.2, then 0.4 at the end. The name of the second is no part of the set's. */
     check_table(LINE("start", "emoji-test", "0.1") LINE("start", "fashion", "0.2")
                     LINE("emoji", "emoji-test", "0.5") LINE("emoji", "fashion", "0.3")
                         LINE("fashion", "emoji-test", "0.2") LINE("fashion", "fashion", "0.9")
@@ -396,9 +396,9 @@ static void test_table(void) {
                 "gained                  40.0     60.0   50.0\n"
                 "forgotten               10.0     30.0   20.0\n"
                 "retained                80.0     66.7   73.3\n");
-    /* By hand: a stream whose chunks all train on birds and cars, while food is kept. KA is the mean of
-     * the first two, ZS food: (0.2 + 0.4) / 2 and 0.48, then (0.4 + 0.7) / 2 and 0.4; GM = sqrt(KA ZS).
-     * gained is from the start to the end of the stream; nothing comes after it. */
+    /* By hand: a stream whose chunks all train on birds and cars, while food is kept. KA is the
+     * mean of the first two, ZS food: (0.2 + 0.4) / 2 and 0.48, then (0.4 + 0.7) / 2 and 0.4; GM =
+     * sqrt(KA ZS). gained is from the start to the end of the stream; nothing comes after it. */
 #define STREAM(after, trained, set, acc)                                                           \
     "{\"after\":\"" after "\"," trained "\"set\":\"" set "\",\"acc1\":" acc ",\"score\":" acc "}\n"
 #define TRAINED "\"trained\":true,"
@@ -450,15 +450,16 @@ static void test_table(void) {
                 "start              50.0  100.0   75.0\n"
                 "after s             0.0      -    0.0\n");
     /* From 1 % to 48 % is no "retained 4800 %" of a set that the run may well have taught. */
-    check_table(LINE("start", "a", "0.01") LINE("train", "a", "0.3") LINE("more", "a", "0.48"), NULL,
-                "score, percent        a   mean\n"
-                "start               1.0    1.0\n"
-                "after train        30.0   30.0\n"
-                "after more         48.0   48.0\n"
-                "\n"
-                "no set is named like a stage: what was gained, forgotten and retained is not known; "
-                "stages are train, more; name a set of evaluation.sets as the stage that teaches it: "
-                "train, or train-test\n");
+    check_table(
+        LINE("start", "a", "0.01") LINE("train", "a", "0.3") LINE("more", "a", "0.48"), NULL,
+        "score, percent        a   mean\n"
+        "start               1.0    1.0\n"
+        "after train        30.0   30.0\n"
+        "after more         48.0   48.0\n"
+        "\n"
+        "no set is named like a stage: what was gained, forgotten and retained is not known; "
+        "stages are train, more; name a set of evaluation.sets as the stage that teaches it: "
+        "train, or train-test\n");
     /* A set is of the stage with the longest name that fits, whichever comes first. */
 #define THREE(after, a, b) LINE(after, "photo-test", a) LINE(after, "photo-2-test", b)
     check_table(THREE("start", "0.1", "0.2") THREE("photo", "0.5", "0.3")

@@ -131,7 +131,8 @@ static void test_replace_together(void) {
     CHECK_EQUAL(file_write_all(path, "third", 5, &e), STATUS_OK);
     for (int i = 0; i < 2; i++) {
         CHECK_EQUAL(write(go[i], "x", 1), 1);
-        CHECK_TRUE(waitpid(pid[i], &status, 0) == pid[i] && WIFEXITED(status) && !WEXITSTATUS(status));
+        CHECK_TRUE(waitpid(pid[i], &status, 0) == pid[i] && WIFEXITED(status) &&
+                   !WEXITSTATUS(status));
         check_content(path, texts[i]);
         close(go[i]);
     }
@@ -256,8 +257,9 @@ static void test_log_lines(void) {
     CHECK_EQUAL(file_read_all(&bytes, &n, in_folder("lines.log"), 1 << 16, &e), STATUS_OK);
     for (size_t i = 0; i < n; i++) n_lines += bytes[i] == '\n';
     CHECK_EQUAL(n_lines, 2);
-    CHECK_TRUE(bytes && strstr(bytes, "| INFO | key a\\n2026-01-01,00:00:00 | INFO | checkpoint 999 "
-                                      "committed\\x1B]0;owned\\x07\n"));
+    CHECK_TRUE(bytes &&
+               strstr(bytes, "| INFO | key a\\n2026-01-01,00:00:00 | INFO | checkpoint 999 "
+                             "committed\\x1B]0;owned\\x07\n"));
     CHECK_TRUE(bytes && strstr(bytes, "| INFO | b\\r\\nc\n"));
     free(bytes);
 }

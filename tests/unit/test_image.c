@@ -159,7 +159,8 @@ static void test_decode_bytes(void) {
     at += 12;
     for (int i = 0; i < 2; i++) png[16 + 4 * i + 2] = 8000 >> 8, png[16 + 4 * i + 3] = 8000 & 255;
     put_crc(png + 12, 17);
-    expect_bad(png, at, "image: too large; 8000 x 8000 pixels take 1648 MiB to decode, expected up to 1024");
+    expect_bad(png, at,
+               "image: too large; 8000 x 8000 pixels take 1648 MiB to decode, expected up to 1024");
     for (int i = 0; i < 2; i++) png[16 + 4 * i + 2] = 5000 >> 8, png[16 + 4 * i + 3] = 5000 & 255;
     put_crc(png + 12, 17);
     CHECK_EQUAL(image_check(&info, png, at, &e), STATUS_OK);

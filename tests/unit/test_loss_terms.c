@@ -204,7 +204,8 @@ static void test_zscl(const char *const *settings) {
     disturb(&r);
     run_gradients(&r, false);
     for (int i = 0; i < 2; i++) {
-        CHECK_CLOSE(start[i], 0, 1e-6); /* a cross-entropy would be near 9 log 8, of temperature 3 */
+        CHECK_CLOSE(start[i], 0,
+                    1e-6); /* a cross-entropy would be near 9 log 8, of temperature 3 */
         CHECK_TRUE(r.numbers.loss[i] > 1e-4);
     }
     CHECK_TRUE(norm <= 1e-5 * r.numbers.norm);

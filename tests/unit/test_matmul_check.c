@@ -1,5 +1,5 @@
-/* Kernels that are wrong in one way each take the place of the library's: the self-check sees all of
- * them. */
+/* Kernels that are wrong in one way each take the place of the library's: the self-check sees all
+ * of them. */
 #include "models/backend.h"
 #include "models/ops/matmul_check.h"
 #include "tests/check.h"

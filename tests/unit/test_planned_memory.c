@@ -115,7 +115,8 @@ static void check_recipe(const char *const *changes, int n_changes) {
         return;
     for (int look = 1; look >= 0; look--) {
         struct job j = {0};
-        if (!CHECK_EQUAL(look ? job_look(&j, r, run, &e) : job_open(&j, r, run, NULL, &e), STATUS_OK)) {
+        if (!CHECK_EQUAL(look ? job_look(&j, r, run, &e) : job_open(&j, r, run, NULL, &e),
+                         STATUS_OK)) {
             printf("    %s\n", e.text);
             break;
         }
@@ -140,7 +141,8 @@ int main(void) {
     static const char long_context[] =
         "{\"embed_dim\": 32, \"quick_gelu\": true, \"vision_cfg\": {\"image_size\": 32, "
         "\"patch_size\": 8, \"width\": 32, \"layers\": 1, \"head_width\": 16}, \"text_cfg\": "
-        "{\"context_length\": 77, \"vocab_size\": 700, \"width\": 32, \"heads\": 2, \"layers\": 1}}";
+        "{\"context_length\": 77, \"vocab_size\": 700, \"width\": 32, \"heads\": 2, \"layers\": "
+        "1}}";
     char architecture[4096];
     const char *const long_captions[] = {architecture, "losses=[{\"type\":\"clip\"}]",
                                          "data.ref_image=null", "data.ref_text=null",

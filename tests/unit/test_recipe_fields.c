@@ -42,7 +42,8 @@ static const struct {
 
 /* A recipe with every object that there can be, and no list empty. It is never run. */
 static const char full[] =
-    "{\"name\": \"full\", \"seed\": 7, \"model\": {\"architecture\": \"tiny\", \"vocabulary\": \"v\","
+    "{\"name\": \"full\", \"seed\": 7, \"model\": {\"architecture\": \"tiny\", \"vocabulary\": "
+    "\"v\","
     "  \"weights\": \"w\", \"adapters\": [\"a\"], \"lora\": {}, \"uniadapter\": {}},"
     " \"data\": {\"slice\": 4,"
     "  \"update\": {\"batch_size\": 16, \"sources\": [SOURCE]},"
@@ -53,14 +54,18 @@ static const char full[] =
     "  \"view\": {\"n\": 8, \"sources\": [SOURCE]}},"
     " \"losses\": [{\"type\": \"clip\"}, {\"type\": \"siglip\"}, {\"type\": \"zscl\"},"
     "  {\"type\": \"glare\"}],"
-    " \"stages\": [{\"name\": \"one\", \"steps\": 3, \"sources\": [SOURCE], \"ordering\": {\"list\":"
-    "  \"l.json\", \"chunks\": 2, \"chunk\": 1, \"reversed\": false}}, {\"name\": \"two\", \"steps\": 4}],"
-    " \"evaluation\": {\"sets\": [{\"name\": \"set\", \"shards\": \"e.tar\", \"templates\": [\"{}\"],"
+    " \"stages\": [{\"name\": \"one\", \"steps\": 3, \"sources\": [SOURCE], \"ordering\": "
+    "{\"list\":"
+    "  \"l.json\", \"chunks\": 2, \"chunk\": 1, \"reversed\": false}}, {\"name\": \"two\", "
+    "\"steps\": 4}],"
+    " \"evaluation\": {\"sets\": [{\"name\": \"set\", \"shards\": \"e.tar\", \"templates\": "
+    "[\"{}\"],"
     "  \"classnames\": [\"a\"]}]}}";
 /* Captions are made in one way per source, and what has one name must be equal, so: mixes and
  * templates in turn. */
 static const char *const sources[] = {
-    "{\"name\": \"m\", \"shards\": \"m.tar\", \"caption_mix\": [{\"field\": \"f\", \"probability\": 1}]}",
+    "{\"name\": \"m\", \"shards\": \"m.tar\", \"caption_mix\": [{\"field\": \"f\", "
+    "\"probability\": 1}]}",
     "{\"name\": \"t\", \"shards\": \"t.tar\", \"templates\": [\"{}\"], \"classnames\": [\"a\"]}"};
 
 struct walk {

@@ -195,7 +195,8 @@ static void test_endless(void) {
         const int before = requests(faults[i]);
         CHECK_EQUAL(file_create(&file, path, &e), STATUS_OK);
         CHECK_EQUAL(remote_download(remote, &request, file, content_type, &e), STATUS_REMOTE);
-        if (!CHECK_TRUE(strstr(e.text, "raise data.cache_bytes"))) fprintf(stderr, "    %s\n", e.text);
+        if (!CHECK_TRUE(strstr(e.text, "raise data.cache_bytes")))
+            fprintf(stderr, "    %s\n", e.text);
         CHECK_EQUAL(file_size(file, &size, &e), STATUS_OK);
         CHECK_TRUE(size < SIZE);
         CHECK_EQUAL(requests(faults[i]) - before, 1);

@@ -276,7 +276,8 @@ static void test_own_crc(void) {
     put(path, bytes, n);
     CHECK_EQUAL(safetensors_open(&s, path, &e), STATUS_BAD_DATA);
     CHECK_TRUE(strstr(e.text, "checked.safetensors: damaged: crc ") != NULL);
-    bytes[first + strlen(entry) - 2] = '\t'; /* written by another program, which copied the entry */
+    bytes[first + strlen(entry) - 2] =
+        '\t'; /* written by another program, which copied the entry */
     put(path, bytes, n);
     CHECK_EQUAL(safetensors_open(&s, path, &e), STATUS_OK);
     CHECK_TRUE(s && !safetensors_has_crc(s));

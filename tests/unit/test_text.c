@@ -56,11 +56,18 @@ static void test_utf8(void) {
 static void test_printable(void) {
     static const char *const pairs[][2] = {
         {"", ""},
-        {"caf\xC3\xA9 \xE2\x82\xAC \xF0\x9F\x8C\xB3 C:\\n", "caf\xC3\xA9 \xE2\x82\xAC \xF0\x9F\x8C\xB3 C:\\n"},
+        {"caf\xC3\xA9 \xE2\x82\xAC \xF0\x9F\x8C\xB3 C:\\n",
+         "caf\xC3\xA9 \xE2\x82\xAC \xF0\x9F\x8C\xB3 C:\\n"},
         {"\033]0;owned\007", "\\x1B]0;owned\\x07"},
         {"a\r\n\tb\x7F", "a\\r\\n\\tb\\x7F"},
-        {"\xC2\x9B""31m \xC2\xA0", "\\xC2\\x9B""31m \xC2\xA0"}, /* CSI in one character */
-        {"\x9B""31m \xC3", "\\x9B""31m \\xC3"},                   /* bytes that are no UTF-8 */
+        {"\xC2\x9B"
+         "31m \xC2\xA0",
+         "\\xC2\\x9B"
+         "31m \xC2\xA0"}, /* CSI in one character */
+        {"\x9B"
+         "31m \xC3",
+         "\\x9B"
+         "31m \\xC3"}, /* bytes that are no UTF-8 */
     };
     char out[64];
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {

@@ -1,5 +1,5 @@
-/* The watchdog of a process that waits, of one that is stopped (SIGSTOP) meanwhile, and of one whose
- * backend finishes work for a while. */
+/* The watchdog of a process that waits, of one that is stopped (SIGSTOP) meanwhile, and of one
+ * whose backend finishes work for a while. */
 #include "pipeline/base/clock.h"
 #include "pipeline/train/watchdog.h"
 
@@ -55,8 +55,8 @@ static int run_watched(bool is_stopped) {
     return WIFEXITED(state) ? WEXITSTATUS(state) : -1;
 }
 
-/* A backend that finishes something every 0.2 s until it hangs, which is after twice the deadline of
- * the watchdog; nobody calls it meanwhile, as in a step that was queued at once. */
+/* A backend that finishes something every 0.2 s until it hangs, which is after twice the deadline
+ * of the watchdog; nobody calls it meanwhile, as in a step that was queued at once. */
 static double hangs_at;
 
 static uint64_t slow_progress(struct backend *b) {
