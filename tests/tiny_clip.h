@@ -4,8 +4,8 @@
 #ifndef TESTS_TINY_CLIP_H
 #define TESTS_TINY_CLIP_H
 
-#include "data/tokenizer.h"
-#include "models/model.h"
+#include "data/texts/tokenizer.h"
+#include "models/clip/model.h"
 
 enum { TINY_CLIP_SIZE = 16, TINY_CLIP_JOINT = 12, TINY_CLIP_CONTEXT = 16 };
 

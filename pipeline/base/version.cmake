@@ -5,10 +5,11 @@
 # command line, and not the shaders, whose SPIR-V is part of the fact "numerics" where it is used.
 # Names and contents are hashed, never a path or a time: equal sources have an equal digest anywhere.
 set(version_patterns "")
-foreach(folder data models pipeline/base pipeline/train pipeline/continual pipeline/eval shaders/params)
+foreach(folder data models pipeline/base pipeline/recipe pipeline/run pipeline/continual pipeline/train
+               pipeline/features pipeline/eval shaders/params)
   list(APPEND version_patterns ${folder}/*.c ${folder}/*.cc ${folder}/*.h)
 endforeach()
-list(APPEND version_patterns models/configs/*.json)
+list(APPEND version_patterns models/clip/configs/*.json)
 
 if(NOT CMAKE_SCRIPT_MODE_FILE)
   list(TRANSFORM version_patterns PREPEND ${PROJECT_SOURCE_DIR}/)

@@ -3,9 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "data/dataset.h"
-#include "data/stream.h"
-#include "data/tokenizer.h"
+#include "data/shards/dataset.h"
+#include "data/stream/stream.h"
+#include "data/texts/tokenizer.h"
 #include "pipeline/base/clock.h"
 #include "pipeline/base/json_write.h"
 #include "pipeline/cli/cmd_bench.h"

@@ -1,8 +1,8 @@
 /* sapwood convert: weights and adapters for open_clip, transformers and PEFT. */
-#include "data/tokenizer_export.h"
-#include "models/model_export.h"
-#include "models/peft.h"
-#include "models/weight_files.h"
+#include "data/texts/tokenizer_export.h"
+#include "models/weights/model_export.h"
+#include "models/weights/peft.h"
+#include "models/weights/weight_files.h"
 #include "pipeline/base/new_folder.h"
 #include "pipeline/cli/command_list.h"
 #include "pipeline/cli/model_choice.h"

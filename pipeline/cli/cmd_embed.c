@@ -8,8 +8,8 @@
 #include "pipeline/cli/model_choice.h"
 #include "pipeline/cli/options.h"
 #include "pipeline/cli/signals.h"
-#include "pipeline/eval/embed_source.h"
-#include "pipeline/eval/feature_file.h"
+#include "pipeline/features/embed_source.h"
+#include "pipeline/features/feature_file.h"
 
 #include <inttypes.h>
 #include <stdio.h>

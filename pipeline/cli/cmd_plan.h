@@ -2,7 +2,7 @@
 #ifndef PIPELINE_CLI_CMD_PLAN_H
 #define PIPELINE_CLI_CMD_PLAN_H
 
-#include "pipeline/train/run_folder.h"
+#include "pipeline/run/run_folder.h"
 
 /* The run that is planned: its folder, which need not exist, and how it would go on from a checkpoint
  * there (resume and allowed as struct trainer_options has them; NULL: not asked). */

@@ -2,7 +2,7 @@
 #include "pipeline/cli/cmd_plan.h"
 #include "pipeline/cli/command_list.h"
 #include "pipeline/cli/options.h"
-#include "pipeline/train/recipe.h"
+#include "pipeline/recipe/recipe.h"
 
 #include <stdio.h>
 

@@ -5,15 +5,15 @@
 #include <string.h>
 #include <time.h>
 
-#include "data/ledger.h"
-#include "models/safetensors.h"
+#include "data/stream/ledger.h"
+#include "models/weights/safetensors.h"
 #include "pipeline/base/file.h"
 #include "pipeline/base/json.h"
 #include "pipeline/cli/command_list.h"
 #include "pipeline/cli/options.h"
-#include "pipeline/train/checkpoint.h"
-#include "pipeline/train/checkpoint_list.h"
-#include "pipeline/train/fresh_start.h"
+#include "pipeline/run/checkpoint.h"
+#include "pipeline/run/checkpoint_list.h"
+#include "pipeline/run/fresh_start.h"
 
 enum { RECIPE_BYTES_MAX = 1 << 24, LOG_TAIL_BYTES = 1 << 16 };
 

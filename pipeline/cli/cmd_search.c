@@ -5,8 +5,8 @@
 #include "pipeline/cli/command_list.h"
 #include "pipeline/cli/model_choice.h"
 #include "pipeline/cli/options.h"
-#include "pipeline/eval/embed_source.h"
-#include "pipeline/eval/search.h"
+#include "pipeline/features/embed_source.h"
+#include "pipeline/features/search.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -6,11 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "data/cache.h"
-#include "data/index.h"
-#include "data/shard.h"
-#include "data/shard_list.h"
-#include "data/shard_make.h"
+#include "data/shards/cache.h"
+#include "data/shards/index.h"
+#include "data/shards/shard.h"
+#include "data/shards/shard_list.h"
+#include "data/shards/shard_make.h"
 #include "pipeline/base/file.h"
 #include "pipeline/base/text.h"
 #include "pipeline/cli/command_list.h"

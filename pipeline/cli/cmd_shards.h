@@ -2,7 +2,7 @@
 #ifndef PIPELINE_CLI_CMD_SHARDS_H
 #define PIPELINE_CLI_CMD_SHARDS_H
 
-#include "data/shard_list.h"
+#include "data/shards/shard_list.h"
 #include "pipeline/cli/options.h"
 
 #define SHARDS_HELP                                                                                \

@@ -4,11 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "data/dataset.h"
-#include "data/index.h"
-#include "data/remote.h"
-#include "data/shard.h"
-#include "data/shard_list.h"
+#include "data/shards/dataset.h"
+#include "data/shards/index.h"
+#include "data/shards/remote.h"
+#include "data/shards/shard.h"
+#include "data/shards/shard_list.h"
 #include "pipeline/base/file.h"
 #include "pipeline/base/hash.h"
 #include "pipeline/base/text.h"

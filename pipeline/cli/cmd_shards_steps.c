@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "data/loader.h"
-#include "data/shard.h"
-#include "data/stream_order.h"
+#include "data/shards/shard.h"
+#include "data/stream/loader.h"
+#include "data/stream/stream_order.h"
 #include "pipeline/base/file.h"
 #include "pipeline/cli/cmd_shards.h"
 #include "pipeline/train/run_data.h"

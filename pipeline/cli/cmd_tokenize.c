@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "data/tokenizer.h"
+#include "data/texts/tokenizer.h"
 #include "pipeline/base/text.h"
 #include "pipeline/cli/command_list.h"
 #include "pipeline/cli/options.h"

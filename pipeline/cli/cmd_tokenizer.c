@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "data/dataset.h"
-#include "data/tokenizer_train.h"
+#include "data/shards/dataset.h"
+#include "data/texts/tokenizer_train.h"
 #include "pipeline/base/file.h"
 #include "pipeline/base/text.h"
 #include "pipeline/cli/command_list.h"

@@ -1,11 +1,11 @@
 #include "pipeline/cli/model_choice.h"
 
-#include "models/weight_hint.h"
+#include "models/weights/weight_hint.h"
 #include "pipeline/base/file.h"
 #include "pipeline/base/hash.h"
 #include "pipeline/base/text.h"
-#include "pipeline/train/checkpoint.h"
-#include "pipeline/train/checkpoint_list.h"
+#include "pipeline/run/checkpoint.h"
+#include "pipeline/run/checkpoint_list.h"
 
 #include <string.h>
 

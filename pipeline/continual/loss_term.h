@@ -9,8 +9,8 @@
 #ifndef PIPELINE_CONTINUAL_LOSS_TERM_H
 #define PIPELINE_CONTINUAL_LOSS_TERM_H
 
+#include "models/learn/learner.h"
 #include "pipeline/continual/loss_list.h"
-#include "pipeline/train/learner.h"
 
 struct loss_term;
 

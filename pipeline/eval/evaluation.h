@@ -18,11 +18,11 @@
 #ifndef PIPELINE_EVAL_EVALUATION_H
 #define PIPELINE_EVAL_EVALUATION_H
 
-#include "data/caption.h"
-#include "data/dataset.h"
-#include "data/image.h"
-#include "data/tokenizer.h"
-#include "models/towers.h"
+#include "data/images/image.h"
+#include "data/shards/dataset.h"
+#include "data/texts/caption.h"
+#include "data/texts/tokenizer.h"
+#include "models/clip/towers.h"
 #include "pipeline/base/schema.h"
 #include "pipeline/base/text.h"
 

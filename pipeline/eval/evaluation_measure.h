@@ -2,10 +2,10 @@
 #ifndef PIPELINE_EVAL_EVALUATION_MEASURE_H
 #define PIPELINE_EVAL_EVALUATION_MEASURE_H
 
-#include "data/dataset.h"
-#include "pipeline/eval/embed.h"
+#include "data/shards/dataset.h"
 #include "pipeline/eval/evaluation_place.h"
 #include "pipeline/eval/zero_shot.h"
+#include "pipeline/features/embed.h"
 
 struct measure {
     const struct evaluation_set *set;

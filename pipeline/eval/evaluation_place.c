@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "data/shard_list.h"
+#include "data/shards/shard_list.h"
 #include "pipeline/base/file.h"
 #include "pipeline/eval/template_list.h"
 

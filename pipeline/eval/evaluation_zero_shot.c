@@ -1,10 +1,10 @@
 /* The zero-shot tasks of evaluation.h: retrieval, classification, multilabel. */
-#include "data/classnames.h"
+#include "data/texts/classnames.h"
 #include "pipeline/eval/average_precision.h"
 #include "pipeline/eval/evaluation_measure.h"
-#include "pipeline/eval/npy.h"
 #include "pipeline/eval/retrieval.h"
 #include "pipeline/eval/zero_shot.h"
+#include "pipeline/features/npy.h"
 
 #include "pipeline/base/log.h"
 

@@ -1,6 +1,6 @@
 #include "pipeline/train/adapter_source.h"
 
-#include "models/peft.h"
+#include "models/weights/peft.h"
 #include "pipeline/base/file.h"
 #include "pipeline/base/json.h"
 

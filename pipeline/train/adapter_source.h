@@ -2,7 +2,7 @@
 #ifndef PIPELINE_TRAIN_ADAPTER_SOURCE_H
 #define PIPELINE_TRAIN_ADAPTER_SOURCE_H
 
-#include "models/adapter_set.h"
+#include "models/adapters/adapter_set.h"
 
 /* path: a PEFT folder, the folder of a run that trained adapters to its end, or the file
  * weights/adapters.safetensors of one. p: of the model they are for. A file of an early run, which

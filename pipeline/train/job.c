@@ -1,12 +1,12 @@
 #include "pipeline/train/job.h"
 
-#include "models/peft.h"
-#include "models/weight_files.h"
-#include "models/weight_hint.h"
+#include "models/weights/peft.h"
+#include "models/weights/weight_files.h"
+#include "models/weights/weight_hint.h"
 #include "pipeline/base/file.h"
 #include "pipeline/base/hash.h"
 #include "pipeline/base/log.h"
-#include "pipeline/continual/reference.h"
+#include "pipeline/continual/shared/reference.h"
 #include "pipeline/train/adapter_source.h"
 #include "pipeline/train/stage_facts.h"
 

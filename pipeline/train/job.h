@@ -7,10 +7,10 @@
 #ifndef PIPELINE_TRAIN_JOB_H
 #define PIPELINE_TRAIN_JOB_H
 
-#include "data/ledger.h"
-#include "data/stream.h"
-#include "pipeline/train/learner.h"
-#include "pipeline/train/recipe.h"
+#include "data/stream/ledger.h"
+#include "data/stream/stream.h"
+#include "models/learn/learner.h"
+#include "pipeline/recipe/recipe.h"
 #include "pipeline/train/run_data.h"
 #include "pipeline/train/watchdog.h"
 

@@ -1,9 +1,9 @@
 #include "pipeline/train/run_data.h"
 
-#include "data/replay.h"
-#include "data/stream_order.h"
+#include "data/stream/replay.h"
+#include "data/stream/stream_order.h"
 #include "pipeline/base/hash.h"
-#include "pipeline/train/recipe_data.h"
+#include "pipeline/recipe/recipe_data.h"
 
 #include <stdlib.h>
 #include <string.h>

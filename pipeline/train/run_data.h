@@ -3,9 +3,9 @@
 #ifndef PIPELINE_TRAIN_RUN_DATA_H
 #define PIPELINE_TRAIN_RUN_DATA_H
 
-#include "data/ordering.h"
-#include "data/stream.h"
-#include "pipeline/train/recipe.h"
+#include "data/stream/ordering.h"
+#include "data/stream/stream.h"
+#include "pipeline/recipe/recipe.h"
 
 struct run_data {
     const struct recipe *recipe; /* the caller's */

@@ -1,6 +1,6 @@
 #include "pipeline/train/stage_facts.h"
 
-#include "data/stream_order.h"
+#include "data/stream/stream_order.h"
 #include "pipeline/base/log.h"
 
 #include <inttypes.h>

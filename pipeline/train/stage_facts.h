@@ -5,8 +5,8 @@
 #ifndef PIPELINE_TRAIN_STAGE_FACTS_H
 #define PIPELINE_TRAIN_STAGE_FACTS_H
 
-#include "data/stream.h"
-#include "pipeline/train/recipe.h"
+#include "data/stream/stream.h"
+#include "pipeline/recipe/recipe.h"
 
 struct stage_source {
     const char *name; /* of the config's dataset or selection */

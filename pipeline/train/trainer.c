@@ -1,6 +1,6 @@
 #include "pipeline/train/trainer.h"
 
-#include "data/stream_order.h"
+#include "data/stream/stream_order.h"
 #include "pipeline/base/clock.h"
 #include "pipeline/base/file.h"
 #include "pipeline/base/hash.h"
@@ -9,8 +9,8 @@
 #include "pipeline/base/log.h"
 #include "pipeline/base/stop.h"
 #include "pipeline/eval/evaluation.h"
+#include "pipeline/run/run_folder.h"
 #include "pipeline/train/job.h"
-#include "pipeline/train/run_folder.h"
 #include "pipeline/train/schedule.h"
 
 #include <inttypes.h>

@@ -11,7 +11,7 @@
 #ifndef PIPELINE_TRAIN_TRAINER_H
 #define PIPELINE_TRAIN_TRAINER_H
 
-#include "pipeline/train/run_folder.h"
+#include "pipeline/run/run_folder.h"
 #include "pipeline/train/watchdog.h"
 
 #include <signal.h>

@@ -1,6 +1,6 @@
 #include "pipeline/train/watchdog.h"
 
-#include "data/remote.h"
+#include "data/shards/remote.h"
 #include "pipeline/base/file.h"
 
 #include <inttypes.h>

@@ -107,7 +107,7 @@ is_right() {
         done
         is_value "$last" "$1" && ! is_value "$last" no-such-word
         ;;
-    ViT-*) [ "$last" = model.architecture ] && [ -s "models/configs/$1.json" ] ;;
+    ViT-*) [ "$last" = model.architecture ] && [ -s "models/clip/configs/$1.json" ] ;;
     *) is_value "$last" "$1" ;;
     esac
 }

@@ -11,7 +11,7 @@ full="$(printf '%s\n' "$output" | paste -s -d ' ' | sed 's/^sapwood //')"
 
 # --- What the digest is of ---
 
-cp -r --parents data/*.[ch]* models pipeline shaders/params "$folder"
+cp -r --parents data/*.[ch] data/shards data/images data/texts data/stream models pipeline shaders/params "$folder"
 [ "$(digest "$folder")" = "$sources" ] && good || bad "elsewhere: expected $sources, found $(digest "$folder")"
 # changed WHAT FILE: another digest after a change of the file
 changed() {
@@ -22,14 +22,14 @@ changed() {
     [ -n "$other" ] && [ "$other" != "$sources" ] && good || bad "$1 changed, and the digest is $other"
 }
 changed "an operation" models/ops/adamw.c
-changed "the model" models/model.c
+changed "the model" models/clip/model.c
 changed "the device" models/vk/vk_backend.c
-changed "an architecture" "$(cd "$folder" && ls models/configs/*.json | head -n 1)"
-changed "a loss" pipeline/continual/zscl.c
+changed "an architecture" "$(cd "$folder" && ls models/clip/configs/*.json | head -n 1)"
+changed "a loss" pipeline/continual/losses/zscl.c
 changed "the step" pipeline/train/trainer.c
-changed "embedding" pipeline/eval/embed.c
+changed "embedding" pipeline/features/embed.c
 changed "random numbers" pipeline/base/random.h
-changed "decoding" data/image.c
+changed "decoding" data/images/image.c
 touch "$folder/models/ops/adamw.c"
 echo "/* */" >>"$folder/pipeline/cli/main.c"
 [ "$(digest "$folder")" = "$sources" ] && good || bad "a touch and the command line changed the digest"

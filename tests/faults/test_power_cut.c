@@ -13,7 +13,7 @@
 #include <time.h>
 
 #include "pipeline/base/log.h"
-#include "pipeline/train/checkpoint_list.h"
+#include "pipeline/run/checkpoint_list.h"
 #include "pipeline/train/trainer.h"
 #include "tests/check.h"
 #include "tests/faults/disk_model.h"

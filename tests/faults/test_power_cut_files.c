@@ -11,11 +11,11 @@
 #include <string.h>
 #include <time.h>
 
-#include "models/model_export.h"
+#include "models/weights/model_export.h"
 #include "pipeline/base/log.h"
 #include "pipeline/base/new_folder.h"
-#include "pipeline/continual/reference.h"
-#include "pipeline/eval/feature_file.h"
+#include "pipeline/continual/shared/reference.h"
+#include "pipeline/features/feature_file.h"
 #include "tests/check.h"
 #include "tests/faults/disk_model.h"
 #include "tests/faults/disk_recorder.h"

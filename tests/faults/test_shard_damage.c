@@ -2,9 +2,9 @@
  * is good is known from the shard built here without libarchive. Nothing may be lost silently: a
  * scan either fails or gives every member; a sample read through the index either fails or gives
  * the bytes that were indexed. */
-#include "data/dataset.h"
-#include "data/index.h"
-#include "data/shard.h"
+#include "data/shards/dataset.h"
+#include "data/shards/index.h"
+#include "data/shards/shard.h"
 #include "tests/check.h"
 #include "tests/fixture.h"
 

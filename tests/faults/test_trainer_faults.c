@@ -13,7 +13,7 @@
 #include "pipeline/base/log.h"
 #include "pipeline/base/stop.h"
 #include "pipeline/base/text.h"
-#include "pipeline/train/save_plan.h"
+#include "pipeline/run/save_plan.h"
 #include "pipeline/train/trainer.h"
 #include "tests/check.h"
 #include "tests/fixture.h"

@@ -2,8 +2,8 @@
  * contract, or BAD_DATA. */
 #include <stdlib.h>
 
-#include "data/caption.h"
-#include "data/tokenizer.h"
+#include "data/texts/caption.h"
+#include "data/texts/tokenizer.h"
 #include "tests/fuzz/fuzz.h"
 
 #define VOCABULARY SAPWOOD_SOURCE_DIR "/tests/fixtures/bpe_simple_vocab_16e6.txt.gz"

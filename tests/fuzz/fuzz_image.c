@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "data/gzip.h"
-#include "data/image.h"
-#include "data/resize.h"
+#include "data/images/image.h"
+#include "data/images/resize.h"
+#include "data/shards/gzip.h"
 #include "tests/fuzz/fuzz.h"
 
 enum { PIXELS_MAX = 1 << 20, SIDE = 8 }; /* larger ones are left out: they cost time */

@@ -8,8 +8,8 @@
 #include <strings.h>
 #include <sys/stat.h>
 
-#include "data/index.h"
-#include "data/shard.h"
+#include "data/shards/index.h"
+#include "data/shards/shard.h"
 #include "pipeline/base/file.h"
 #include "pipeline/base/hash.h"
 #include "pipeline/base/log.h"

@@ -8,7 +8,7 @@
 
 #include "pipeline/base/hash.h"
 #include "pipeline/base/log.h"
-#include "pipeline/train/checkpoint.h"
+#include "pipeline/run/checkpoint.h"
 #include "tests/fixture.h"
 #include "tests/fuzz/fuzz.h"
 

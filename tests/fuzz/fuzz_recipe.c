@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "pipeline/base/json.h"
-#include "pipeline/train/recipe.h"
+#include "pipeline/recipe/recipe.h"
 #include "tests/fixture.h"
 #include "tests/fuzz/fuzz.h"
 

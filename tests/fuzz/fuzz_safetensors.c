@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "models/safetensors.h"
+#include "models/weights/safetensors.h"
 #include "tests/fixture.h"
 #include "tests/fuzz/fuzz.h"
 

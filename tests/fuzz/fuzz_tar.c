@@ -8,9 +8,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "data/dataset.h"
-#include "data/index.h"
-#include "data/shard.h"
+#include "data/shards/dataset.h"
+#include "data/shards/index.h"
+#include "data/shards/shard.h"
 #include "pipeline/base/file.h"
 #include "pipeline/base/hash.h"
 #include "tests/fixture.h"

@@ -2,7 +2,7 @@
  * byte gives them their name here. One that is taken encodes any text. */
 #include <string.h>
 
-#include "data/tokenizer.h"
+#include "data/texts/tokenizer.h"
 #include "tests/fixture.h"
 #include "tests/fuzz/fuzz.h"
 

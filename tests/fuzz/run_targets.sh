@@ -25,14 +25,14 @@ trap 'exit 1' INT TERM
 # The files that a target is about.
 files_of() {
     case $1 in
-    image) echo data/image.c data/image_bmp.c data/image_check.c data/resize.c data/resize_kernels.c ;;
-    tar) echo data/shard.c data/index.c ;;
-    index) echo data/index.c ;;
-    safetensors) echo models/safetensors.c ;;
-    recipe) echo pipeline/base/json.c pipeline/base/schema.c pipeline/train/recipe.c ;;
-    tokenizer) echo data/tokenizer.c data/tokenizer_json.c data/gzip.c ;;
-    caption) echo data/caption.c data/tokenizer.c data/tokenizer_clean.c data/html.c data/unicode.c ;;
-    manifest) echo pipeline/train/checkpoint.c ;;
+    image) echo data/images/image.c data/images/image_bmp.c data/images/image_check.c data/images/resize.c data/images/resize_kernels.c ;;
+    tar) echo data/shards/shard.c data/shards/index.c ;;
+    index) echo data/shards/index.c ;;
+    safetensors) echo models/weights/safetensors.c ;;
+    recipe) echo pipeline/base/json.c pipeline/base/schema.c pipeline/recipe/recipe.c ;;
+    tokenizer) echo data/texts/tokenizer.c data/texts/tokenizer_json.c data/shards/gzip.c ;;
+    caption) echo data/texts/caption.c data/texts/tokenizer.c data/texts/tokenizer_clean.c data/texts/html.c data/texts/unicode.c ;;
+    manifest) echo pipeline/run/checkpoint.c ;;
     *)
         echo "fuzz: target '$1' has no files here" >&2
         exit 2

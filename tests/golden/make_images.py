@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes tests/fixtures/images: small encoded pictures, and what Pillow decodes them to.
 
-NAME.rgb is Image.open(NAME).convert("RGB"); NAME.shown.rgb, for pictures that data/image.h reads in two ways, is the
+NAME.rgb is Image.open(NAME).convert("RGB"); NAME.shown.rgb, for pictures that data/images/image.h reads in two ways, is the
 picture on white (Pillow's paste) or the high byte of 16-bit grey.
 Usage: /usr/bin/python3 tests/golden/make_images.py     (made with Pillow 9.4.0, libjpeg-turbo 2.1.5)
 What Pillow cannot write (16-bit colour, interlacing, a colour key, most bitmaps) is put together here.

@@ -1,7 +1,7 @@
 /* A whole tiny CLIP against PyTorch (make_golden.py): features, loss and every gradient, with all
  * weights trained and with LoRA only, on the device named by SAPWOOD_TEST_DEVICE (default cpu).
  * Slices of 6, 3, 2 and 1 samples give the same numbers. */
-#include "models/safetensors.h"
+#include "models/weights/safetensors.h"
 #include "pipeline/continual/loss_term.h"
 #include "tests/check.h"
 #include "tests/golden.h"

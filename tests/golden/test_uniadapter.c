@@ -1,7 +1,7 @@
 /* The bottleneck adapter against PyTorch (make_golden.py): value and every gradient. Its input is
  * read twice, by the adapter and as what it is added to, so gradients add up too. */
+#include "models/clip/towers.h"
 #include "models/program.h"
-#include "models/towers.h"
 #include "tests/check.h"
 #include "tests/golden.h"
 

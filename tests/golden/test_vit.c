@@ -2,7 +2,7 @@
  * named by SAPWOOD_TEST_DEVICE (default cpu): SigLIP's features, loss and every gradient of a step;
  * DINO's and DINOv2's tokens, features and every gradient. Weights come in through the layouts of
  * their sources. */
-#include "models/weight_layout.h"
+#include "models/weights/weight_layout.h"
 #include "pipeline/continual/loss_term.h"
 #include "tests/check.h"
 #include "tests/golden.h"

@@ -6,8 +6,8 @@
  *                                   when they are not under a usual name
  *
  * For a folder the largest relative errors are printed, and what loading took. */
-#include "models/encoder.h"
-#include "models/safetensors.h"
+#include "models/clip/encoder.h"
+#include "models/weights/safetensors.h"
 #include "pipeline/base/file.h"
 #include "pipeline/continual/loss_term.h"
 #include "tests/check.h"

@@ -34,7 +34,7 @@ PIXELS_MAX = 6_000_000  # of an original, so that the whole takes minutes
 N_CLIPART, N_PHOTOS, N_MADE = 200, 120, 500
 PILLOW, SHOWN = 0, 1
 BROKEN = ("invalid-crc32.png", "invalid-noend.png", "invalid-trunc.png")
-UNCHECKED = ("invalid-zlib.png",)  # a wrong Adler-32, which Pillow refuses and data/image.h does not look at
+UNCHECKED = ("invalid-zlib.png",)  # a wrong Adler-32, which Pillow refuses and data/images/image.h does not look at
 
 warnings.simplefilter("ignore")
 rng = random.Random(SEED)

@@ -22,7 +22,7 @@ PILLOW, SHOWN = 0, 1
 N_GOOD, N_CRASHERS = 164, 23
 # Crashers that are read, and why. Pillow reads neither.
 READ = {
-    "badadler.png": "a wrong Adler-32 in the pixels, which data/image.h does not look at",
+    "badadler.png": "a wrong Adler-32 in the pixels, which data/images/image.h does not look at",
     "empty_ancillary_chunks.png": "chunks without bytes that a picture does not need",
 }
 

@@ -11,10 +11,10 @@
  *                               a request is a count of bytes and the text; the answer: length and
  *                               CONTEXT ids; after a refusal 0, count and message
  *   print_data members SHARD    takes no requests; the regular members of a tar as text */
-#include "data/image.h"
-#include "data/resize.h"
-#include "data/shard.h"
-#include "data/tokenizer.h"
+#include "data/images/image.h"
+#include "data/images/resize.h"
+#include "data/shards/shard.h"
+#include "data/texts/tokenizer.h"
 #include "pipeline/base/file.h"
 
 #include <stdio.h>

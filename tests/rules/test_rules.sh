@@ -23,24 +23,24 @@ rule_models_stand_on_base() {
     includes_of models | grep -vE ':(models|pipeline/base|shaders/params)/|:data/batch\.h$'
 }
 rule_pipeline_below_cli() {
-    includes_of pipeline/train pipeline/continual pipeline/eval |
-        grep -vE ':(data|models|shaders/params|pipeline/(base|train|continual|eval))/'
+    includes_of pipeline/recipe pipeline/run pipeline/continual pipeline/train pipeline/features pipeline/eval |
+        grep -E ':(pipeline/cli|tests)/'
 }
 rule_nobody_includes_tests() { includes_of data models pipeline shaders | grep ':tests/'; }
 
 # library header (pattern) and the files that may include it (pattern)
-OWNERS='archive(_entry)?\.h data/shard\.c
-stb_image\.h data/image\.c
-jpeglib\.h data/image\.c
-webp/.* data/image\.c
+OWNERS='archive(_entry)?\.h data/shards/shard\.c
+stb_image\.h data/images/image\.c
+jpeglib\.h data/images/image\.c
+webp/.* data/images/image\.c
 cjson/cJSON\.h pipeline/base/json\.c
 xxhash\.h pipeline/base/hash\.c
-zlib\.h data/gzip\.c
+zlib\.h data/shards/gzip\.c
 cblas\.h models/ops/matmul\.c
 lapacke?\.h models/[a-z_/]*linear_algebra\.c
 vulkan/.* models/vk/[a-z_]*\.[ch]
-curl/.* data/remote\.c
-sentencepiece_.* data/tokenizer_sentencepiece\.cc'
+curl/.* data/shards/remote\.c
+sentencepiece_.* data/texts/tokenizer_sentencepiece\.cc'
 rule_one_owner_per_library() {
     echo "$OWNERS" | while read -r header owner; do
         grep -rnE --include='*.[ch]' --include='*.cc' "^ *# *include <$header>" data models pipeline shaders 2>/dev/null |
@@ -137,7 +137,7 @@ breach() {
     case $1 in
     base_includes_base) plant pipeline/base/a.c '#include "data/b.h"' ;;
     data_stands_on_base) plant data/a.c '#include "models/b.h"' ;;
-    models_stand_on_base) plant models/a.c '#include "data/image.h"' ;;
+    models_stand_on_base) plant models/a.c '#include "data/images/image.h"' ;;
     pipeline_below_cli) plant pipeline/train/a.c '#include "pipeline/cli/b.h"' ;;
     nobody_includes_tests) plant data/a.c '#include "tests/check.h"' ;;
     one_owner_per_library) plant data/a.c '#include <archive.h>' ;;

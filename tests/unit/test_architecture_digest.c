@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "models/model.h"
+#include "models/clip/model.h"
 #include "pipeline/base/json.h"
 #include "pipeline/base/log.h"
 #include "pipeline/base/text.h"

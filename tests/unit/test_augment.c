@@ -1,6 +1,6 @@
 /* Augmentation. The colour steps are Pillow's bytes, the blur is computed in double
  * (tests/golden/make_images.py wrote augment.rgb); the rest are properties. */
-#include "data/augment.h"
+#include "data/images/augment.h"
 #include "pipeline/base/file.h"
 #include "tests/check.h"
 #include "tests/fixture.h"

@@ -1,8 +1,8 @@
 /* Remote shards as local files: bounded, shared, looked at before use; and a dataset of them is the
  * dataset of the same local files. */
-#include "data/cache.h"
-#include "data/cache_room.h"
-#include "data/dataset.h"
+#include "data/shards/cache.h"
+#include "data/shards/cache_room.h"
+#include "data/shards/dataset.h"
 #include "pipeline/base/log.h"
 #include "pipeline/base/stop.h"
 #include "tests/check.h"

@@ -1,6 +1,6 @@
 /* Damage of every kind must be found, the right older checkpoint used, and a writer killed at any
  * instant must leave a folder that opens with what was written. */
-#include "pipeline/train/checkpoint.h"
+#include "pipeline/run/checkpoint.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -15,7 +15,7 @@
 
 #include "pipeline/base/hash.h"
 #include "pipeline/base/random.h"
-#include "pipeline/train/checkpoint_list.h"
+#include "pipeline/run/checkpoint_list.h"
 #include "tests/check.h"
 #include "tests/fixture.h"
 

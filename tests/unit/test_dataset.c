@@ -1,6 +1,6 @@
 /* Contents are known from the tars built here. Expected captions are written by hand. */
-#include "data/classnames.h"
-#include "data/dataset.h"
+#include "data/shards/dataset.h"
+#include "data/texts/classnames.h"
 #include "pipeline/base/file.h"
 #include "tests/check.h"
 #include "tests/fixture.h"

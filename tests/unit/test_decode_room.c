@@ -1,6 +1,6 @@
 /* The memory for decoding that all threads share: never more than the budget, never for ever. */
-#include "data/decode_room.h"
-#include "data/image.h"
+#include "data/images/decode_room.h"
+#include "data/images/image.h"
 #include "tests/check.h"
 
 #include <pthread.h>

@@ -1,7 +1,7 @@
 /* Features in blocks against each sample encoded alone (the encoder itself is checked against
  * PyTorch in tests/golden). */
-#include "models/encoder.h"
-#include "pipeline/eval/embed.h"
+#include "models/clip/encoder.h"
+#include "pipeline/features/embed.h"
 #include "tests/check.h"
 #include "tests/fixture.h"
 #include "tests/tiny_clip.h"

@@ -1,6 +1,6 @@
 /* What sapwood embed reads: rows, keys and pieces of each kind of place. */
 #include "pipeline/base/file.h"
-#include "pipeline/eval/embed_source.h"
+#include "pipeline/features/embed_source.h"
 #include "tests/check.h"
 #include "tests/fixture.h"
 

@@ -1,6 +1,6 @@
 /* Sets built here, whose scores are known from features that the test computes sample by sample
  * with the encoder (checked against PyTorch in tests/golden), or from the set's form alone. */
-#include "models/encoder.h"
+#include "models/clip/encoder.h"
 #include "pipeline/base/file.h"
 #include "pipeline/base/json.h"
 #include "pipeline/eval/evaluation.h"

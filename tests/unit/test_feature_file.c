@@ -1,7 +1,7 @@
 /* Feature files: their bytes, going on after an end at every place, and reading them back. The
  * .npy header was compared with what numpy 1.24 writes for the same array, but for its padding. */
 #include "pipeline/base/file.h"
-#include "pipeline/eval/feature_file.h"
+#include "pipeline/features/feature_file.h"
 #include "tests/check.h"
 #include "tests/fixture.h"
 

@@ -1,6 +1,6 @@
 /* Decoding. Expected pixels are Pillow's (tests/golden/make_images.py). */
-#include "data/gzip.h"
-#include "data/image.h"
+#include "data/images/image.h"
+#include "data/shards/gzip.h"
 #include "pipeline/base/file.h"
 #include "pipeline/base/random.h"
 #include "tests/check.h"

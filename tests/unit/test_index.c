@@ -1,5 +1,5 @@
 /* Places and contents are known from the tar built here without libarchive. */
-#include "data/index.h"
+#include "data/shards/index.h"
 #include "pipeline/base/file.h"
 #include "pipeline/base/hash.h"
 #include "pipeline/base/log.h"

@@ -1,6 +1,6 @@
 /* One slot at a time. What it must hold is the whole picture, decoded (where the source says so at
  * the scale that its crops allow) and then cropped. */
-#include "data/loader.h"
+#include "data/stream/loader.h"
 #include "pipeline/base/file.h"
 #include "tests/check.h"
 #include "tests/fixture.h"
@@ -37,7 +37,7 @@ static struct dataset *open_pictures(double jpeg_gap) {
     return d;
 }
 
-/* One view of a whole picture; the numbers that it is drawn from are those of data/stream.h. */
+/* One view of a whole picture; the numbers that it is drawn from are those of data/stream/stream.h. */
 static void whole_view(uint8_t *out, const struct image *picture, const struct stream_part *part,
                        const struct stream_view *view, uint64_t id, int64_t step,
                        struct augment_memory *memory) {

@@ -2,7 +2,7 @@
  * promise whatever the numbers are. Expected values follow from the definitions: a student equal
  * to its teacher has nothing to learn, an average of a constant is geometric, a weight of 0 is no
  * term. */
-#include "models/encoder.h"
+#include "models/clip/encoder.h"
 #include "pipeline/base/file.h"
 #include "pipeline/base/random.h"
 #include "pipeline/train/job.h"

@@ -1,6 +1,6 @@
 /* Arrays as numpy 1.24 writes them: numpy.save of each was compared with the bytes made here, but
  * for the spaces that pad its header. */
-#include "pipeline/eval/npy.h"
+#include "pipeline/features/npy.h"
 #include "tests/check.h"
 
 #include <stdio.h>

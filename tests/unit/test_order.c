@@ -1,5 +1,5 @@
 /* Checked by counting, against the definition: nothing missing, nothing twice, ratios exact. */
-#include "data/order.h"
+#include "data/stream/order.h"
 #include "pipeline/base/random.h"
 #include "tests/check.h"
 

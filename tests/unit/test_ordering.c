@@ -1,5 +1,5 @@
 /* Orderings over shards built here: which class is in which chunk is worked out by hand. */
-#include "data/ordering.h"
+#include "data/stream/ordering.h"
 #include "tests/check.h"
 #include "tests/fixture.h"
 

@@ -1,8 +1,8 @@
 /* Adapters of PEFT and of runs, and their merging. Expected numbers are PEFT's (make_peft.py). */
-#include "models/peft.h"
+#include "models/weights/peft.h"
 
-#include "models/encoder.h"
-#include "models/model.h"
+#include "models/clip/encoder.h"
+#include "models/clip/model.h"
 #include "pipeline/base/file.h"
 #include "pipeline/base/random.h"
 #include "tests/check.h"

@@ -1,5 +1,5 @@
 /* recipe_change: the first difference of two recipes, by hand. */
-#include "pipeline/train/recipe_change.h"
+#include "pipeline/recipe/recipe_change.h"
 #include "tests/check.h"
 
 static const char recipe[] = "{\n"

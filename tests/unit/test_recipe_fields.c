@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "pipeline/base/log.h"
-#include "pipeline/train/recipe.h"
-#include "pipeline/train/recipe_change.h"
-#include "pipeline/train/recipe_schema.h"
+#include "pipeline/recipe/recipe.h"
+#include "pipeline/recipe/recipe_change.h"
+#include "pipeline/recipe/recipe_schema.h"
 #include "tests/check.h"
 #include "tests/fixture.h"
 

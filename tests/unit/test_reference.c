@@ -1,8 +1,8 @@
 /* The cache of teacher features: their order and values, what it reuses, and what makes it begin
  * again. Values are those of the embedder with the base model, which test_embed checks. */
 #include "pipeline/base/file.h"
-#include "pipeline/continual/reference.h"
-#include "pipeline/eval/embed.h"
+#include "pipeline/continual/shared/reference.h"
+#include "pipeline/features/embed.h"
 #include "tests/check.h"
 #include "tests/fixture.h"
 #include "tests/tiny_clip.h"

@@ -1,5 +1,5 @@
 /* Downloads from a server with every fault: the bytes come whole, or an error in bounded time. */
-#include "data/remote.h"
+#include "data/shards/remote.h"
 #include "pipeline/base/log.h"
 #include "pipeline/base/stop.h"
 #include "tests/check.h"

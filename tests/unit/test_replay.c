@@ -1,7 +1,7 @@
 /* Buffers of past samples: what they hold is known from the shards built here and from the rules in
  * the headers; shares of a step are those of FoMo-in-Flux. */
-#include "data/replay.h"
-#include "pipeline/train/recipe.h"
+#include "data/stream/replay.h"
+#include "pipeline/recipe/recipe.h"
 #include "tests/check.h"
 #include "tests/fixture.h"
 

@@ -1,6 +1,6 @@
 /* Resizing, byte for byte what Pillow gives (tests/golden/make_images.py wrote resize.rgb). */
-#include "data/resize.h"
-#include "data/resize_kernels.h"
+#include "data/images/resize.h"
+#include "data/images/resize_kernels.h"
 #include "pipeline/base/file.h"
 #include "pipeline/base/random.h"
 #include "tests/check.h"

@@ -1,6 +1,6 @@
 /* What the stages of a recipe read. A domain that comes back must not come back in the same order
  * and with the same crops; the same stage is the same however often it is asked for. */
-#include "data/stream_order.h"
+#include "data/stream/stream_order.h"
 #include "pipeline/train/run_data.h"
 #include "tests/check.h"
 #include "tests/fixture.h"

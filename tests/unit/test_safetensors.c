@@ -1,6 +1,6 @@
 /* The format is that of huggingface/safetensors (its README, section "Format"); the files that must
  * be refused are written here byte by byte, and the golden files come from Python. */
-#include "models/safetensors.h"
+#include "models/weights/safetensors.h"
 
 #include <math.h>
 #include <stdio.h>

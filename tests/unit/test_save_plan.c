@@ -1,5 +1,5 @@
 /* Planned steps and anchors against a walk over all steps, for many recipes. */
-#include "pipeline/train/save_plan.h"
+#include "pipeline/run/save_plan.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* Search in a feature file against plain loops in double. */
-#include "pipeline/eval/search.h"
 #include "pipeline/eval/similarity.h"
+#include "pipeline/features/search.h"
 #include "tests/check.h"
 #include "tests/fixture.h"
 

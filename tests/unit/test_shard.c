@@ -1,6 +1,6 @@
 /* Offsets, sizes and contents are known from the tar built here without libarchive. */
-#include "data/shard.h"
-#include "data/shard_list.h"
+#include "data/shards/shard.h"
+#include "data/shards/shard_list.h"
 #include "pipeline/base/file.h"
 #include "pipeline/base/hash.h"
 #include "tests/check.h"

@@ -1,7 +1,7 @@
 /* Streams over shards built here. What a slot must hold is known from the shard's content; orders
  * are checked by counting and by comparing runs with each other. */
-#include "data/loader.h"
-#include "data/stream_order.h"
+#include "data/stream/loader.h"
+#include "data/stream/stream_order.h"
 #include "pipeline/base/file.h"
 #include "pipeline/base/hash.h"
 #include "tests/check.h"

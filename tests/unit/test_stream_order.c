@@ -1,8 +1,8 @@
 /* Orders of streams checked by counting: nothing missing, nothing twice, for parts with one source
  * or several, with samples of one source per step, and for sets of samples. The ledger counts the
  * same and is shown a loss, a repetition and a step too many. */
-#include "data/ledger.h"
-#include "data/stream_order.h"
+#include "data/stream/ledger.h"
+#include "data/stream/stream_order.h"
 #include "pipeline/base/random.h"
 #include "tests/check.h"
 #include "tests/fixture.h"

@@ -1,9 +1,9 @@
 /* Ids of CLIP's vocabulary. Expected values: "openai" rows come from OpenAI's tokenizer,
  * "open_clip" rows from open_clip 2.24 with ftfy 6.1, where OpenAI's gives the same.
  * The fixture is the real vocabulary, made by tests/golden/make_vocabulary.py. */
-#include "data/tokenizer.h"
-#include "data/tokenizer_bytes.h"
-#include "data/tokenizer_export.h"
+#include "data/texts/tokenizer.h"
+#include "data/texts/tokenizer_bytes.h"
+#include "data/texts/tokenizer_export.h"
 #include "pipeline/base/file.h"
 #include "pipeline/base/json.h"
 #include "pipeline/base/text.h"

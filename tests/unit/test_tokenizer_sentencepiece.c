@@ -1,7 +1,7 @@
 /* SigLIP's tokenizer: ids of transformers' SiglipTokenizer with the same small model
  * (tests/golden/make_spiece.py). tests/peers compares more texts and a model with all rules. */
-#include "data/tokenizer.h"
-#include "data/tokenizer_sentencepiece.h"
+#include "data/texts/tokenizer.h"
+#include "data/texts/tokenizer_sentencepiece.h"
 #include "pipeline/base/file.h"
 #include "pipeline/base/json.h"
 #include "tests/check.h"

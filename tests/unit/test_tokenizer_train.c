@@ -1,7 +1,7 @@
 /* Training a vocabulary. The expected merges were printed by tests/golden/make_merges.py, a naive
  * implementation that counts everything anew for each merge. */
-#include "data/tokenizer.h"
-#include "data/tokenizer_train.h"
+#include "data/texts/tokenizer.h"
+#include "data/texts/tokenizer_train.h"
 #include "pipeline/base/file.h"
 #include "tests/check.h"
 #include "tests/fixture.h"

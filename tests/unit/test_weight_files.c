@@ -1,8 +1,8 @@
 /* Files as they come and files as they break. The good ones are those of open_clip and transformers
  * in tests/golden/weights; the others are made from them here. */
-#include "models/model.h"
-#include "models/positions.h"
-#include "models/weight_files.h"
+#include "models/clip/model.h"
+#include "models/clip/positions.h"
+#include "models/weights/weight_files.h"
 #include "pipeline/base/file.h"
 #include "tests/check.h"
 #include "tests/fixture.h"

@@ -1,7 +1,7 @@
 /* Names, shapes and numbers of every layout. The expected names are those of transformers'
  * CLIPModel and open_clip's CustomTextCLIP, of which tests/peers loads whole files. */
-#include "models/towers.h"
-#include "models/weight_layout.h"
+#include "models/clip/towers.h"
+#include "models/weights/weight_layout.h"
 #include "tests/check.h"
 
 #include <stdlib.h>

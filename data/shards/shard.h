@@ -1,0 +1,55 @@
+/* shard: tar files of samples, read strictly and written plainly. The only user of libarchive.
+ *
+ * A tar that was cut on a member boundary, or whose tail was zeroed, looks complete to most
+ * readers. So after the last member this reader wants nothing but zeros, at least 1024 of them (the
+ * two zero blocks), and every header with a wrong checksum ends the scan with an error.
+ *
+ * Grouping (webdataset): the key is the member's path up to the first dot of its base name, the
+ * extension is what follows, in lower case: a.b/c.seg.PNG is key a.b/c, extension seg.png.
+ * Consecutive members with one key are one sample; a sample never crosses shards. */
+#ifndef DATA_SHARDS_SHARD_H
+#define DATA_SHARDS_SHARD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pipeline/base/status.h"
+
+enum { SHARD_NAME_MAX = 1024 };
+
+/* A regular member. offset and size are those of its bytes in the shard file. */
+struct shard_member {
+    const char *name;
+    uint64_t offset, size;
+    uint32_t crc;       /* CRC32C of its bytes */
+    const char *damage; /* NULL, or why the member must not be used */
+};
+
+/* Called for every regular member in order; a failure ends the scan with it. */
+typedef enum status shard_visit(void *context, const struct shard_member *member, struct error *e);
+
+/* Reads the whole shard once. Errors: NOT_FOUND, BAD_DATA (damaged, cut short, compressed, not a
+ * tar, no member; the text says which and after which member), STORAGE (reading failed; the content
+ * may be good), NO_MEMORY, and what visit returns. */
+enum status shard_scan(const char *path, shard_visit *visit, void *context, struct error *e);
+
+/* Splits a member's name. False for names that belong to no sample: without a dot or with nothing
+ * before it in the base name, and `__...__` metadata. The extension points into name and is not yet
+ * lower-cased. */
+bool shard_split(const char *name, size_t *key_length, const char **extension);
+
+/* Writes a shard as webdataset's writer does: USTAR, mode 0444, owner and group bigdata; time 0, so
+ * that equal content gives equal bytes. It appears under its name when it is complete. */
+struct shard_writer;
+
+enum status shard_create(struct shard_writer **out, const char *path, struct error *e);
+/* Errors: BAD_ARG when the name does not fit USTAR, STORAGE. */
+enum status shard_add(struct shard_writer *w, const char *name, const void *bytes, size_t n,
+                      struct error *e);
+/* Ends the tar, syncs and renames. *w becomes NULL in any case; after failure nothing is left. */
+enum status shard_finish(struct shard_writer **w, struct error *e);
+/* Gives up; accepts NULL inside. */
+void shard_abandon(struct shard_writer **w);
+
+#endif

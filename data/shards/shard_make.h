@@ -1,0 +1,50 @@
+/* shard_make: shards from files on disk, so that a user needs no other tool to begin.
+ *
+ * From a folder: files that share a stem are a sample (a/1.jpg, a/1.txt: key a/1); sub-folders are
+ * read too. A key has no dots: IMG.1.jpg and IMG.1.txt are sample IMG_1, while a.seg.png beside
+ * a.png is a member of sample a unless it has its own a.seg.txt.
+ *
+ * From a list: NAME.tsv with `key TAB picture [TAB caption]...` per line, or NAME.jsonl with an
+ * object per line: "key", "image" (a path), "caption" (a text) or "captions" (a list), and anything
+ * else; the object without "image" becomes the sample's json member. Paths are relative to the
+ * list.
+ *
+ * Samples are written in the order of their keys (folder) or of the list, members by extension.
+ * Samples without a picture are left out and counted. A key that comes twice in a list, and files
+ * that would be the same member, are refused. */
+#ifndef DATA_SHARDS_SHARD_MAKE_H
+#define DATA_SHARDS_SHARD_MAKE_H
+
+#include <stdint.h>
+
+#include "pipeline/base/status.h"
+
+struct shard_make {
+    const char *from;  /* a folder, NAME.tsv or NAME.jsonl */
+    const char *to;    /* folder/name-%06d.tar, or a folder: then %06d.tar in it */
+    int64_t max_count; /* samples per shard; 0: 10000 */
+    int64_t max_bytes; /* of members per shard; 0: 3e9 */
+};
+
+struct shard_made {
+    int64_t samples;
+    int64_t without_picture; /* left out */
+    int64_t without_caption; /* written all the same */
+    int64_t renamed;         /* written under a key with _ for the dots of the name */
+    int shards;
+    int64_t links; /* left out: to folders, and to files outside the folder */
+    char first_link[512]; /* path of the first of them in the folder */
+    char first[512];          /* path of the first shard */
+    char first_left_out[512]; /* key of the first sample without a picture */
+};
+
+/* Links of a folder are followed to files in the folder only: what is packed is given away, and a
+ * link may lead to a secret, or in a circle. Keys of a list become paths in the tar, so they may
+ * neither begin with / nor have parts "..".
+ *
+ * Errors: BAD_ARG (pattern, a shard that exists already, a key with a dot), NOT_FOUND, BAD_DATA (a
+ * line of the list), STORAGE, STOPPED. After a failure the shards of this call are removed again; a
+ * folder that was made stays, empty. */
+enum status shard_make(struct shard_made *made, const struct shard_make *params, struct error *e);
+
+#endif

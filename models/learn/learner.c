@@ -1,0 +1,394 @@
+#include "models/learn/learner.h"
+
+#include "models/ops/adamw.h"
+#include "models/ops/blend.h"
+#include "models/ops/clamp.h"
+#include "models/ops/gradient_norm.h"
+#include "models/ops/sum_slices.h"
+#include "pipeline/base/hash.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { RESULT_STRIDE = 256 };
+
+static int64_t at_least(int64_t bytes) {
+    return bytes > 0 ? bytes : 256;
+}
+
+enum status learner_init(struct learner *l, struct model *m, int slice_samples, struct error *e) {
+    memset(l, 0, sizeof *l);
+    (void)e;
+    l->model = m;
+    l->slice_samples = slice_samples;
+    graph_init(&l->loss_graph);
+    graph_init(&l->update_graph);
+    return STATUS_OK;
+}
+
+void learner_release(struct learner *l) {
+    struct buffer *const fixed[] = {l->gradients, l->gradient, l->first, l->second,
+                                    l->teacher,   l->step,     l->result};
+    for (int i = 0; i < l->n_encoders; i++) encoder_destroy(&l->encoder[i]);
+    program_destroy(&l->loss);
+    program_destroy(&l->reduce);
+    program_destroy(&l->update);
+    graph_release(&l->loss_graph);
+    graph_release(&l->update_graph);
+    tower_builder_release(&l->student);
+    tower_builder_release(&l->averaged);
+    for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
+        if (fixed[i]) l->backend->table->buffer_destroy(fixed[i]);
+    free(l->items);
+    memset(l, 0, sizeof *l);
+}
+
+enum status learner_encoder(struct learner *l, const struct learner_encoder_request *request,
+                            int *number, struct error *e) {
+    struct learner_encoder_request r = *request;
+    if (r.tower == TOWER_TEXT) r.n_views = 1;
+    if (r.rows_per_sample == 0) r.rows_per_sample = 1;
+    for (int i = 0; i < l->n_encoders; i++) {
+        const struct learner_encoder_request *o = &l->request[i];
+        if (o->role == r.role && o->tower == r.tower && o->weights == r.weights &&
+            o->result == r.result && o->rows_per_sample == r.rows_per_sample &&
+            o->first_view == r.first_view && o->n_views == r.n_views) {
+            *number = i;
+            return STATUS_OK;
+        }
+    }
+    if (l->n_encoders == LEARNER_ENCODERS_MAX)
+        return fail(e, STATUS_BAD_ARG,
+                    "losses: expected at most %d encoders, found more; use "
+                    "fewer losses",
+                    LEARNER_ENCODERS_MAX);
+    if (r.n_samples * r.n_views % l->slice_samples)
+        return fail(e, STATUS_BAD_ARG,
+                    "%s: %d samples in %d views; expected a multiple of the slice of %d; change "
+                    "batch_size or slice",
+                    r.name, r.n_samples, r.n_views, l->slice_samples);
+    *number = l->n_encoders;
+    l->request[l->n_encoders++] = r;
+    return STATUS_OK;
+}
+
+void learner_want_teacher(struct learner *l) {
+    l->has_teacher = true;
+}
+
+enum status learner_buffer(struct learner *l, struct buffer **out, int64_t bytes, struct error *e) {
+    const enum status rc = l->backend->table->buffer_create(l->backend, out, at_least(bytes), e);
+    if (rc == STATUS_OK) l->buffer_bytes += (*out)->bytes;
+    return rc;
+}
+
+enum status learner_state_add(struct learner *l, const char *name, struct buffer *buffer,
+                              struct error *e) {
+    (void)e;
+    CHECK(l->n_states < LEARNER_STATES_MAX);
+    struct learner_state *s = &l->state[l->n_states++];
+    snprintf(s->name, sizeof s->name, "%s", name);
+    s->buffer = buffer;
+    s->bytes = buffer->bytes;
+    return STATUS_OK;
+}
+
+static enum status create_encoder(struct learner *l, int i, int *block, struct error *e) {
+    const struct learner_encoder_request *r = &l->request[i];
+    const int64_t bytes = at_least(l->model->parameters.trainable_bytes);
+    struct encoder_config c = {.name = r->name,
+                               .tower = r->tower,
+                               .view = model_view(l->model),
+                               .result = r->result,
+                               .rows_per_sample = r->rows_per_sample,
+                               .slice_samples = l->slice_samples,
+                               .n_slices = r->n_samples * r->n_views / l->slice_samples};
+    if (r->weights == LEARNER_STUDENT) {
+        c.view.gradients = (struct place){l->gradients, *block * bytes, bytes};
+        *block += c.n_slices;
+    } else {
+        c.view.trainable = l->teacher;
+    }
+    return encoder_create(&l->encoder[i], l->backend, &c, e);
+}
+
+/* Inputs shared by all loss terms. */
+static enum status begin_graphs(struct learner *l, int block, struct error *e) {
+    enum status rc = STATUS_OK;
+    const int64_t bytes = at_least(l->model->parameters.trainable_bytes);
+    const struct tensor step = tensor_make(TENSOR_F32, 1, (int64_t[]){STEP_COUNT});
+    struct weights_view view = model_view(l->model);
+    l->step_tensor_loss = graph_input(&l->loss_graph, "step", step, (struct place){l->step, 0, 0});
+    l->step_tensor_update =
+        graph_input(&l->update_graph, "step", step, (struct place){l->step, 0, 0});
+    view.gradients = (struct place){l->gradients, block * bytes, 0};
+    TRY(tower_builder_init(&l->student, &l->loss_graph, &view, e));
+    if (l->teacher) {
+        view.gradients = (struct place){0};
+        view.trainable = l->teacher;
+        TRY(tower_builder_init(&l->averaged, &l->loss_graph, &view, e));
+    }
+done:
+    return rc;
+}
+
+enum status learner_allocate(struct learner *l, struct error *e) {
+    enum status rc = STATUS_OK;
+    const int64_t bytes = at_least(l->model->parameters.trainable_bytes);
+    int block = 0, n_items = 1;
+    l->backend = l->model->backend;
+    for (int i = 0; i < l->n_encoders; i++) {
+        const struct learner_encoder_request *r = &l->request[i];
+        const int n_slices = r->n_samples * r->n_views / l->slice_samples;
+        n_items += n_slices;
+        if (r->weights == LEARNER_STUDENT) l->n_blocks += n_slices;
+    }
+    l->n_blocks++; /* the loss program's own */
+    l->items = calloc((size_t)n_items, sizeof(struct work *));
+    if (!l->items) return fail(e, STATUS_NO_MEMORY, "learner: no memory for %d items", n_items);
+    TRY(learner_buffer(l, &l->gradients, l->n_blocks * bytes, e));
+    TRY(learner_buffer(l, &l->gradient, bytes, e));
+    TRY(learner_buffer(l, &l->first, bytes, e));
+    TRY(learner_buffer(l, &l->second, bytes, e));
+    TRY(learner_buffer(l, &l->step, STEP_COUNT * 4, e));
+    TRY(learner_buffer(l, &l->result, (STEP_LOSSES_MAX + 1) * RESULT_STRIDE, e));
+    TRY(learner_state_add(l, "adamw.first", l->first, e));
+    TRY(learner_state_add(l, "adamw.second", l->second, e));
+    if (l->has_teacher) {
+        TRY(learner_buffer(l, &l->teacher, bytes, e));
+        TRY(learner_state_add(l, "teacher", l->teacher, e));
+    }
+    for (int i = 0; i < l->n_encoders; i++) TRY(create_encoder(l, i, &block, e));
+    TRY(begin_graphs(l, block, e));
+done:
+    return rc;
+}
+
+int learner_rows(struct learner *l, int encoder) {
+    return encoder_rows(l->encoder[encoder], &l->loss_graph,
+                        l->request[encoder].weights == LEARNER_STUDENT);
+}
+
+enum status learner_add_loss(struct learner *l, const char *name, int tensor, int *number,
+                             struct error *e) {
+    const struct tensor scalar = tensor_make(TENSOR_F32, 0, NULL);
+    if (l->n_losses == STEP_LOSSES_MAX)
+        return fail(e, STATUS_BAD_ARG, "losses: expected at most %d terms, found more",
+                    STEP_LOSSES_MAX);
+    const int i = l->n_losses++;
+    snprintf(l->loss_name[i], sizeof l->loss_name[i], "%s", name);
+    l->loss_tensor[i] = tensor;
+    graph_place(&l->loss_graph, tensor, (struct place){l->result, i * RESULT_STRIDE, 0});
+    l->loss_gradient[i] = graph_input(&l->loss_graph, "loss weight", scalar,
+                                      (struct place){l->step, (STEP_LOSS_WEIGHT + 64 * i) * 4, 0});
+    if (number) *number = i;
+    return graph_status(&l->loss_graph, e);
+}
+
+static int floats_at(struct graph *g, const char *name, struct buffer *buffer, int64_t offset,
+                     int64_t n) {
+    return graph_input(g, name, tensor_make(TENSOR_F32, 1, &n), (struct place){buffer, offset, 0});
+}
+
+/* gradient = sum of the blocks; norm and clip factor. */
+static enum status compile_reduce(struct learner *l, struct error *e) {
+    enum status rc = STATUS_OK;
+    struct graph g;
+    const int64_t n = at_least(l->model->parameters.trainable_bytes) / 4;
+    graph_init(&g);
+    const struct tensor blocks = tensor_make(TENSOR_F32, 2, (int64_t[]){l->n_blocks, n});
+    const int x =
+        graph_input(&g, "gradients of slices", blocks, (struct place){l->gradients, 0, 0});
+    const int sum = floats_at(&g, "gradient", l->gradient, 0, n);
+    const int step = floats_at(&g, "step", l->step, 0, STEP_COUNT);
+    const int norm = floats_at(&g, "norm", l->result, STEP_LOSSES_MAX * RESULT_STRIDE, 2);
+    sum_slices_update(&g, x, sum);
+    gradient_norm_update(&g, sum, step, norm);
+    TRY(program_create(&l->reduce, l->backend, &g, 1, NULL, e));
+done:
+    graph_release(&g);
+    return rc;
+}
+
+/* AdamW over one half of the trainable block. */
+static void add_adamw(struct learner *l, int64_t from, int64_t to, int decay) {
+    struct graph *g = &l->update_graph;
+    const int64_t n = (to - from) / 4;
+    if (n <= 0) return;
+    const struct adamw_tensors t = {
+        .gradient = floats_at(g, "gradient", l->gradient, from, n),
+        .norm = floats_at(g, "norm", l->result, STEP_LOSSES_MAX * RESULT_STRIDE, 2),
+        .step = l->step_tensor_update,
+        .parameter = floats_at(g, "student", l->model->student, from, n),
+        .first = floats_at(g, "first moment", l->first, from, n),
+        .second = floats_at(g, "second moment", l->second, from, n),
+    };
+    adamw_update(g, t, (struct adamw_options){.decay = decay});
+}
+
+static enum status compile_update(struct learner *l, struct error *e) {
+    enum status rc = STATUS_OK;
+    struct graph *g = &l->update_graph;
+    const struct parameters *p = &l->model->parameters;
+    add_adamw(l, 0, p->decayed_bytes, 1);
+    add_adamw(l, p->decayed_bytes, p->trainable_bytes, 0);
+    const int scale = parameters_find(p, "logit_scale");
+    const bool is_clamped =
+        !l->model->architecture.has_logit_bias; /* SigLIP's scale may be larger */
+    if (scale >= 0 && p->list[scale].is_trainable && is_clamped)
+        clamp_update(g, floats_at(g, "logit_scale", l->model->student, p->list[scale].offset, 1),
+                     (struct clamp_options){.low = 0, .high = logf(100)});
+    if (l->teacher && p->trainable_bytes > 0)
+        blend_update(g, floats_at(g, "teacher", l->teacher, 0, p->trainable_bytes / 4),
+                     floats_at(g, "student", l->model->student, 0, p->trainable_bytes / 4),
+                     l->step_tensor_update,
+                     (struct blend_options){.keep_index = STEP_KEEP_TEACHER});
+    TRY(program_create(&l->update, l->backend, g, 1, NULL, e));
+done:
+    return rc;
+}
+
+enum status learner_compile(struct learner *l, struct error *e) {
+    enum status rc = STATUS_OK;
+    CHECK(l->n_losses > 0);
+    graph_backward(&l->loss_graph, l->n_losses, l->loss_tensor, l->loss_gradient);
+    TRY(program_create(&l->loss, l->backend, &l->loss_graph, 1, NULL, e));
+    TRY(compile_reduce(l, e));
+    TRY(compile_update(l, e));
+done:
+    return rc;
+}
+
+static enum status copy(struct learner *l, struct buffer *to, struct buffer *from,
+                        struct error *e) {
+    enum status rc = STATUS_OK;
+    void *bytes = malloc((size_t)from->bytes);
+    if (!bytes) return fail(e, STATUS_NO_MEMORY, "learner: no memory for a copy of the weights");
+    TRY(l->backend->table->download(bytes, from, 0, from->bytes, e));
+    TRY(l->backend->table->upload(to, 0, bytes, from->bytes, e));
+done:
+    free(bytes);
+    return rc;
+}
+
+enum status learner_reset_teacher(struct learner *l, struct error *e) {
+    return l->teacher ? copy(l, l->teacher, l->model->student, e) : STATUS_OK;
+}
+
+enum status learner_reset_moments(struct learner *l, struct error *e) {
+    enum status rc = STATUS_OK;
+    void *zeros = calloc(1, (size_t)l->first->bytes);
+    if (!zeros) return fail(e, STATUS_NO_MEMORY, "learner: no memory to reset the moments");
+    TRY(l->backend->table->upload(l->first, 0, zeros, l->first->bytes, e));
+    TRY(l->backend->table->upload(l->second, 0, zeros, l->second->bytes, e));
+done:
+    free(zeros);
+    return rc;
+}
+
+enum status learner_feed(struct learner *l, const struct batch *batch, struct error *e) {
+    enum status rc = STATUS_OK;
+    for (int i = 0; i < l->n_encoders; i++) {
+        const struct learner_encoder_request *r = &l->request[i];
+        const struct batch_part *part = NULL;
+        if (r->result != ENCODER_FEATURES) continue;
+        for (int k = 0; k < batch->n_parts; k++)
+            if (batch->part[k].role == r->role) part = &batch->part[k];
+        CHECK(part && part->n == r->n_samples);
+        if (r->tower == TOWER_TEXT) {
+            TRY(encoder_set_text(l->encoder[i], part->tokens, part->context, part->length, e));
+        } else {
+            const int64_t view = (int64_t)part->n * part->image_size * part->image_size * 3;
+            CHECK(r->first_view + r->n_views <= part->n_views);
+            TRY(encoder_set_pixels(l->encoder[i], part->pixels + r->first_view * view, NULL, e));
+        }
+    }
+done:
+    return rc;
+}
+
+/* Runs the forward or the backward work of all encoders as one set of items: longest first, so
+ * that threads end together. */
+static enum status run_encoders(struct learner *l, enum op_direction direction, struct error *e) {
+    int n = 0;
+    for (int tower = 0; tower < TOWER_COUNT; tower++) {
+        for (int i = 0; i < l->n_encoders; i++) {
+            if ((int)l->request[i].tower != tower) continue;
+            struct work *const *work = direction == OP_FORWARD ? encoder_forward(l->encoder[i])
+                                                               : encoder_backward(l->encoder[i]);
+            for (int s = 0; work && s < l->encoder[i]->config.n_slices; s++)
+                l->items[n++] = work[s];
+        }
+    }
+    return l->backend->table->run(l->backend, l->items, n, e);
+}
+
+static enum status read_numbers(struct learner *l, struct learner_numbers *n, struct error *e) {
+    enum status rc = STATUS_OK;
+    float result[(STEP_LOSSES_MAX + 1) * RESULT_STRIDE / 4], scale = 0;
+    const int parameter = parameters_find(&l->model->parameters, "logit_scale");
+    TRY(l->backend->table->download(result, l->result, 0, sizeof result, e));
+    if (parameter >= 0) TRY(model_read(l->model, parameter, l->model->student, &scale, e));
+    *n = (struct learner_numbers){.logit_scale = exp(scale)};
+    for (int i = 0; i < l->n_losses; i++) {
+        n->loss[i] = result[i * RESULT_STRIDE / 4];
+        n->total += n->loss[i] * (double)l->constants[STEP_LOSS_WEIGHT + 64 * i];
+    }
+    n->norm = result[STEP_LOSSES_MAX * RESULT_STRIDE / 4];
+    n->clip_factor = result[STEP_LOSSES_MAX * RESULT_STRIDE / 4 + 1];
+    n->is_finite = isfinite(n->total) && isfinite(n->norm);
+done:
+    return rc;
+}
+
+enum status learner_gradients(struct learner *l, struct learner_numbers *n, struct error *e) {
+    enum status rc = STATUS_OK;
+    const struct backend_table *t = l->backend->table;
+    TRY(t->upload(l->step, 0, l->constants, sizeof l->constants, e));
+    TRY(run_encoders(l, OP_FORWARD, e));
+    TRY(t->run(l->backend, l->loss->forward, 1, e));
+    if (l->loss->backward) TRY(t->run(l->backend, l->loss->backward, 1, e));
+    TRY(run_encoders(l, OP_BACKWARD, e));
+    TRY(t->run(l->backend, l->reduce->forward, 1, e));
+    TRY(read_numbers(l, n, e));
+done:
+    return rc;
+}
+
+enum status learner_gradient_hash(struct learner *l, uint64_t *hash, struct error *e) {
+    enum status rc = STATUS_OK;
+    const size_t n = (size_t)l->gradient->bytes;
+    void *bytes = malloc(n);
+    if (!bytes) return fail(e, STATUS_NO_MEMORY, "learner: no memory for a copy of the gradient");
+    TRY(l->backend->table->download(bytes, l->gradient, 0, l->gradient->bytes, e));
+    *hash = hash_64(bytes, n, 0);
+done:
+    free(bytes);
+    return rc;
+}
+
+enum status learner_update(struct learner *l, struct error *e) {
+    return l->backend->table->run(l->backend, l->update->forward, 1, e);
+}
+
+enum status learner_compile_longest(struct learner *l, struct error *e) {
+    enum status rc = STATUS_OK;
+    for (int i = 0; i < l->n_encoders; i++) TRY(encoder_compile_longest(l->encoder[i], e));
+done:
+    return rc;
+}
+
+int64_t learner_bytes(const struct learner *l) {
+    int64_t bytes = l->model->frozen->bytes + l->model->student->bytes + l->buffer_bytes +
+                    l->loss->arena->bytes + l->reduce->arena->bytes + l->update->arena->bytes;
+    for (int i = 0; i < l->n_encoders; i++) bytes += encoder_bytes(l->encoder[i]);
+    return bytes;
+}
+
+double learner_flops(const struct learner *l) {
+    double flops = l->loss->plan.flops_forward + l->loss->plan.flops_backward;
+    for (int i = 0; i < l->n_encoders; i++) flops += encoder_flops(l->encoder[i]);
+    return flops;
+}

@@ -1,0 +1,12 @@
+/* recipe_schema: what may stand in a recipe: every field with its range, default and help. */
+#ifndef PIPELINE_RECIPE_RECIPE_SCHEMA_H
+#define PIPELINE_RECIPE_RECIPE_SCHEMA_H
+
+#include "pipeline/base/schema.h"
+
+enum { RECIPE_SLOTS_MAX = 1 << 20 }; /* samples of a role in a step */
+
+extern const struct schema recipe_schema;         /* of struct recipe */
+extern const struct schema recipe_loss_schemas[]; /* of struct loss_config, by enum loss_type */
+
+#endif
