@@ -1,4 +1,5 @@
 #include "pipeline/base/json_write.h"
+#include "pipeline/base/thread.h"
 #include "pipeline/cli/cmd_bench.h"
 #include "pipeline/cli/options.h"
 #include "pipeline/train/slice.h"
@@ -51,7 +52,7 @@ static enum status print_json(const struct step_bench *b, const struct step_benc
 enum status cmd_bench_step(int argc, char **argv, struct error *e) {
     enum status rc = STATUS_OK;
     const char *arch = "tiny", *device = "cpu";
-    int64_t batch = 16, slice = 0, rank = 16, caption_tokens = 16, threads = 2, steps = 5;
+    int64_t batch = 16, slice = 0, rank = 16, caption_tokens = 16, threads = 0, steps = 5;
     bool json = false, all = false;
     struct backend *backend = NULL;
     struct step_bench_result r;
@@ -64,7 +65,7 @@ enum status cmd_bench_step(int argc, char **argv, struct error *e) {
         {"rank", OPTION_INT, &rank, .min = 1, .max = 4096, .help = "rank of the adapters"},
         {"caption-tokens", OPTION_INT, &caption_tokens, .min = 2, .max = 4096,
          .help = "ids per caption, start and end included"},
-        {"threads", OPTION_INT, &threads, .min = 1, .max = 1024, .help = "CPU threads"},
+        {"threads", OPTION_INT, &threads, .max = 1024, .help = "CPU threads; 0: all cores"},
         {"steps", OPTION_INT, &steps, .min = 1, .max = 100000, .help = "steps to time"},
         {"device", OPTION_TEXT, &device, .argument = "NAME", .help = "cpu, auto or a device"},
         {"all", OPTION_FLAG, &all, .help = "train every weight instead of adapters"},
@@ -74,6 +75,7 @@ enum status cmd_bench_step(int argc, char **argv, struct error *e) {
                                         .summary = "Times a training step on synthetic data.",
                                         OPTIONS(table)},
                       argc, argv, e));
+    if (threads == 0) threads = thread_count_default();
     const struct backend_options o = {.device = device, .threads = (int)threads};
     TRY(backend_create(&backend, &o, e));
     const struct step_bench b = {
