@@ -2,7 +2,10 @@
  *
  * A call list (struct work) is prepared once and run many times. Items of one run are independent
  * of each other: the CPU gives them to its threads, the GPU queues them in order. Between two runs
- * everything the first wrote is visible to the second. Nothing is allocated while running. */
+ * everything the first wrote is visible to the second. Nothing is allocated while running.
+ *
+ * Where the order of work is only known while it runs (which thread takes which slice), each runs
+ * tasks, and a task runs works with work_run. */
 #ifndef MODELS_BACKEND_H
 #define MODELS_BACKEND_H
 
@@ -20,6 +23,16 @@ struct buffer {
     void *data; /* CPU backend: the memory; else NULL */
 };
 
+/* Where a work runs: for which slice, and the buffers for operands whose base is not FIXED. */
+struct work_place {
+    int slice;
+    struct buffer *arena, *block, *other;
+};
+
+/* worker: another one for each of the tasks that run at the same time; below n_workers and below the
+ * number of items. */
+typedef enum status (*backend_task)(void *context, int64_t item, int worker, struct error *e);
+
 struct backend_table {
     enum status (*buffer_create)(struct backend *b, struct buffer **out, int64_t bytes,
                                  struct error *e); /* zero-filled */
@@ -32,6 +45,13 @@ struct backend_table {
                                int n_calls, struct error *e); /* copies calls */
     void (*work_destroy)(struct work *w);
     enum status (*run)(struct backend *b, struct work *const *items, int n_items, struct error *e);
+    /* One work, in order with what the same task ran before. at: where; a backend without
+     * moves_work runs it where its calls were resolved to. */
+    enum status (*work_run)(struct work *w, const struct work_place *at, struct error *e);
+    /* Calls task for items 0 to n_items - 1, begun in rising order; returns when all have returned,
+     * with the first failure. After a failure the remaining items are left out. */
+    enum status (*each)(struct backend *b, int64_t n_items, backend_task task, void *context,
+                        struct error *e);
     enum status (*wait)(struct backend *b, struct error *e);
     /* A number that changes whenever queued work is finished; a watchdog sees by it that a long run
      * goes on. From any thread, while others run; does not wait. */
@@ -46,6 +66,8 @@ struct backend {
     char fingerprint[256]; /* what must be the same for a run to repeat bit for bit */
     char detail[256];      /* CPU: the kernels of products and who chose them; else empty */
     char advice[256];      /* why products are slower than they could be; empty: they are not */
+    int n_workers;         /* tasks that may run at the same time */
+    bool moves_work;       /* a work can run at any work_place; else it is made for each */
 };
 
 struct backend_options {

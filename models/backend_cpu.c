@@ -13,10 +13,12 @@
 struct cpu_backend {
     struct backend base;
     struct thread_pool *pool;
+    int *number;           /* per thread of the pool: 1 + its worker's number in this each */
     atomic_ullong n_done; /* items */
 };
 
 struct work {
+    struct cpu_backend *cpu;
     int n_calls;
     struct op_call calls[];
 };
@@ -63,10 +65,10 @@ static enum status download(void *to, struct buffer *from, int64_t offset, int64
 
 static enum status work_create(struct backend *b, struct work **out, const struct op_call *calls,
                                int n_calls, struct error *e) {
-    (void)b;
     struct work *w = malloc(sizeof *w + (size_t)n_calls * sizeof *calls);
     *out = w;
     if (!w) return fail(e, STATUS_NO_MEMORY, "cpu: no memory for %d calls", n_calls);
+    w->cpu = (struct cpu_backend *)b;
     w->n_calls = n_calls;
     memcpy(w->calls, calls, (size_t)n_calls * sizeof *calls);
     return STATUS_OK;
@@ -76,25 +78,78 @@ static void work_destroy(struct work *w) {
     free(w);
 }
 
-struct run {
-    struct cpu_backend *cpu;
-    struct work *const *items;
-};
-
 static void run_item(void *context, int64_t i, int worker) {
     (void)worker;
-    struct run *r = context;
-    const struct work *w = r->items[i];
+    struct work *const *items = context;
+    const struct work *w = items[i];
     for (int c = 0; c < w->n_calls; c++) op_run(&w->calls[c]);
-    r->cpu->n_done++;
+    w->cpu->n_done++;
 }
 
 static enum status run(struct backend *b, struct work *const *items, int n_items, struct error *e) {
     (void)e;
-    struct cpu_backend *cpu = (struct cpu_backend *)b;
-    struct run r = {cpu, items};
-    thread_pool_run(cpu->pool, n_items, run_item, &r);
+    thread_pool_run(((struct cpu_backend *)b)->pool, n_items, run_item, (void *)items);
     return STATUS_OK;
+}
+
+/* The call of a work at another place. */
+static void move_call(struct op_call *call, const struct work_place *at) {
+    for (int i = 0; i < OP_SLOTS; i++) {
+        struct op_operand *o = &call->slot[i];
+        if (!o->buffer) continue;
+        if (o->base == OP_BASE_ARENA) o->buffer = at->arena;
+        if (o->base == OP_BASE_BLOCK) o->buffer = at->block;
+        if (o->base == OP_BASE_OTHER) o->buffer = at->other;
+        o->data = (char *)o->buffer->data + o->offset + at->slice * o->slice_stride;
+    }
+}
+
+static enum status work_run(struct work *w, const struct work_place *at, struct error *e) {
+    (void)e;
+    for (int c = 0; c < w->n_calls; c++) {
+        struct op_call call = w->calls[c];
+        move_call(&call, at);
+        op_run(&call);
+    }
+    w->cpu->n_done++;
+    return STATUS_OK;
+}
+
+struct each {
+    struct cpu_backend *cpu;
+    backend_task task;
+    void *context;
+    atomic_int n_numbers;
+    atomic_bool has_failed;
+    atomic_flag has_error; /* error is taken by the first */
+    enum status status;
+    struct error error;
+};
+
+/* Threads are numbered as they take their first item, so few items need little memory. */
+static void each_item(void *context, int64_t i, int thread) {
+    struct each *a = context;
+    struct error error = {0};
+    int *number = &a->cpu->number[thread];
+    if (a->has_failed) return;
+    if (*number == 0) *number = ++a->n_numbers;
+    const enum status rc = a->task(a->context, i, *number - 1, &error);
+    if (rc == STATUS_OK) return;
+    a->has_failed = true;
+    if (atomic_flag_test_and_set(&a->has_error)) return;
+    a->status = rc;
+    a->error = error;
+}
+
+static enum status each(struct backend *b, int64_t n_items, backend_task task, void *context,
+                        struct error *e) {
+    struct cpu_backend *cpu = (struct cpu_backend *)b;
+    struct each a = {
+        .cpu = cpu, .task = task, .context = context, .has_error = ATOMIC_FLAG_INIT};
+    memset(cpu->number, 0, (size_t)b->n_workers * sizeof *cpu->number);
+    thread_pool_run(cpu->pool, n_items, each_item, &a);
+    if (a.status != STATUS_OK && e) *e = a.error;
+    return a.status;
 }
 
 static enum status wait(struct backend *b, struct error *e) {
@@ -109,6 +164,7 @@ static uint64_t progress(struct backend *b) {
 static void destroy(struct backend *b) {
     struct cpu_backend *cpu = (struct cpu_backend *)b;
     thread_pool_destroy(&cpu->pool);
+    free(cpu->number);
     free(cpu);
 }
 
@@ -120,6 +176,8 @@ static const struct backend_table cpu_table = {
     .work_create = work_create,
     .work_destroy = work_destroy,
     .run = run,
+    .work_run = work_run,
+    .each = each,
     .wait = wait,
     .progress = progress,
     .destroy = destroy,
@@ -138,9 +196,13 @@ enum status backend_cpu_create(struct backend **out, const struct backend_option
     if (matmul_can_choose()) blas_core_advise(cpu->base.advice, matmul_core());
     TRY(matmul_check(e));
     TRY(thread_pool_create(&cpu->pool, o->threads, e));
+    cpu->base.n_workers = thread_pool_size(cpu->pool);
+    cpu->base.moves_work = true;
+    cpu->number = calloc((size_t)cpu->base.n_workers, sizeof *cpu->number);
+    if (!cpu->number) rc = fail(e, STATUS_NO_MEMORY, "cpu: no memory for a backend");
 done:
     if (rc != STATUS_OK)
-        free(cpu);
+        destroy(&cpu->base);
     else
         *out = &cpu->base;
     return rc;

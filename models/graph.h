@@ -10,11 +10,12 @@
 
 enum { GRAPH_NONE = -1, GRAPH_NAME_MAX = 96 };
 
-/* A fixed place in a buffer. Offset and slice_stride are multiples of 256 bytes. */
+/* A place in a buffer. Offset and slice_stride are multiples of 256 bytes. */
 struct place {
-    struct buffer *buffer;
+    struct buffer *buffer; /* with a base other than FIXED: any; the run names it */
     int64_t offset;
     int64_t slice_stride; /* 0: all slices share it */
+    enum op_base base;    /* not ARENA */
 };
 
 struct graph_tensor {

@@ -49,12 +49,23 @@ enum op_id {
         OP_COUNT
 };
 
+/* Which buffer an operand is found in when the same calls run for another slice: struct work_place
+ * of backend.h names one of each kind. */
+enum op_base {
+    OP_BASE_FIXED, /* always the same buffer */
+    OP_BASE_ARENA, /* the activations of the slice */
+    OP_BASE_BLOCK, /* the block that gets the gradients of the slice */
+    OP_BASE_OTHER, /* a second block, which is added to the first */
+};
+
 /* A tensor and where it lies. data is the address on the CPU backend, NULL elsewhere. */
 struct op_operand {
     struct tensor tensor;
     struct buffer *buffer; /* NULL: absent */
     int64_t offset;        /* bytes from the start of buffer, a multiple of 256 */
     void *data;
+    enum op_base base;
+    int64_t slice_stride; /* FIXED: bytes from one slice to the next; 0: all share it */
 };
 
 struct op_call {

@@ -21,7 +21,7 @@
     OP(sigmoid_loss)     /* SigLIP loss over all pairs of images and texts */                      \
     OP(soft_target_loss) /* cross-entropy with a teacher's softmax, rows or columns */             \
     OP(column_sum)       /* weighted sum of rows */                                                \
-    OP(sum_slices)       /* gradients of slices, added in order */                                 \
+    OP(add_block)        /* one block of gradients added to another, in place */                   \
     OP(gradient_norm)    /* global norm and clip factor */                                         \
     OP(adamw)            /* AdamW step, in place */                                                \
     OP(blend)            /* moving average, in place */                                            \

@@ -1,8 +1,9 @@
-/* program: a graph, its plan and its memory, ready to run on a backend for every slice.
+/* program: a graph and its plan, ready to run on a backend for every slice.
  *
  * The forward calls and the backward calls are prepared separately, so that loss terms over the
- * features of the whole batch can run in between. Programs of which only one runs at a time may
- * share an arena: between the forward and the backward of one, no other may run. */
+ * features of the whole batch can run in between. Slices need not have memory of their own: the
+ * caller says where each one runs (struct work_place). Between the forward and the backward of a
+ * slice nothing else may use its arena. */
 #ifndef MODELS_PROGRAM_H
 #define MODELS_PROGRAM_H
 
@@ -10,25 +11,36 @@
 #include "models/plan.h"
 
 struct program {
+    struct backend *backend;
     struct plan plan;
     int n_slices;
-    struct buffer *arena;   /* n_slices blocks of plan.arena_bytes */
-    bool owns_arena;
-    struct work **forward;  /* n_slices */
-    struct work **backward; /* n_slices; NULL without backward calls */
+    int n_works;            /* 1 where one work serves all slices, else n_slices */
+    struct work_place *at;  /* n_slices: where the works were made for */
+    bool owns_arena;        /* at[].arena */
+    struct work **forward;  /* n_works */
+    struct work **backward; /* n_works; NULL without backward calls */
 };
 
-/* Bytes of the arena of a program over n_slices slices with this plan. */
-int64_t program_arena_bytes(const struct plan *p, int n_slices);
-
-/* Takes what it needs from g, which may be released afterwards. arena: of the caller, of at least
- * program_arena_bytes, and destroyed after the program; NULL: the program has its own. */
+/* Takes what it needs from g, which may be released afterwards. at: n_slices places, with arenas of
+ * at least program_arena_bytes, which outlive the program; backends with moves_work can run the
+ * slices at any other places too. NULL: the program makes an arena for each slice, and tensors have
+ * places of base FIXED only. */
 enum status program_create(struct program **out, struct backend *b, const struct graph *g,
-                           int n_slices, struct buffer *arena, struct error *e);
+                           int n_slices, const struct work_place *at, struct error *e);
 void program_destroy(struct program **p);
 
-/* The call of node i of g in slice s, all operands resolved. */
+/* Bytes of an arena for one slice. */
+int64_t program_arena_bytes(const struct plan *p);
+/* Bytes of the arenas that the program made. */
+int64_t program_bytes(const struct program *p);
+
+/* Runs one slice; for programs made with places, inside a task of backend_table.each or outside of
+ * all runs. Nothing happens for a direction without calls. */
+enum status program_run(const struct program *p, enum op_direction direction,
+                        const struct work_place *at, struct error *e);
+
+/* The call of node i of g at a place, all operands resolved. */
 void program_resolve(struct op_call *call, const struct graph *g, const struct plan *p,
-                     struct buffer *arena, int node, int slice);
+                     const struct work_place *at, int node);
 
 #endif

@@ -39,14 +39,22 @@ static int tokens_per_sample(const struct encoder *n, int bucket) {
                                           : bucket_tokens(n, bucket);
 }
 
-static enum status build(const struct encoder *n, struct graph *g, int bucket, struct error *e) {
+static void note_gradients(struct encoder *n, const struct graph *g,
+                           const struct tower_builder *b) {
+    for (int i = 0; i < n->config.view.parameters->n; i++) {
+        const int t = b->tensor[i];
+        n->learns[i] = t != GRAPH_NONE && g->tensors[t].gradient != GRAPH_NONE;
+    }
+}
+
+static enum status build(struct encoder *n, struct graph *g, int bucket, struct error *e) {
     enum status rc = STATUS_OK;
     const struct encoder_config *c = &n->config;
     const struct architecture *a = c->view.architecture;
     const int samples = c->slice_samples, size = a->image_size;
-    const struct place input = {n->input, 0, n->input_stride};
-    const struct place index = {n->index, 0, n->index_stride};
-    const struct place features = {n->features, 0, n->feature_stride};
+    const struct place input = {.buffer = n->input, .slice_stride = n->input_stride};
+    const struct place index = {.buffer = n->index, .slice_stride = n->index_stride};
+    const struct place features = {.buffer = n->features, .slice_stride = n->feature_stride};
     struct tower_builder b = {0};
     TRY(tower_builder_init(&b, g, &c->view, e));
     int tokens;
@@ -67,11 +75,12 @@ static enum status build(const struct encoder *n, struct graph *g, int bucket, s
     graph_place(g, result, features);
     if (c->view.gradients.buffer) {
         const struct tensor d = tensor_make(TENSOR_F32, 2, (int64_t[]){rows, n->row_width});
-        const struct place place = {n->d_features, 0, n->feature_stride};
+        const struct place place = {.buffer = n->d_features, .slice_stride = n->feature_stride};
         const int gradient = graph_input(g, "d features", d, place);
         graph_backward(g, 1, &result, &gradient);
     }
     rc = graph_status(g, e);
+    if (rc == STATUS_OK) note_gradients(n, g, &b);
 done:
     tower_builder_release(&b);
     if (rc != STATUS_OK) error_context(e, "%s", c->name);
@@ -84,7 +93,7 @@ static enum status compile(struct encoder *n, int bucket, struct error *e) {
     if (n->program[bucket]) return rc;
     graph_init(&g);
     TRY(build(n, &g, bucket, e));
-    TRY(program_create(&n->program[bucket], n->backend, &g, n->config.n_slices, n->arena, e));
+    TRY(program_create(&n->program[bucket], n->backend, &g, n->config.n_slices, n->at, e));
 done:
     graph_release(&g);
     return rc;
@@ -95,26 +104,57 @@ static int n_buckets(const struct encoder *n) {
     return (n->config.view.architecture->context - 1) / bucket_step(n) + 1;
 }
 
-/* One arena for the largest bucket, which every program of this encoder uses. Plans do not have to
- * grow with the length, so all are looked at. */
-static enum status create_arena(struct encoder *n, struct error *e) {
+/* Plans do not have to grow with the length, so all are looked at. */
+static enum status measure_arena(struct encoder *n, struct error *e) {
     enum status rc = STATUS_OK;
-    int64_t most = 0;
     for (int bucket = 0; bucket < n_buckets(n) && rc == STATUS_OK; bucket++) {
         struct graph g;
         struct plan p = {0};
         graph_init(&g);
         rc = build(n, &g, bucket, e);
         if (rc == STATUS_OK) rc = plan_init(&p, &g, e);
-        if (rc == STATUS_OK) {
-            const int64_t bytes = program_arena_bytes(&p, n->config.n_slices);
-            if (bytes > most) most = bytes;
-        }
+        if (rc == STATUS_OK && program_arena_bytes(&p) > n->arena_bytes)
+            n->arena_bytes = program_arena_bytes(&p);
         plan_release(&p);
         graph_release(&g);
     }
-    TRY(rc);
-    TRY(n->backend->table->buffer_create(n->backend, &n->arena, most, e));
+    return rc;
+}
+
+enum status encoder_place(struct encoder *n, const struct encoder_memory *memory,
+                          struct error *e) {
+    const int n_slices = n->config.n_slices;
+    CHECK(!n->at && memory->n_kept <= n_slices);
+    n->memory = *memory;
+    n->at = calloc((size_t)n_slices, sizeof *n->at);
+    if (!n->at)
+        return fail(e, STATUS_NO_MEMORY, "%s: no memory for %d slices", n->config.name, n_slices);
+    for (int s = 0; s < n_slices; s++) {
+        int blocks = 0;
+        for (int rest = s; rest; rest &= rest - 1) blocks++;
+        n->at[s] = (struct work_place){.slice = s,
+                                       .arena = s < memory->n_kept ? memory->kept[s]
+                                                                   : memory->lane[0],
+                                       .block = memory->block ? memory->block[blocks] : NULL};
+    }
+    return n->config.tower == TOWER_IMAGE ? compile(n, 0, e) : STATUS_OK;
+}
+
+/* Memory of its own: with gradients every slice is kept. */
+static enum status place_alone(struct encoder *n, struct error *e) {
+    enum status rc = STATUS_OK;
+    const int n_slices = n->config.n_slices, workers = n->backend->n_workers;
+    n->n_own = encoder_learns(n) || n_slices < workers ? n_slices : workers;
+    n->own = calloc((size_t)n->n_own, sizeof *n->own);
+    if (!n->own)
+        return fail(e, STATUS_NO_MEMORY, "%s: no memory for %d arenas", n->config.name, n->n_own);
+    for (int i = 0; i < n->n_own; i++)
+        TRY(n->backend->table->buffer_create(n->backend, &n->own[i], n->arena_bytes, e));
+    TRY(encoder_place(n,
+                      &(struct encoder_memory){.lane = n->own,
+                                               .kept = n->own,
+                                               .n_kept = encoder_learns(n) ? n_slices : 0},
+                      e));
 done:
     return rc;
 }
@@ -147,8 +187,10 @@ enum status encoder_create(struct encoder **out, struct backend *b,
     TRY(t->buffer_create(b, &n->index, n->index_stride * config->n_slices, e));
     TRY(t->buffer_create(b, &n->features, n->feature_stride * config->n_slices, e));
     TRY(t->buffer_create(b, &n->d_features, n->feature_stride * config->n_slices, e));
-    TRY(create_arena(n, e));
-    if (config->tower == TOWER_IMAGE) TRY(compile(n, 0, e));
+    n->learns = calloc((size_t)config->view.parameters->n + 1, sizeof *n->learns);
+    if (!n->learns) TRY(fail(e, STATUS_NO_MEMORY, "%s: no memory for an encoder", config->name));
+    TRY(measure_arena(n, e));
+    if (!config->is_placed_later) TRY(place_alone(n, e));
 done:
     if (rc != STATUS_OK) encoder_destroy(&n);
     *out = n;
@@ -158,10 +200,15 @@ done:
 void encoder_destroy(struct encoder **encoder) {
     struct encoder *n = *encoder;
     if (!n) return;
-    struct buffer *buffers[] = {n->input, n->index, n->features, n->d_features, n->arena};
+    struct buffer *buffers[] = {n->input, n->index, n->features, n->d_features};
     for (int i = 0; i < ENCODER_BUCKETS; i++) program_destroy(&n->program[i]);
-    for (int i = 0; i < 5; i++)
+    for (int i = 0; i < 4; i++)
         if (buffers[i]) n->backend->table->buffer_destroy(buffers[i]);
+    for (int i = 0; i < n->n_own; i++)
+        if (n->own && n->own[i]) n->backend->table->buffer_destroy(n->own[i]);
+    free(n->own);
+    free(n->learns);
+    free(n->at);
     free(n);
     *encoder = NULL;
 }
@@ -236,12 +283,41 @@ enum status encoder_compile_longest(struct encoder *n, struct error *e) {
     return compile(n, n->bucket, e);
 }
 
-struct work *const *encoder_forward(const struct encoder *n) {
-    return n->program[n->bucket]->forward;
+bool encoder_learns(const struct encoder *n) {
+    return n->config.view.gradients.buffer != NULL;
 }
 
-struct work *const *encoder_backward(const struct encoder *n) {
-    return n->program[n->bucket]->backward;
+/* Where a slice runs now: as in n->at, but for the arena of another worker. */
+static struct work_place place_of(const struct encoder *n, int slice, int worker) {
+    struct work_place at = n->at[slice];
+    if (slice >= n->memory.n_kept) at.arena = n->memory.lane[worker];
+    return at;
+}
+
+enum status encoder_forward(const struct encoder *n, int slice, int worker, struct error *e) {
+    const struct work_place at = place_of(n, slice, worker);
+    return program_run(n->program[n->bucket], OP_FORWARD, &at, e);
+}
+
+enum status encoder_backward(const struct encoder *n, int slice, int worker, struct buffer *block,
+                             struct error *e) {
+    enum status rc = STATUS_OK;
+    struct work_place at = place_of(n, slice, worker);
+    if (n->memory.block) at.block = block;
+    if (slice >= n->memory.n_kept)
+        TRY(program_run(n->program[n->bucket], OP_FORWARD, &at, e)); /* encode again */
+    TRY(program_run(n->program[n->bucket], OP_BACKWARD, &at, e));
+done:
+    return rc;
+}
+
+static enum status compute_slice(void *context, int64_t slice, int worker, struct error *e) {
+    return encoder_forward(context, (int)slice, worker, e);
+}
+
+enum status encoder_compute(const struct encoder *n, int n_slices, struct error *e) {
+    CHECK(n_slices <= n->config.n_slices);
+    return n->backend->table->each(n->backend, n_slices, compute_slice, (void *)n, e);
 }
 
 int encoder_rows(const struct encoder *n, struct graph *g, bool gradient) {
@@ -267,7 +343,7 @@ done:
 
 int64_t encoder_bytes(const struct encoder *n) {
     return n->input->bytes + n->index->bytes + n->features->bytes + n->d_features->bytes +
-           n->arena->bytes;
+           n->n_own * n->arena_bytes;
 }
 
 double encoder_flops(const struct encoder *n) {

@@ -4,9 +4,13 @@
  * result: features, slice by slice, each slice at a line of its own (feature_place), and the
  * gradients of the features (d_feature_place), which a loss program writes between forward and
  * backward. Text is run at the length of the longest caption of the step, rounded up to a bucket;
- * a program is compiled for a bucket when it is first needed. All buckets share one arena, made for
- * the largest of them at the start, so a caption of a new length takes no more of the device's
- * memory. A text tower that pools the last position always runs at its full context.
+ * a program is compiled for a bucket when it is first needed. The arenas have room for the largest
+ * bucket, so a caption of a new length takes no more of the device's memory. A text tower that
+ * pools the last position always runs at its full context.
+ *
+ * Activations of the first slices may be kept from forward to backward, each in an arena of its own
+ * (encoder_memory). The others use the arena of the worker that runs them, and their backward
+ * encodes them again first: the same calls on the same numbers, so the same bits.
  *
  * Rows: ENCODER_FEATURES gives one row of `joint` numbers of length 1 per sample;
  * ENCODER_RAW_FEATURES the same before it is scaled to length 1; ENCODER_TOKENS gives
@@ -23,11 +27,22 @@ enum { ENCODER_BUCKETS = 16 };
 struct encoder_config {
     const char *name; /* for messages */
     enum tower tower;
-    struct weights_view view; /* gradients.slice_stride: distance of two slices' gradients */
+    struct weights_view view; /* gradients: of one slice; packed, base BLOCK, in a learner */
+    bool is_placed_later;     /* by encoder_place; else the encoder makes its own memory */
     enum encoder_result result;
     int n_slices, slice_samples;
     int rows_per_sample; /* ENCODER_TOKENS; else 1 */
     int bucket_step;     /* text: lengths are rounded up to a multiple; 0: 8 */
+};
+
+/* Where the slices of an encoder run. The caller owns the buffers, which outlive the encoder. */
+struct encoder_memory {
+    struct buffer *const *lane; /* the arena of each worker */
+    struct buffer *const *kept; /* arenas of the first n_kept slices */
+    int n_kept;
+    /* Of the backward of slice s, on a backend without moves_work: block[popcount(s)], as the fixed
+     * tree of sums uses them in order (slice_tree.h). */
+    struct buffer *const *block;
 };
 
 struct encoder {
@@ -36,7 +51,12 @@ struct encoder {
     int row_width;                                      /* numbers per result row */
     int64_t input_stride, index_stride, feature_stride; /* bytes per slice */
     struct buffer *input, *index, *features, *d_features;
-    struct buffer *arena;                     /* of all programs; one bucket runs at a time */
+    int64_t arena_bytes;                      /* of one slice, for the largest bucket */
+    bool *learns;                             /* per parameter: its backward writes a gradient */
+    struct encoder_memory memory;
+    struct work_place *at;                    /* n_slices; by memory */
+    struct buffer **own;                      /* arenas without is_placed_later, n_own */
+    int n_own;
     struct program *program[ENCODER_BUCKETS]; /* images use the first */
     int bucket;                               /* of the current step */
 };
@@ -45,6 +65,8 @@ struct encoder {
 enum status encoder_create(struct encoder **out, struct backend *b,
                            const struct encoder_config *config, struct error *e);
 void encoder_destroy(struct encoder **e);
+/* Says where slices run; once, with is_placed_later, before anything runs. */
+enum status encoder_place(struct encoder *n, const struct encoder_memory *memory, struct error *e);
 
 /* Hands over the samples of a step. pixels: (samples, S, S, 3). For ENCODER_TOKENS, token
  * (samples, rows_per_sample) names the token of each row: 0 is the class token. */
@@ -58,9 +80,14 @@ enum status encoder_set_text(struct encoder *n, const int32_t *ids, int context,
  * the worst step. */
 enum status encoder_compile_longest(struct encoder *n, struct error *e);
 
-/* The prepared work of the current step, n_slices items each; backward NULL: nothing learns. */
-struct work *const *encoder_forward(const struct encoder *n);
-struct work *const *encoder_backward(const struct encoder *n);
+/* Runs a slice of the current step, inside a task of that worker. Backward puts gradients into
+ * block; without gradients nothing learns, and it does nothing. */
+enum status encoder_forward(const struct encoder *n, int slice, int worker, struct error *e);
+enum status encoder_backward(const struct encoder *n, int slice, int worker, struct buffer *block,
+                             struct error *e);
+bool encoder_learns(const struct encoder *n);
+/* The features of the first n_slices slices. */
+enum status encoder_compute(const struct encoder *n, int n_slices, struct error *e);
 
 /* All result rows as one matrix of a loss graph: (n_slices slice_samples rows_per_sample,
  * row_width). gradient: also where the rows' gradient goes back to. */
@@ -69,7 +96,7 @@ int encoder_rows(const struct encoder *n, struct graph *g, bool gradient);
 /* Copies the result rows to the host. */
 enum status encoder_read(const struct encoder *n, float *rows, struct error *e);
 
-/* All its buffers on the device, which stay the same from its creation on; and the FLOPs of one
+/* All its own buffers on the device, which stay the same from its creation on; and the FLOPs of one
  * step at the current bucket. */
 int64_t encoder_bytes(const struct encoder *n);
 double encoder_flops(const struct encoder *n);

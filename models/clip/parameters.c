@@ -40,9 +40,13 @@ bool parameter_is_base(const struct parameter *p) {
     return p->kind != PARAMETER_ADAPTER && p->kind != PARAMETER_HEAD;
 }
 
+static int64_t padded_bytes(const struct parameter *w) {
+    return (tensor_bytes(&w->tensor) + 255) / 256 * 256;
+}
+
 static int64_t place(struct parameter *w, int64_t offset) {
     w->offset = offset;
-    return offset + (tensor_bytes(&w->tensor) + 255) / 256 * 256;
+    return offset + padded_bytes(w);
 }
 
 void parameters_lay_out(struct parameters *p) {
@@ -64,6 +68,43 @@ void parameters_lay_out(struct parameters *p) {
         if (decayed) p->decayed_bytes = p->trainable_bytes;
     }
     p->is_laid_out = true;
+}
+
+int64_t parameters_packed_offset(const struct parameters *p, int tower, int64_t offset) {
+    int64_t bytes = 0;
+    for (int i = 0; i < p->n; i++) {
+        const struct parameter *w = &p->list[i];
+        if (w->is_trainable && w->tower == tower && w->offset < offset) bytes += padded_bytes(w);
+    }
+    return bytes;
+}
+
+int64_t parameters_packed_bytes(const struct parameters *p, int tower) {
+    return parameters_packed_offset(p, tower, p->trainable_bytes);
+}
+
+/* The first chosen parameter at or after `from`. */
+static const struct parameter *first_from(const struct parameters *p, const bool *chosen,
+                                          int64_t from) {
+    const struct parameter *first = NULL;
+    for (int i = 0; i < p->n; i++) {
+        const struct parameter *w = &p->list[i];
+        if (w->is_trainable && chosen[i] && w->offset >= from &&
+            (!first || w->offset < first->offset))
+            first = w;
+    }
+    return first;
+}
+
+bool parameters_range(const struct parameters *p, const bool *chosen, int64_t from, int64_t *begin,
+                      int64_t *bytes) {
+    const struct parameter *w = first_from(p, chosen, from);
+    if (!w) return false;
+    *begin = w->offset;
+    *bytes = 0;
+    for (; w && w->offset == *begin + *bytes; w = first_from(p, chosen, *begin + *bytes))
+        *bytes += padded_bytes(w);
+    return true;
 }
 
 void parameters_start(const struct parameters *p, int i, uint64_t seed, float *values) {

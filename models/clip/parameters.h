@@ -75,6 +75,15 @@ bool parameter_is_base(const struct parameter *p);
  * as in open_clip; norms, biases, and the logit scale have none. */
 void parameters_lay_out(struct parameters *p);
 
+/* A block with the gradients of one tower has its trainable parameters packed, in their order: its
+ * size, and where what lies at `offset` of the trainable block lies in it. */
+int64_t parameters_packed_bytes(const struct parameters *p, int tower);
+int64_t parameters_packed_offset(const struct parameters *p, int tower, int64_t offset);
+/* The next run of chosen trainable parameters that lie side by side, beginning at or after `from`,
+ * in bytes of the trainable block; false: there is none. */
+bool parameters_range(const struct parameters *p, const bool *chosen, int64_t from, int64_t *begin,
+                      int64_t *bytes);
+
 /* Writes the starting values of parameter i, a function of seed and name. */
 void parameters_start(const struct parameters *p, int i, uint64_t seed, float *values);
 

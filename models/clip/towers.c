@@ -218,7 +218,9 @@ int tower_parameter(struct tower_builder *b, const char *name) {
                                 .offset = w->offset};
     if (w->is_trainable && v->gradients.buffer) {
         struct place d_place = v->gradients;
-        d_place.offset += w->offset;
+        d_place.offset +=
+            v->gradients_packed ? parameters_packed_offset(v->parameters, w->tower, w->offset)
+                                : w->offset;
         b->tensor[i] = graph_parameter(b->graph, w->name, t, place, d_place);
     } else {
         b->tensor[i] = graph_input(b->graph, w->name, t, place);

@@ -30,6 +30,7 @@ struct weights_view {
     struct buffer *frozen;
     struct buffer *trainable; /* a slot: the student's, or a moving average */
     struct place gradients;   /* start of the gradient block; buffer NULL: no gradients */
+    bool gradients_packed;    /* the block has the numbers of one tower, see parameters.h */
     const struct adapter_config
         *adapters; /* NULL: adapters are bypassed, which is the base model */
 };

@@ -4,7 +4,6 @@
 #include "models/ops/blend.h"
 #include "models/ops/clamp.h"
 #include "models/ops/gradient_norm.h"
-#include "models/ops/sum_slices.h"
 #include "pipeline/base/hash.h"
 
 #include <math.h>
@@ -29,11 +28,12 @@ enum status learner_init(struct learner *l, struct model *m, int slice_samples, 
 }
 
 void learner_release(struct learner *l) {
-    struct buffer *const fixed[] = {l->gradients, l->gradient, l->first, l->second,
-                                    l->teacher,   l->step,     l->result};
+    struct buffer *const fixed[] = {l->gradient, l->first, l->second,
+                                    l->teacher,  l->step,  l->result};
     for (int i = 0; i < l->n_encoders; i++) encoder_destroy(&l->encoder[i]);
+    slice_run_destroy(&l->slices);
     program_destroy(&l->loss);
-    program_destroy(&l->reduce);
+    program_destroy(&l->norm);
     program_destroy(&l->update);
     graph_release(&l->loss_graph);
     graph_release(&l->update_graph);
@@ -41,7 +41,6 @@ void learner_release(struct learner *l) {
     tower_builder_release(&l->averaged);
     for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
         if (fixed[i]) l->backend->table->buffer_destroy(fixed[i]);
-    free(l->items);
     memset(l, 0, sizeof *l);
 }
 
@@ -95,35 +94,33 @@ enum status learner_state_add(struct learner *l, const char *name, struct buffer
     return STATUS_OK;
 }
 
-static enum status create_encoder(struct learner *l, int i, int *block, struct error *e) {
+static enum status create_encoder(struct learner *l, int i, struct error *e) {
     const struct learner_encoder_request *r = &l->request[i];
-    const int64_t bytes = at_least(l->model->parameters.trainable_bytes);
     struct encoder_config c = {.name = r->name,
                                .tower = r->tower,
                                .view = model_view(l->model),
                                .result = r->result,
                                .rows_per_sample = r->rows_per_sample,
                                .slice_samples = l->slice_samples,
-                               .n_slices = r->n_samples * r->n_views / l->slice_samples};
-    if (r->weights == LEARNER_STUDENT) {
-        c.view.gradients = (struct place){l->gradients, *block * bytes, bytes};
-        *block += c.n_slices;
-    } else {
+                               .n_slices = r->n_samples * r->n_views / l->slice_samples,
+                               .is_placed_later = true};
+    if (r->weights == LEARNER_TEACHER)
         c.view.trainable = l->teacher;
-    }
+    else if (parameters_packed_bytes(&l->model->parameters, (int)r->tower) > 0)
+        c.view.gradients = (struct place){.buffer = l->gradient, .base = OP_BASE_BLOCK};
+    c.view.gradients_packed = true;
     return encoder_create(&l->encoder[i], l->backend, &c, e);
 }
 
 /* Inputs shared by all loss terms. */
-static enum status begin_graphs(struct learner *l, int block, struct error *e) {
+static enum status begin_graphs(struct learner *l, struct error *e) {
     enum status rc = STATUS_OK;
-    const int64_t bytes = at_least(l->model->parameters.trainable_bytes);
     const struct tensor step = tensor_make(TENSOR_F32, 1, (int64_t[]){STEP_COUNT});
     struct weights_view view = model_view(l->model);
-    l->step_tensor_loss = graph_input(&l->loss_graph, "step", step, (struct place){l->step, 0, 0});
-    l->step_tensor_update =
-        graph_input(&l->update_graph, "step", step, (struct place){l->step, 0, 0});
-    view.gradients = (struct place){l->gradients, block * bytes, 0};
+    const struct place place = {.buffer = l->step};
+    l->step_tensor_loss = graph_input(&l->loss_graph, "step", step, place);
+    l->step_tensor_update = graph_input(&l->update_graph, "step", step, place);
+    view.gradients = (struct place){.buffer = l->gradient};
     TRY(tower_builder_init(&l->student, &l->loss_graph, &view, e));
     if (l->teacher) {
         view.gradients = (struct place){0};
@@ -137,18 +134,7 @@ done:
 enum status learner_allocate(struct learner *l, struct error *e) {
     enum status rc = STATUS_OK;
     const int64_t bytes = at_least(l->model->parameters.trainable_bytes);
-    int block = 0, n_items = 1;
     l->backend = l->model->backend;
-    for (int i = 0; i < l->n_encoders; i++) {
-        const struct learner_encoder_request *r = &l->request[i];
-        const int n_slices = r->n_samples * r->n_views / l->slice_samples;
-        n_items += n_slices;
-        if (r->weights == LEARNER_STUDENT) l->n_blocks += n_slices;
-    }
-    l->n_blocks++; /* the loss program's own */
-    l->items = calloc((size_t)n_items, sizeof(struct work *));
-    if (!l->items) return fail(e, STATUS_NO_MEMORY, "learner: no memory for %d items", n_items);
-    TRY(learner_buffer(l, &l->gradients, l->n_blocks * bytes, e));
     TRY(learner_buffer(l, &l->gradient, bytes, e));
     TRY(learner_buffer(l, &l->first, bytes, e));
     TRY(learner_buffer(l, &l->second, bytes, e));
@@ -160,15 +146,15 @@ enum status learner_allocate(struct learner *l, struct error *e) {
         TRY(learner_buffer(l, &l->teacher, bytes, e));
         TRY(learner_state_add(l, "teacher", l->teacher, e));
     }
-    for (int i = 0; i < l->n_encoders; i++) TRY(create_encoder(l, i, &block, e));
-    TRY(begin_graphs(l, block, e));
+    for (int i = 0; i < l->n_encoders; i++) TRY(create_encoder(l, i, e));
+    TRY(begin_graphs(l, e));
 done:
     return rc;
 }
 
 int learner_rows(struct learner *l, int encoder) {
     return encoder_rows(l->encoder[encoder], &l->loss_graph,
-                        l->request[encoder].weights == LEARNER_STUDENT);
+                        encoder_learns(l->encoder[encoder]));
 }
 
 enum status learner_add_loss(struct learner *l, const char *name, int tensor, int *number,
@@ -180,33 +166,31 @@ enum status learner_add_loss(struct learner *l, const char *name, int tensor, in
     const int i = l->n_losses++;
     snprintf(l->loss_name[i], sizeof l->loss_name[i], "%s", name);
     l->loss_tensor[i] = tensor;
-    graph_place(&l->loss_graph, tensor, (struct place){l->result, i * RESULT_STRIDE, 0});
-    l->loss_gradient[i] = graph_input(&l->loss_graph, "loss weight", scalar,
-                                      (struct place){l->step, (STEP_LOSS_WEIGHT + 64 * i) * 4, 0});
+    graph_place(&l->loss_graph, tensor,
+                (struct place){.buffer = l->result, .offset = i * RESULT_STRIDE});
+    l->loss_gradient[i] = graph_input(
+        &l->loss_graph, "loss weight", scalar,
+        (struct place){.buffer = l->step, .offset = (STEP_LOSS_WEIGHT + 64 * i) * 4});
     if (number) *number = i;
     return graph_status(&l->loss_graph, e);
 }
 
 static int floats_at(struct graph *g, const char *name, struct buffer *buffer, int64_t offset,
                      int64_t n) {
-    return graph_input(g, name, tensor_make(TENSOR_F32, 1, &n), (struct place){buffer, offset, 0});
+    return graph_input(g, name, tensor_make(TENSOR_F32, 1, &n),
+                       (struct place){.buffer = buffer, .offset = offset});
 }
 
-/* gradient = sum of the blocks; norm and clip factor. */
-static enum status compile_reduce(struct learner *l, struct error *e) {
+/* Norm and clip factor. */
+static enum status compile_norm(struct learner *l, struct error *e) {
     enum status rc = STATUS_OK;
     struct graph g;
     const int64_t n = at_least(l->model->parameters.trainable_bytes) / 4;
     graph_init(&g);
-    const struct tensor blocks = tensor_make(TENSOR_F32, 2, (int64_t[]){l->n_blocks, n});
-    const int x =
-        graph_input(&g, "gradients of slices", blocks, (struct place){l->gradients, 0, 0});
-    const int sum = floats_at(&g, "gradient", l->gradient, 0, n);
-    const int step = floats_at(&g, "step", l->step, 0, STEP_COUNT);
-    const int norm = floats_at(&g, "norm", l->result, STEP_LOSSES_MAX * RESULT_STRIDE, 2);
-    sum_slices_update(&g, x, sum);
-    gradient_norm_update(&g, sum, step, norm);
-    TRY(program_create(&l->reduce, l->backend, &g, 1, NULL, e));
+    gradient_norm_update(&g, floats_at(&g, "gradient", l->gradient, 0, n),
+                         floats_at(&g, "step", l->step, 0, STEP_COUNT),
+                         floats_at(&g, "norm", l->result, STEP_LOSSES_MAX * RESULT_STRIDE, 2));
+    TRY(program_create(&l->norm, l->backend, &g, 1, NULL, e));
 done:
     graph_release(&g);
     return rc;
@@ -250,13 +234,40 @@ done:
     return rc;
 }
 
+/* A loss program writes the gradients of its own parameters into the gradient itself; those of the
+ * towers are the encoders' alone. */
+static void check_loss_gradients(const struct learner *l) {
+    for (int i = 0; i < l->model->parameters.n; i++) {
+        const int t = l->student.tensor[i];
+        CHECK(t == GRAPH_NONE || l->loss_graph.tensors[t].gradient == GRAPH_NONE ||
+              l->model->parameters.list[i].tower < 0);
+    }
+}
+
+/* Encoders run longest first, so that threads end together. */
+static enum status place_slices(struct learner *l, struct error *e) {
+    struct encoder *encoder[LEARNER_ENCODERS_MAX];
+    const struct slice_run_config c = {.backend = l->backend,
+                                       .parameters = &l->model->parameters,
+                                       .encoder = encoder,
+                                       .n_encoders = l->n_encoders,
+                                       .gradient = l->gradient};
+    int n = 0;
+    for (int tower = 0; tower < TOWER_COUNT; tower++)
+        for (int i = 0; i < l->n_encoders; i++)
+            if ((int)l->request[i].tower == tower) encoder[n++] = l->encoder[i];
+    return slice_run_create(&l->slices, &c, e);
+}
+
 enum status learner_compile(struct learner *l, struct error *e) {
     enum status rc = STATUS_OK;
     CHECK(l->n_losses > 0);
     graph_backward(&l->loss_graph, l->n_losses, l->loss_tensor, l->loss_gradient);
     TRY(program_create(&l->loss, l->backend, &l->loss_graph, 1, NULL, e));
-    TRY(compile_reduce(l, e));
+    check_loss_gradients(l);
+    TRY(compile_norm(l, e));
     TRY(compile_update(l, e));
+    TRY(place_slices(l, e));
 done:
     return rc;
 }
@@ -309,22 +320,6 @@ done:
     return rc;
 }
 
-/* Runs the forward or the backward work of all encoders as one set of items: longest first, so
- * that threads end together. */
-static enum status run_encoders(struct learner *l, enum op_direction direction, struct error *e) {
-    int n = 0;
-    for (int tower = 0; tower < TOWER_COUNT; tower++) {
-        for (int i = 0; i < l->n_encoders; i++) {
-            if ((int)l->request[i].tower != tower) continue;
-            struct work *const *work = direction == OP_FORWARD ? encoder_forward(l->encoder[i])
-                                                               : encoder_backward(l->encoder[i]);
-            for (int s = 0; work && s < l->encoder[i]->config.n_slices; s++)
-                l->items[n++] = work[s];
-        }
-    }
-    return l->backend->table->run(l->backend, l->items, n, e);
-}
-
 static enum status read_numbers(struct learner *l, struct learner_numbers *n, struct error *e) {
     enum status rc = STATUS_OK;
     float result[(STEP_LOSSES_MAX + 1) * RESULT_STRIDE / 4], scale = 0;
@@ -347,11 +342,11 @@ enum status learner_gradients(struct learner *l, struct learner_numbers *n, stru
     enum status rc = STATUS_OK;
     const struct backend_table *t = l->backend->table;
     TRY(t->upload(l->step, 0, l->constants, sizeof l->constants, e));
-    TRY(run_encoders(l, OP_FORWARD, e));
+    TRY(slice_run_forward(l->slices, e));
     TRY(t->run(l->backend, l->loss->forward, 1, e));
     if (l->loss->backward) TRY(t->run(l->backend, l->loss->backward, 1, e));
-    TRY(run_encoders(l, OP_BACKWARD, e));
-    TRY(t->run(l->backend, l->reduce->forward, 1, e));
+    TRY(slice_run_backward(l->slices, e));
+    TRY(t->run(l->backend, l->norm->forward, 1, e));
     TRY(read_numbers(l, n, e));
 done:
     return rc;
@@ -382,7 +377,8 @@ done:
 
 int64_t learner_bytes(const struct learner *l) {
     int64_t bytes = l->model->frozen->bytes + l->model->student->bytes + l->buffer_bytes +
-                    l->loss->arena->bytes + l->reduce->arena->bytes + l->update->arena->bytes;
+                    program_bytes(l->loss) + program_bytes(l->norm) + program_bytes(l->update) +
+                    slice_run_bytes(l->slices);
     for (int i = 0; i < l->n_encoders; i++) bytes += encoder_bytes(l->encoder[i]);
     return bytes;
 }

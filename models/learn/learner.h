@@ -1,7 +1,8 @@
 /* learner: the device side of a training step.
  *
- *   encoders forward ► loss program over all features ► encoders backward ► gradients summed in
- *   slice order, global norm ► (the trainer looks at the numbers) ► AdamW, clamps, averages
+ *   encoders forward ► loss program over all features ► encoders backward, gradients summed over
+ *   slices by a fixed tree (slice_run.h) ► global norm ► (the trainer looks at the numbers) ►
+ *   AdamW, clamps, averages
  *
  * Built in three phases: loss terms first say which encoders and parameters they need
  * (learner_encoder, model parameters), learner_allocate then lays out memory, terms add their part
@@ -13,9 +14,14 @@
 #include "data/batch.h"
 #include "models/clip/encoder.h"
 #include "models/clip/model.h"
+#include "models/learn/slice_run.h"
 #include "shaders/params/step.h"
 
-enum { LEARNER_ENCODERS_MAX = 8, LEARNER_STATES_MAX = 32, LEARNER_SLOTS_MAX = 2 };
+enum {
+    LEARNER_ENCODERS_MAX = SLICE_RUN_ENCODERS_MAX,
+    LEARNER_STATES_MAX = 32,
+    LEARNER_SLOTS_MAX = 2
+};
 
 /* Whose weights an encoder runs with. */
 enum learner_weights {
@@ -48,10 +54,10 @@ struct learner {
     int n_encoders;
     struct learner_encoder_request request[LEARNER_ENCODERS_MAX];
     struct encoder *encoder[LEARNER_ENCODERS_MAX];
-    int n_blocks;         /* gradient blocks: student slices, then the loss program */
+    struct slice_run *slices;
     int64_t buffer_bytes; /* of learner_buffer: those below, and what the terms asked for */
-    struct buffer *gradients, *gradient; /* blocks, and their sum */
-    struct buffer *first, *second;       /* AdamW moments */
+    struct buffer *gradient;       /* of the trainable block */
+    struct buffer *first, *second; /* AdamW moments */
     bool has_teacher;
     struct buffer *teacher; /* NULL without has_teacher */
     struct buffer *step;    /* STEP_COUNT numbers */
@@ -59,7 +65,7 @@ struct learner {
     struct graph loss_graph, update_graph;
     struct tower_builder student, averaged; /* parameters for the loss graph */
     int step_tensor_loss, step_tensor_update;
-    struct program *loss, *reduce, *update;
+    struct program *loss, *norm, *update;
     int n_losses;
     char loss_name[STEP_LOSSES_MAX][32];
     int loss_tensor[STEP_LOSSES_MAX], loss_gradient[STEP_LOSSES_MAX];
@@ -67,7 +73,6 @@ struct learner {
     int n_states;
     struct learner_state state[LEARNER_STATES_MAX];
     float constants[STEP_COUNT];
-    struct work **items; /* room for the items of one run */
 };
 
 struct learner_numbers {

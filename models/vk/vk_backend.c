@@ -119,6 +119,8 @@ static const struct backend_table table = {
     .work_create = vk_run_work_create,
     .work_destroy = vk_run_work_destroy,
     .run = vk_run_items,
+    .work_run = vk_run_work,
+    .each = vk_run_each,
     .wait = wait,
     .progress = progress,
     .destroy = destroy,
@@ -193,6 +195,7 @@ enum status vk_backend_create(struct backend **out, const struct vk_options *o, 
     *out = NULL;
     if (!b) return fail(e, STATUS_NO_MEMORY, "Vulkan: no memory for the backend");
     b->backend.table = &table;
+    b->backend.n_workers = 1; /* one queue, in order */
     TRY(vk_loader_open(&b->instance, o->common.validation, e));
     TRY(vk_device_list(&devices, &n, &b->instance, e));
     TRY(vk_device_choose(&chosen, devices, n, o->common.device ? o->common.device : "auto", e));

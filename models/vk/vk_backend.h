@@ -97,5 +97,8 @@ enum status vk_run_work_create(struct backend *b, struct work **out, const struc
 void vk_run_work_destroy(struct work *w);
 enum status vk_run_items(struct backend *b, struct work *const *items, int n_items,
                          struct error *e);
+enum status vk_run_work(struct work *w, const struct work_place *at, struct error *e);
+enum status vk_run_each(struct backend *b, int64_t n_items, backend_task task, void *context,
+                        struct error *e);
 
 #endif

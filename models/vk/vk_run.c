@@ -288,18 +288,33 @@ void vk_run_work_destroy(struct work *w) {
     free(w);
 }
 
-enum status vk_run_items(struct backend *backend, struct work *const *items, int n_items,
+enum status vk_run_work(struct work *w, const struct work_place *at, struct error *e) {
+    enum status rc = STATUS_OK;
+    struct vk_backend *b = w->backend;
+    (void)at;
+    if (w->last) TRY(vk_backend_wait(b, w->last, e)); /* still queued from the run before */
+    for (int j = 0; j < w->n_commands; j++) {
+        TRY(vk_backend_submit(b, w->commands[j], e));
+        w->last = b->submitted;
+    }
+done:
+    return rc;
+}
+
+enum status vk_run_items(struct backend *b, struct work *const *items, int n_items,
                          struct error *e) {
     enum status rc = STATUS_OK;
-    struct vk_backend *b = (struct vk_backend *)backend;
-    for (int i = 0; i < n_items; i++) {
-        struct work *w = items[i];
-        if (w->last) TRY(vk_backend_wait(b, w->last, e)); /* still queued from the run before */
-        for (int j = 0; j < w->n_commands; j++) {
-            TRY(vk_backend_submit(b, w->commands[j], e));
-            w->last = b->submitted;
-        }
-    }
+    (void)b;
+    for (int i = 0; i < n_items; i++) TRY(vk_run_work(items[i], NULL, e));
+done:
+    return rc;
+}
+
+enum status vk_run_each(struct backend *b, int64_t n_items, backend_task task, void *context,
+                        struct error *e) {
+    enum status rc = STATUS_OK;
+    (void)b;
+    for (int64_t i = 0; i < n_items; i++) TRY(task(context, i, 0, e));
 done:
     return rc;
 }

@@ -90,7 +90,7 @@ static enum status run_block(struct embedder *m, enum tower tower, int64_t n, st
     const struct encoder *encoder = m->encoder[tower];
     const int n_slices = (int)((n + m->slice_samples - 1) / m->slice_samples);
     TRY(stop_check(tower == TOWER_IMAGE ? "features of pictures" : "features of texts", e));
-    TRY(m->backend->table->run(m->backend, encoder_forward(encoder), n_slices, e));
+    TRY(encoder_compute(encoder, n_slices, e));
     TRY(encoder_read(encoder, m->features, e));
 done:
     return rc;

@@ -170,7 +170,7 @@ static void check_tokens(const struct model *m, const uint8_t *pixels) {
     CHECK_EQUAL(n_expected, n * WIDTH);
     for (int i = 0; i < n; i++) index[i] = i % tokens;
     CHECK_EQUAL(encoder_set_pixels(all, pixels, index, &e), STATUS_OK);
-    CHECK_EQUAL(m->backend->table->run(m->backend, encoder_forward(all), 1, &e), STATUS_OK);
+    CHECK_EQUAL(encoder_compute(all, 1, &e), STATUS_OK);
     CHECK_EQUAL(encoder_read(all, found, &e), STATUS_OK);
     check_near(found, expected, n * WIDTH, "tokens");
     free(index);
@@ -194,8 +194,8 @@ static void test_image_only(struct backend *b, const char *name, const char *lay
     CHECK_EQUAL(
         b->table->upload(n->d_features, 0, golden_f32("input.dy", NULL), SAMPLES * WIDTH * 4, &e),
         STATUS_OK);
-    CHECK_EQUAL(b->table->run(b, encoder_forward(n), 1, &e), STATUS_OK);
-    CHECK_EQUAL(b->table->run(b, encoder_backward(n), 1, &e), STATUS_OK);
+    CHECK_EQUAL(encoder_compute(n, 1, &e), STATUS_OK);
+    CHECK_EQUAL(encoder_backward(n, 0, 0, NULL, &e), STATUS_OK);
     check_features(n, "out.class_normalised");
     check_gradients(&m, layout, gradient);
     encoder_destroy(&n);

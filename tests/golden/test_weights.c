@@ -126,7 +126,7 @@ static float *encode(const struct model *m, enum tower tower, const struct sampl
         must(encoder_set_pixels(n, in->pixels, NULL, &e));
     else
         must(encoder_set_text(n, in->tokens, in->context, in->length, &e));
-    must(m->backend->table->run(m->backend, encoder_forward(n), in->n, &e));
+    must(encoder_compute(n, in->n, &e));
     must(m->backend->table->wait(m->backend, &e));
     must(encoder_read(n, rows, &e));
     encoder_destroy(&n);

@@ -46,8 +46,10 @@ static void test_padding_backward(uint32_t accumulate, bool on_device) {
     const struct tensor y = tensor_make(TENSOR_F32, 2, (int64_t[]){2, 2});
     call.slot[OP_IN].tensor = x;
     call.slot[OP_OUT].tensor = y;
-    call.slot[OP_D_OUT] = (struct op_operand){y, &buffer, DY, block + DY};
-    call.slot[OP_D_IN] = (struct op_operand){x, &buffer, DX, block + DX};
+    call.slot[OP_D_OUT] = (struct op_operand){
+        .tensor = y, .buffer = &buffer, .offset = DY, .data = block + DY};
+    call.slot[OP_D_IN] = (struct op_operand){
+        .tensor = x, .buffer = &buffer, .offset = DX, .data = block + DX};
     if (on_device) {
         struct error e = {0};
         const int done = op_harness_device_run(&call, block, BYTES, &e);

@@ -71,7 +71,7 @@ static void encode_alone(const struct tiny_clip *t) {
         if (i == CUT) continue;
         CHECK_EQUAL(dataset_pixels(pixels, TINY_CLIP_SIZE, dataset, i, &memory, &e), STATUS_OK);
         CHECK_EQUAL(encoder_set_pixels(encoder, pixels, NULL, &e), STATUS_OK);
-        CHECK_EQUAL(t->backend->table->run(t->backend, encoder_forward(encoder), 1, &e), STATUS_OK);
+        CHECK_EQUAL(encoder_compute(encoder, 1, &e), STATUS_OK);
         CHECK_EQUAL(encoder_read(encoder, alone + i * WIDTH, &e), STATUS_OK);
     }
     encoder_destroy(&encoder);
@@ -86,7 +86,7 @@ static void encode_alone(const struct tiny_clip *t) {
                     STATUS_OK);
         length = n;
         CHECK_EQUAL(encoder_set_text(encoder, ids, TINY_CLIP_CONTEXT, &length, &e), STATUS_OK);
-        CHECK_EQUAL(t->backend->table->run(t->backend, encoder_forward(encoder), 1, &e), STATUS_OK);
+        CHECK_EQUAL(encoder_compute(encoder, 1, &e), STATUS_OK);
         CHECK_EQUAL(encoder_read(encoder, text_alone + i * WIDTH, &e), STATUS_OK);
     }
     encoder_destroy(&encoder);

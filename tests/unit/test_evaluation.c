@@ -92,7 +92,7 @@ static void encode_picture(const struct tiny_clip *t, uint32_t seed, float *feat
         pixels[i] = (uint8_t)(seed >> 24);
     }
     CHECK_EQUAL(encoder_set_pixels(encoder, pixels, NULL, &e), STATUS_OK);
-    CHECK_EQUAL(t->backend->table->run(t->backend, encoder_forward(encoder), 1, &e), STATUS_OK);
+    CHECK_EQUAL(encoder_compute(encoder, 1, &e), STATUS_OK);
     CHECK_EQUAL(encoder_read(encoder, feature, &e), STATUS_OK);
     encoder_destroy(&encoder);
 }
@@ -106,7 +106,7 @@ static void encode_text(const struct tiny_clip *t, const char *text, float *feat
         STATUS_OK);
     length = n;
     CHECK_EQUAL(encoder_set_text(encoder, ids, TINY_CLIP_CONTEXT, &length, &e), STATUS_OK);
-    CHECK_EQUAL(t->backend->table->run(t->backend, encoder_forward(encoder), 1, &e), STATUS_OK);
+    CHECK_EQUAL(encoder_compute(encoder, 1, &e), STATUS_OK);
     CHECK_EQUAL(encoder_read(encoder, feature, &e), STATUS_OK);
     encoder_destroy(&encoder);
 }

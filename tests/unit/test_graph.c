@@ -8,7 +8,7 @@
 #include "models/ops/layernorm.h"
 #include "models/ops/linear.h"
 #include "models/ops/normalize.h"
-#include "models/ops/sum_slices.h"
+#include "models/ops/add_block.h"
 #include "models/program.h"
 #include "pipeline/base/random.h"
 #include "tests/check.h"
@@ -44,7 +44,8 @@ static void bench_end(struct bench *b) {
 /* Room for n floats in each of n_slices slices; 0: room that all slices share. */
 static struct place room(struct bench *b, int64_t n, int n_slices) {
     const int64_t bytes = (n * (int64_t)sizeof(float) + 255) / 256 * 256;
-    const struct place place = {b->buffer, b->used, n_slices ? bytes : 0};
+    const struct place place = {
+        .buffer = b->buffer, .offset = b->used, .slice_stride = n_slices ? bytes : 0};
     b->used += bytes * (n_slices ? n_slices : 1);
     CHECK(b->used <= b->buffer->bytes);
     return place;
@@ -251,18 +252,19 @@ static void test_in_place(void) {
     struct bench b;
     bench_begin(&b, 1);
     struct graph *g = &b.graph;
-    const struct place at_x = room(&b, 6, 0), at_y = room(&b, 3, 0);
-    const int x = graph_input(g, "x", matrix(2, 3), at_x);
+    const struct place at_x = room(&b, 3, 0), at_y = room(&b, 3, 0);
+    const int x = graph_input(g, "x", vector(3), at_x);
     const int y = graph_input(g, "y", vector(3), at_y);
     clamp_update(g, x, (struct clamp_options){-1, 2});
-    sum_slices_update(g, x, y);
+    add_block_update(g, y, x, (struct add_block_options){0});
     clamp_update(g, y, (struct clamp_options){-10, 3});
     CHECK_EQUAL(g->n_nodes, 3);
     CHECK_EQUAL(g->n_tensors, 2); /* no tensor was made */
     CHECK_EQUAL(g->nodes[0].slot[OP_IN], g->nodes[0].slot[OP_OUT]);
-    set(&at_x, 0, (float[]){5, 1, -7, 9, 0.5f, -9}, 6);
+    set(&at_x, 0, (float[]){5, 1, -7}, 3);
+    set(&at_y, 0, (float[]){2, 0.5f, -1}, 3);
     run(&b, 1);
-    check_numbers(&at_x, 0, (float[]){2, 1, -1, 2, 0.5f, -1}, 6);
+    check_numbers(&at_x, 0, (float[]){2, 1, -1}, 3);
     check_numbers(&at_y, 0, (float[]){3, 1.5f, -2}, 3);
     bench_end(&b);
 }

@@ -156,7 +156,7 @@ static void features(const struct run *r, const struct weights_view *view, enum 
         MUST(encoder_set_pixels(n, part->pixels, NULL, &e));
     else
         MUST(encoder_set_text(n, part->tokens, part->context, part->length, &e));
-    MUST(r->job.backend->table->run(r->job.backend, encoder_forward(n), 2, &e));
+    MUST(encoder_compute(n, 2, &e));
     MUST(encoder_read(n, out, &e));
     encoder_destroy(&n);
 }

@@ -115,7 +115,7 @@ static void encode(struct features *f, struct backend *b, struct weights_view vi
         must(encoder_create(&n, b, &c, &e));
         must(tower == TOWER_IMAGE ? encoder_set_pixels(n, pixels, NULL, &e)
                                   : encoder_set_text(n, ids, TINY_CLIP_CONTEXT, length, &e));
-        must(b->table->run(b, encoder_forward(n), 1, &e));
+        must(encoder_compute(n, 1, &e));
         must(encoder_read(n, f->number[tower], &e));
         encoder_destroy(&n);
     }

@@ -2,6 +2,7 @@
  * them last. Peaks of small graphs are counted by hand. */
 #include "models/ops/activation.h"
 #include "models/ops/add.h"
+#include "models/ops/add_block.h"
 #include "models/ops/attention.h"
 #include "models/ops/layernorm.h"
 #include "models/ops/linear.h"
@@ -238,10 +239,13 @@ static void test_empty(void) {
     graph_release(&g);
 }
 
-/* Slices use blocks of their own, and places outside move by their stride. */
+/* Slices run where the caller says, and fixed places move by their stride. */
 static void test_resolve(void) {
-    const struct place strided = {&somewhere, 512, 1024}, shared = {&somewhere, 256, 0};
-    struct buffer arena = {0};
+    const struct place strided = {.buffer = &somewhere, .offset = 512, .slice_stride = 1024};
+    const struct place shared = {.buffer = &somewhere, .offset = 256};
+    const struct place block = {.buffer = &somewhere, .offset = 768, .base = OP_BASE_BLOCK};
+    const struct place other = {.buffer = &somewhere, .base = OP_BASE_OTHER};
+    struct buffer arena[3] = {{0}}, blocks[3] = {{0}}, others[3] = {{0}};
     struct graph g;
     struct plan p;
     struct error e = {0};
@@ -253,23 +257,33 @@ static void test_resolve(void) {
     soft_target_loss_call(&g,
                           (struct soft_target_loss_inputs){h, h, weights, GRAPH_NONE, GRAPH_NONE},
                           (struct soft_target_loss_options){1, 1, 1, .columns = 1});
+    const int sum = graph_input(&g, "sum", matrix(3, 16), block);
+    add_block_update(&g, sum, graph_input(&g, "half", matrix(3, 16), other),
+                     (struct add_block_options){0});
     CHECK_EQUAL(plan_init(&p, &g, &e), STATUS_OK);
     for (int s = 0; s < 3; s++) {
-        program_resolve(&call, &g, &p, &arena, 0, s);
+        const struct work_place at = {s, &arena[s], &blocks[s], &others[s]};
+        program_resolve(&call, &g, &p, &at, 0);
         CHECK_TRUE(call.slot[OP_IN].buffer == &somewhere);
         CHECK_EQUAL(call.slot[OP_IN].offset, 512 + 1024 * s);
-        CHECK_TRUE(call.slot[OP_OUT].buffer == &arena);
-        CHECK_EQUAL(call.slot[OP_OUT].offset, p.offset[h] + s * p.arena_bytes);
+        CHECK_EQUAL(call.slot[OP_IN].slice_stride, 1024);
+        CHECK_TRUE(call.slot[OP_OUT].buffer == &arena[s]);
+        CHECK_EQUAL(call.slot[OP_OUT].base, OP_BASE_ARENA);
+        CHECK_EQUAL(call.slot[OP_OUT].offset, p.offset[h]);
         CHECK_TRUE(call.slot[OP_IN + 1].buffer == NULL);
         CHECK_TRUE(call.slot[OP_SCRATCH].buffer == NULL);
-        program_resolve(&call, &g, &p, &arena, 1, s);
+        program_resolve(&call, &g, &p, &at, 1);
         CHECK_EQUAL(call.slot[OP_IN + 2].offset, 256);
-        CHECK_TRUE(call.slot[OP_SCRATCH].buffer == &arena);
-        CHECK_EQUAL(call.slot[OP_SCRATCH].offset, p.scratch[1] + s * p.arena_bytes);
+        CHECK_TRUE(call.slot[OP_SCRATCH].buffer == &arena[s]);
+        CHECK_EQUAL(call.slot[OP_SCRATCH].offset, p.scratch[1]);
         CHECK_EQUAL(tensor_bytes(&call.slot[OP_SCRATCH].tensor),
                     op_soft_target_loss.scratch_bytes(&call));
         CHECK_TRUE(call.slot[OP_SCRATCH].offset + tensor_bytes(&call.slot[OP_SCRATCH].tensor) <=
-                   (s + 1) * p.arena_bytes);
+                   p.arena_bytes);
+        program_resolve(&call, &g, &p, &at, 2);
+        CHECK_TRUE(call.slot[OP_IN].buffer == &blocks[s] && call.slot[OP_OUT].buffer == &blocks[s]);
+        CHECK_EQUAL(call.slot[OP_OUT].offset, 768);
+        CHECK_TRUE(call.slot[OP_IN + 1].buffer == &others[s]);
     }
     plan_release(&p);
     graph_release(&g);

@@ -1,0 +1,66 @@
+/* slice_run: encoders run slice by slice, forward and backward, within the memory there is.
+ *
+ *   slice_run_forward ► (losses over the features of the whole batch) ► slice_run_backward
+ *
+ * Threads take slices as they become free. Memory:
+ *   lanes    an arena per worker, for slices whose activations are not kept
+ *   kept     an arena per slice that is kept from forward to backward: as many as the budget allows
+ *   blocks   gradients of one tower each: one per worker and about log2(slices) that wait to be
+ *            added (slice_tree.h)
+ * The gradient is, for each encoder in the order given, the sum over its slices by the fixed tree;
+ * encoders of the same tower are added in that order. Bits depend on none of: threads, budget, the
+ * order in which slices are finished. */
+#ifndef MODELS_LEARN_SLICE_RUN_H
+#define MODELS_LEARN_SLICE_RUN_H
+
+#include "models/clip/encoder.h"
+#include "models/learn/slice_tree.h"
+
+#include <pthread.h>
+
+enum { SLICE_RUN_ENCODERS_MAX = 8 };
+
+struct slice_run_config {
+    struct backend *backend;
+    const struct parameters *parameters;
+    struct encoder *const *encoder; /* in running order; created with is_placed_later */
+    int n_encoders;
+    struct buffer *gradient; /* trainable block; what no backward reaches stays as it is */
+};
+
+struct slice_item {
+    int encoder, slice;
+};
+
+struct slice_run {
+    struct slice_run_config config;
+    struct encoder *encoder[SLICE_RUN_ENCODERS_MAX];
+    struct slice_tree tree[SLICE_RUN_ENCODERS_MAX];
+    struct buffer **kept[SLICE_RUN_ENCODERS_MAX];
+    int n_kept[SLICE_RUN_ENCODERS_MAX];
+    struct buffer **lane, **block;
+    int n_lanes, n_blocks;
+    int64_t lane_bytes, block_bytes;
+    struct program *merge[SLICE_RUN_ENCODERS_MAX]; /* block += other */
+    struct program *total[SLICE_RUN_ENCODERS_MAX]; /* gradient = or += block */
+    struct slice_item *forward, *backward;
+    int n_forward, n_backward;
+
+    /* The backward under way. */
+    pthread_mutex_t mutex;
+    pthread_cond_t block_came;
+    bool *is_used;
+    int next; /* of backward */
+    bool has_failed;
+};
+
+enum status slice_run_create(struct slice_run **out, const struct slice_run_config *c,
+                             struct error *e);
+void slice_run_destroy(struct slice_run **r);
+enum status slice_run_forward(struct slice_run *r, struct error *e);
+/* Also fills the gradients of the towers. */
+enum status slice_run_backward(struct slice_run *r, struct error *e);
+/* Lanes, kept arenas and blocks. */
+int64_t slice_run_bytes(const struct slice_run *r);
+
+#endif
