@@ -1,6 +1,7 @@
 #include "tests/ops/op_harness.h"
 
 #include "models/backend.h"
+#include "pipeline/base/clock.h"
 #include "tests/check.h"
 
 #include <inttypes.h>
@@ -40,90 +41,17 @@ static uint64_t seed(void) {
     return text ? strtoull(text, NULL, 10) : 1;
 }
 
-static struct op_harness_input make(enum tensor_type type, int64_t limit, const int64_t *axes) {
-    int rank = 0;
-    while (rank < TENSOR_RANK_MAX && axes[rank]) rank++;
-    return (struct op_harness_input){
-        .is_present = true, .tensor = tensor_make(type, rank, axes), .limit = limit};
-}
-
-struct op_harness_input op_harness_f32(int64_t a, int64_t b, int64_t c, int64_t d) {
-    return make(TENSOR_F32, 0, (int64_t[]){a, b, c, d});
-}
-
-struct op_harness_input op_harness_i32(int64_t limit, int64_t a, int64_t b, int64_t c, int64_t d) {
-    return make(TENSOR_I32, limit, (int64_t[]){a, b, c, d});
-}
-
-struct op_harness_input op_harness_u8(int64_t a, int64_t b, int64_t c, int64_t d) {
-    return make(TENSOR_U8, 0, (int64_t[]){a, b, c, d});
-}
-
-struct op_harness_input op_harness_number(void) {
-    return op_harness_f32(0, 0, 0, 0);
-}
-
-void op_harness_unit_rows(void *data, const struct tensor *t, int64_t limit, struct random *r) {
-    float *x = data;
-    const int64_t columns = t->rank ? t->shape[t->rank - 1] : 1;
-    (void)limit;
-    for (int64_t row = 0; row < tensor_elements(t) / columns; row++, x += columns) {
-        double square = 0;
-        for (int64_t j = 0; j < columns; j++) {
-            x[j] = random_normal(r);
-            square += (double)x[j] * x[j];
-        }
-        for (int64_t j = 0; j < columns; j++) x[j] = (float)(x[j] / sqrt(square));
-    }
-}
-
-void op_harness_off_zero(void *data, const struct tensor *t, int64_t limit, struct random *r) {
-    float *x = data;
-    (void)limit;
-    for (int64_t i = 0; i < tensor_elements(t); i++) {
-        x[i] = random_normal(r);
-        x[i] += x[i] < 0 ? -0.2f : 0.2f;
-    }
-}
-
-static void fill_input(const struct op_harness_input *in, void *data, struct random *r) {
-    const int64_t n = tensor_elements(&in->tensor);
-    const float scale = in->scale == 0 ? 1 : in->scale;
-    if (in->values) {
-        memcpy(data, in->values, (size_t)tensor_bytes(&in->tensor));
-    } else if (in->fill) {
-        in->fill(data, &in->tensor, in->limit, r);
-    } else if (in->tensor.type == TENSOR_F32) {
-        for (int64_t i = 0; i < n; i++) ((float *)data)[i] = in->offset + scale * random_normal(r);
-    } else if (in->tensor.type == TENSOR_I32) {
-        for (int64_t i = 0; i < n; i++)
-            ((int32_t *)data)[i] = (int32_t)random_below(r, (uint64_t)in->limit);
-    } else {
-        for (int64_t i = 0; i < n; i++) ((uint8_t *)data)[i] = (uint8_t)random_u32(r);
-    }
-}
-
 __attribute__((format(printf, 3, 4))) static bool expect(bool good, const struct trial *t,
                                                          const char *format, ...) {
-    char what[512], shapes[256] = "";
+    char what[512], title[512], command[512];
     va_list list;
     va_start(list, format);
     vsnprintf(what, sizeof what, format, list);
     va_end(list);
-    for (int i = 0; !good && i < OP_INPUTS; i++) {
-        const struct op_harness_input *in = &t->c->in[i];
-        if (!in->is_present) continue;
-        size_t used = strlen(shapes);
-        used += (size_t)snprintf(shapes + used, sizeof shapes - used, " in%d(", i);
-        for (int a = 0; a < in->tensor.rank && used < sizeof shapes; a++)
-            used += (size_t)snprintf(shapes + used, sizeof shapes - used, "%s%" PRId64,
-                                     a ? "," : "", in->tensor.shape[a]);
-        if (used < sizeof shapes) snprintf(shapes + used, sizeof shapes - used, ")");
-    }
-    char text[1024];
-    snprintf(text, sizeof text, "%s case %d%s%s:%s: %s; repeat with SAPWOOD_TEST_SEED=%" PRIu64,
-             t->c->op->name, t->number, t->c->name ? " " : "", t->c->name ? t->c->name : "", shapes,
-             what, t->seed);
+    op_harness_title(title, sizeof title, t->c, t->number);
+    op_harness_command(command, sizeof command, t->number);
+    char text[2048];
+    snprintf(text, sizeof text, "%s: %s; repeat with: %s", title, what, command);
     return check_true(good, __FILE__, __LINE__, text);
 }
 
@@ -295,7 +223,7 @@ static void test_forward(struct trial *t) {
     forward_init(&t->forward, t);
     for (int i = 0; i < OP_INPUTS; i++)
         if (c->in[i].is_present)
-            fill_input(&c->in[i], t->forward.call.slot[OP_IN + i].data, &t->random);
+            op_harness_fill_input(&c->in[i], t->forward.call.slot[OP_IN + i].data, &t->random);
     struct memory start = t->forward, other;
     start.buffer.data = malloc((size_t)start.buffer.bytes);
     CHECK(start.buffer.data);
@@ -513,7 +441,7 @@ static void test_gradients(struct trial *t) {
 
 static enum status shape(struct trial *t, const struct op_harness_case *c, struct error *e) {
     static struct buffer somewhere;
-    *t = (struct trial){.c = c, .seed = seed(), .number = ++case_number};
+    *t = (struct trial){.c = c, .seed = seed(), .number = case_number};
     t->random = random_begin(t->seed, RANDOM_TEST, c->id, (uint64_t)t->number);
     t->shaped.op = c->id;
     CHECK(c->options_bytes <= OP_OPTION_BYTES);
@@ -526,24 +454,86 @@ static enum status shape(struct trial *t, const struct op_harness_case *c, struc
     return c->op->shape(&t->shaped, e);
 }
 
+static void trial_release(struct trial *t) {
+    memory_release(&t->forward);
+    memory_release(&t->device);
+    for (int i = 0; i < OP_OUTPUTS; i++) free(t->d_out[i]);
+    for (int i = 0; i < OP_INPUTS; i++) {
+        free(t->d_in[i]);
+        free(t->old[i]);
+    }
+}
+
 void op_harness_run(const struct op_harness_case *c) {
     struct trial t;
     struct error e = {0};
+    if (!op_harness_takes(c, ++case_number, OP_HARNESS_TEST)) return;
     if (!expect(shape(&t, c, &e) == STATUS_OK, &t, "shape: %s", e.text)) return;
     test_forward(&t);
     if (c->wants) test_gradients(&t);
-    memory_release(&t.forward);
-    memory_release(&t.device);
-    for (int i = 0; i < OP_OUTPUTS; i++) free(t.d_out[i]);
-    for (int i = 0; i < OP_INPUTS; i++) {
-        free(t.d_in[i]);
-        free(t.old[i]);
+    trial_release(&t);
+}
+
+/* Best time of one call of m on the CPU or the device, in milliseconds; 0: not there. */
+static double best_ms(const struct trial *t, struct memory *m, enum way way) {
+    const struct op *op = t->c->op;
+    struct error e = {0};
+    if (way == DEVICE) {
+        const double ms = op_harness_device_time(&m->call, m->buffer.data, m->buffer.bytes, &e);
+        expect(ms >= 0, t, "device: %s", e.text);
+        return ms;
     }
+    double best = INFINITY;
+    const double end = clock_seconds() + OP_HARNESS_PERF_SECONDS;
+    for (int i = 0; i < OP_HARNESS_PERF_RUNS || clock_seconds() < end; i++) {
+        const double start = clock_seconds();
+        (m->call.direction == OP_FORWARD ? op->forward : op->backward)(&m->call);
+        best = fmin(best, clock_seconds() - start);
+    }
+    return 1000 * best;
+}
+
+static void time_call(const struct trial *t, struct memory *m, const char *what) {
+    const double flops = t->c->op->flops ? t->c->op->flops(&m->call) : 0;
+    double bytes = 0;
+    for (int s = 0; s < OP_SCRATCH; s++)
+        if (op_has(&m->call, s)) bytes += (double)tensor_bytes(&m->call.slot[s].tensor);
+    for (enum way way = FAST; way <= DEVICE; way++) {
+        const double ms = way == REFERENCE ? 0 : best_ms(t, m, way);
+        if (ms > 0)
+            printf("%4d  %-8s %-6s  %10.3f ms  %8.2f GFLOP/s  %8.2f GB/s\n", t->number, what,
+                   way == FAST ? "cpu" : "device", ms, flops / ms * 1e-6, bytes / ms * 1e-6);
+    }
+}
+
+void op_harness_perf(const struct op_harness_case *c) {
+    struct trial t;
+    struct error e = {0};
+    if (!op_harness_takes(c, ++case_number, OP_HARNESS_PERF)) return;
+    if (!expect(shape(&t, c, &e) == STATUS_OK, &t, "shape: %s", e.text)) return;
+    char title[512];
+    op_harness_title(title, sizeof title, c, t.number);
+    puts(title);
+    forward_init(&t.forward, &t);
+    for (int i = 0; i < OP_INPUTS; i++)
+        if (c->in[i].is_present)
+            op_harness_fill_input(&c->in[i], t.forward.call.slot[OP_IN + i].data, &t.random);
+    time_call(&t, &t.forward, "forward");
+    struct memory m;
+    for (uint32_t o = 0; o < c->op->n_outputs && c->wants; o++)
+        fill_random(&t.d_out[o], &t.shaped.slot[OP_OUT + o].tensor, c->d_out[o], &t.random);
+    if (c->wants) {
+        backward_init(&m, &t, c->wants, 0);
+        time_call(&t, &m, "backward");
+        memory_release(&m);
+    }
+    trial_release(&t);
 }
 
 void op_harness_refuse(const struct op_harness_case *c, const char *words) {
     struct trial t;
     struct error e = {0};
+    if (!op_harness_takes(c, ++case_number, OP_HARNESS_TEST)) return;
     const enum status status = shape(&t, c, &e);
     expect(status == STATUS_BAD_ARG, &t, "shape accepted a wrong call; expected '%s'", words);
     if (status != STATUS_OK)
@@ -551,7 +541,9 @@ void op_harness_refuse(const struct op_harness_case *c, const char *words) {
 }
 
 int op_harness_report(void) {
+    if (op_harness_is_list()) return 0;
     CHECK_EQUAL(op_harness_device_close(), 0);
+    op_harness_finish(case_number);
     const int status = check_report();
     return status == 0 && op_harness_device_missing() ? 77 : status;
 }

@@ -13,7 +13,12 @@
  *   - the same calls on the device that SAPWOOD_TEST_DEVICE names agree with the reference.
  * Every disagreement is a norm over the tensor: |a - b| <= tolerance max(|b|, floor sqrt(n)).
  *
- * Numbers come from SAPWOOD_TEST_SEED (default 1). A failure prints seed and case. */
+ * Numbers come from SAPWOOD_TEST_SEED (default 1). A failure prints the command that repeats its
+ * case alone. The command line of every op test:
+ *   --list        the cases, without running them
+ *   --only CASE   the case of that number, or those with the text in their title (see --list)
+ *   --perf        times the cases for timing instead of testing: the best of several runs, on the
+ *                 CPU and on the device */
 #ifndef TESTS_OPS_OP_HARNESS_H
 #define TESTS_OPS_OP_HARNESS_H
 
@@ -67,17 +72,41 @@ op_harness_fill op_harness_unit_rows;
 /* Normal numbers that are at least 0.2 away from 0. */
 op_harness_fill op_harness_off_zero;
 
+/* First in main. A wrong argument ends the program with status 2. */
+void op_harness_begin(int argc, char **argv);
 void op_harness_run(const struct op_harness_case *c);
+/* A case for timing, which only --perf runs: all wanted gradients at once, nothing is compared. */
+void op_harness_perf(const struct op_harness_case *c);
 /* shape must refuse the case with BAD_ARG and a text that contains the given words. */
 void op_harness_refuse(const struct op_harness_case *c, const char *words);
 /* Closes the device; prints the totals and returns the exit status of the program: 77 when the
  * device that was asked for is not there and all else passed. */
 int op_harness_report(void);
 
+/* op_harness_input.c */
+void op_harness_fill_input(const struct op_harness_input *in, void *data, struct random *r);
+
+/* op_harness_choice.c: which cases run */
+enum op_harness_kind { OP_HARNESS_TEST, OP_HARNESS_PERF };
+enum { OP_HARNESS_PERF_RUNS = 5 };
+#define OP_HARNESS_PERF_SECONDS 0.3 /* of one kind of call at least */
+/* Whether a case is to run; lists it with --list. */
+bool op_harness_takes(const struct op_harness_case *c, int number, enum op_harness_kind kind);
+bool op_harness_is_list(void);
+/* Op, number, name and shapes: `linear case 3: in0(16,32) in1(64,32)`. */
+void op_harness_title(char *out, size_t size, const struct op_harness_case *c, int number);
+/* The command that runs a case of this program again, with what it was told by the environment. */
+void op_harness_command(char *out, size_t size, int number);
+/* Counts a failure where --only or --perf matched none of the cases. */
+void op_harness_finish(int n_cases);
+
 /* op_harness_device.c: runs a call whose operands lie in block at slot[].offset, with block
  * uploaded before and downloaded after. 1: done; 0: no device is asked for, or the op has no
  * kernels; -1: failed, e says why. */
 int op_harness_device_run(const struct op_call *call, void *block, int64_t bytes, struct error *e);
+/* Best time of one call on the device in milliseconds; 0 and -1 as above. */
+double op_harness_device_time(const struct op_call *call, const void *block, int64_t bytes,
+                              struct error *e);
 bool op_harness_device_missing(void);
 /* Validation messages so far; closes the device. */
 int op_harness_device_close(void);

@@ -1,6 +1,8 @@
 #include "models/backend.h"
+#include "pipeline/base/clock.h"
 #include "tests/ops/op_harness.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -19,11 +21,18 @@ static enum status open_device(struct error *e) {
     return rc;
 }
 
-int op_harness_device_run(const struct op_call *call, void *block, int64_t bytes, struct error *e) {
+/* A call on the device, with its operands in a buffer there. */
+struct placed {
+    struct buffer *buffer;
+    struct work *work;
+};
+
+/* 1, 0 or -1 as op_harness_device_run. */
+static int place(struct placed *p, const struct op_call *call, const void *block, int64_t bytes,
+                 struct error *e) {
     enum status rc = STATUS_OK;
     struct op_call placed = *call;
-    struct buffer *buffer = NULL;
-    struct work *work = NULL;
+    *p = (struct placed){0};
     if (!getenv("SAPWOOD_TEST_DEVICE") || !op_of(call->op)->kernels || is_missing) return 0;
     rc = open_device(e);
     if (rc == STATUS_UNSUPPORTED || rc == STATUS_NOT_FOUND) {
@@ -32,22 +41,53 @@ int op_harness_device_run(const struct op_call *call, void *block, int64_t bytes
         return 0;
     }
     TRY(rc);
-    const struct backend_table *table = device->table;
-    TRY(table->buffer_create(device, &buffer, bytes, e));
-    TRY(table->upload(buffer, 0, block, bytes, e));
+    TRY(device->table->buffer_create(device, &p->buffer, bytes, e));
+    TRY(device->table->upload(p->buffer, 0, block, bytes, e));
     for (int i = 0; i < OP_SLOTS; i++) {
         if (!placed.slot[i].buffer) continue;
-        placed.slot[i].buffer = buffer;
+        placed.slot[i].buffer = p->buffer;
         placed.slot[i].data = NULL;
     }
-    TRY(table->work_create(device, &work, &placed, 1, e));
-    TRY(table->run(device, &work, 1, e));
-    TRY(table->wait(device, e));
-    TRY(table->download(block, buffer, 0, bytes, e));
+    TRY(device->table->work_create(device, &p->work, &placed, 1, e));
 done:
-    if (work) device->table->work_destroy(work);
-    if (buffer) device->table->buffer_destroy(buffer);
     return rc == STATUS_OK ? 1 : -1;
+}
+
+static void placed_release(struct placed *p) {
+    if (p->work) device->table->work_destroy(p->work);
+    if (p->buffer) device->table->buffer_destroy(p->buffer);
+}
+
+int op_harness_device_run(const struct op_call *call, void *block, int64_t bytes, struct error *e) {
+    enum status rc = STATUS_OK;
+    struct placed p;
+    int done = place(&p, call, block, bytes, e);
+    if (done <= 0) goto done;
+    TRY(device->table->run(device, &p.work, 1, e));
+    TRY(device->table->wait(device, e));
+    TRY(device->table->download(block, p.buffer, 0, bytes, e));
+done:
+    placed_release(&p);
+    return rc == STATUS_OK ? done : -1;
+}
+
+double op_harness_device_time(const struct op_call *call, const void *block, int64_t bytes,
+                              struct error *e) {
+    enum status rc = STATUS_OK;
+    struct placed p;
+    double best = INFINITY;
+    const int done = place(&p, call, block, bytes, e);
+    if (done <= 0) goto done;
+    const double end = clock_seconds() + OP_HARNESS_PERF_SECONDS;
+    for (int i = 0; i < OP_HARNESS_PERF_RUNS || clock_seconds() < end; i++) {
+        const double start = clock_seconds();
+        TRY(device->table->run(device, &p.work, 1, e));
+        TRY(device->table->wait(device, e));
+        best = fmin(best, clock_seconds() - start);
+    }
+done:
+    placed_release(&p);
+    return rc != STATUS_OK || done < 0 ? -1 : done ? 1000 * best : 0;
 }
 
 bool op_harness_device_missing(void) {

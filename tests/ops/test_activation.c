@@ -40,7 +40,8 @@ static void test_functions(void) {
     }
 }
 
-int main(void) {
+int main(int argc, char **argv) {
+    op_harness_begin(argc, argv);
     static const int64_t sizes[][2] = {{1, 1}, {3, 5}, {16, 64}, {15, 65}, {70001, 1}};
     static const char *const names[] = {"quickgelu", "gelu", "gelu_tanh", "relu"};
     test_functions();

@@ -138,7 +138,8 @@ static void test_skip(void) {
                !memcmp(v, at.second, sizeof v));
 }
 
-int main(void) {
+int main(int argc, char **argv) {
+    op_harness_begin(argc, argv);
     set_step(7, 1e-3f, 0.1f);
     norm[0] = 2;
     norm[1] = 0.5f;

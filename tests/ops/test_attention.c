@@ -50,7 +50,8 @@ static void test_same_scores(int64_t tokens, int64_t head) {
     CHECK_TRUE(!memcmp(&forward[0], &backward[0], sizeof forward[0]));
 }
 
-int main(void) {
+int main(int argc, char **argv) {
+    op_harness_begin(argc, argv);
     test_same_scores(9, 8);
     test_same_scores(200, 64);
     /* B, T, H, D; T on both sides of the strips of the fast path */
@@ -80,6 +81,11 @@ int main(void) {
     struct op_harness_case many = case_of(8200, 2, 1, &options);
     many.wants = 0;
     op_harness_run(&many);
+
+    /* A slice of ViT-B/32: 16 pictures of 50 tokens. */
+    const struct attention_options heads = {.heads = 12};
+    const struct op_harness_case slice = case_of(16, 50, 64, &heads);
+    op_harness_perf(&slice);
 
     struct op_harness_case wrong = case_of(2, 3, 4, &options);
     wrong.in[0] = op_harness_f32(2, 3, 4 * 3 + 3, 0);

@@ -54,7 +54,8 @@ static void test_same_scores(int64_t tokens, int64_t head) {
     CHECK_TRUE(!memcmp(&forward[0], &backward[0], sizeof forward[0]));
 }
 
-int main(void) {
+int main(int argc, char **argv) {
+    op_harness_begin(argc, argv);
     test_same_scores(9, 8);
     test_same_scores(200, 64);
     /* B, T, H, D */

@@ -55,7 +55,8 @@ static void test_golden(void) {
     golden_close();
 }
 
-int main(void) {
+int main(int argc, char **argv) {
+    op_harness_begin(argc, argv);
     step[STEP_KEEP_TEACHER] = 0.996f;
     step[STEP_KEEP_CENTER] = 0.9f;
     run(1, STEP_KEEP_TEACHER, NULL, NULL, NULL);

@@ -33,7 +33,8 @@ static void test_not_finite(void) {
     CHECK_CLOSE(x[2], 0, 0);
 }
 
-int main(void) {
+int main(int argc, char **argv) {
+    op_harness_begin(argc, argv);
     run(1, -1, 1, NULL, NULL);
     run(257, -0.5f, 1, NULL, NULL);
     run(70001, -1, 0.25f, NULL, NULL);

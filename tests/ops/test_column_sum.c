@@ -16,7 +16,8 @@ static void run(int64_t n, int64_t columns, const float *x, const float *weight,
     op_harness_run(&c);
 }
 
-int main(void) {
+int main(int argc, char **argv) {
+    op_harness_begin(argc, argv);
     run(1, 1, NULL, NULL, NULL);
     run(7, 5, NULL, NULL, NULL);
     run(64, 256, NULL, NULL, NULL);

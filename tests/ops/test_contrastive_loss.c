@@ -212,7 +212,8 @@ static void test_properties(void) {
     CHECK_CLOSE(y.loss, 0, 0);
 }
 
-int main(void) {
+int main(int argc, char **argv) {
+    op_harness_begin(argc, argv);
     run_shape(1, 1, 1);
     run_shape(2, 3, 100);
     run_shape(7, 5, 3);

@@ -26,7 +26,8 @@ static void test_by_hand(void) {
     op_harness_run(&c);
 }
 
-int main(void) {
+int main(int argc, char **argv) {
+    op_harness_begin(argc, argv);
     /* rows, gathered, columns. Devices look through the whole index for each row of a gradient, so
      * that software devices take minutes for an index that is long; with it only forward runs. */
     static const int64_t shapes[][3] = {{1, 1, 1},     {7, 3, 5},     {1, 9, 3},    {64, 16, 64},

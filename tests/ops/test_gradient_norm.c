@@ -59,7 +59,8 @@ static void test_not_finite(float bad) {
     }
 }
 
-int main(void) {
+int main(int argc, char **argv) {
+    op_harness_begin(argc, argv);
     run(1, 1, NULL, NULL);
     run(1023, 0.5f, NULL, NULL);
     run(1024, 0.5f, NULL, NULL);

@@ -63,7 +63,8 @@ static void test_by_hand(void) {
     op_harness_run(&c);
 }
 
-int main(void) {
+int main(int argc, char **argv) {
+    op_harness_begin(argc, argv);
     /* pictures, patches, columns. llvmpipe ends a loop after 65535 turns: no more pictures. */
     static const int64_t shapes[][3] = {{1, 1, 1},   {3, 5, 7},   {4, 16, 64},   {5, 17, 63},
                                         {2, 49, 65}, {1, 255, 3}, {65535, 1, 1}, {3, 65537, 1}};

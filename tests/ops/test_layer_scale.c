@@ -27,7 +27,8 @@ static void test_by_hand(void) {
     op_harness_run(&c);
 }
 
-int main(void) {
+int main(int argc, char **argv) {
+    op_harness_begin(argc, argv);
     static const int64_t shapes[][2] = {{1, 1},   {3, 5},    {8, 64},  {7, 65},
                                         {2, 768}, {130, 17}, {9, 1025}};
     for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {

@@ -35,7 +35,8 @@ static void test_golden(const struct layernorm_options *options) {
     golden_close();
 }
 
-int main(void) {
+int main(int argc, char **argv) {
+    op_harness_begin(argc, argv);
     static const int64_t shapes[][2] = {{1, 1},   {1, 2},    {3, 5},    {8, 64},  {7, 65},
                                         {2, 768}, {65, 128}, {130, 17}, {9, 1025}};
     const struct layernorm_options options = {.epsilon = 1e-5f};
@@ -57,6 +58,8 @@ int main(void) {
     far.difference_tolerance = 2e-2;
     op_harness_run(&far);
     test_golden(&options);
+    const struct op_harness_case slice = case_of(800, 768, &options); /* of ViT-B/32 */
+    op_harness_perf(&slice);
 
     struct op_harness_case wrong = case_of(3, 4, &options);
     wrong.in[1] = op_harness_f32(3, 0, 0, 0);

@@ -99,7 +99,8 @@ static void test_by_hand(void) {
     op_harness_run(&c);
 }
 
-int main(void) {
+int main(int argc, char **argv) {
+    op_harness_begin(argc, argv);
     static const int64_t shapes[][4] = {
         {1, 1, 1, 1}, {3, 5, 7, 2}, {16, 32, 64, 4}, {17, 33, 65, 5}, {65, 31, 8, 16}};
     /* Every combination of optional operands at one odd shape, few at the others. */
@@ -116,6 +117,12 @@ int main(void) {
     test_tiles();
 
     const struct linear_options options = {.scale = 1};
+    /* A slice of ViT-B/32: 16 pictures of 50 tokens; frozen weights with adapters, and trained ones. */
+    struct op_harness_case slice = case_of(800, 768, 768, 16, BIAS | LORA, &options);
+    slice.wants = 1u << LINEAR_X | 1u << LINEAR_LORA_A | 1u << LINEAR_LORA_B;
+    op_harness_perf(&slice);
+    slice = case_of(800, 768, 768, 0, BIAS, &options);
+    op_harness_perf(&slice);
     struct op_harness_case wrong = case_of(3, 4, 5, 2, BIAS | LORA, &options);
     wrong.in[LINEAR_BIAS] = op_harness_f32(4, 0, 0, 0);
     op_harness_refuse(&wrong, "bias; expected float (1, 5), found (1, 4)");

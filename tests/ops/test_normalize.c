@@ -34,7 +34,8 @@ static void test_edges(void) {
     op_harness_run(&c);
 }
 
-int main(void) {
+int main(int argc, char **argv) {
+    op_harness_begin(argc, argv);
     static const int64_t shapes[][2] = {{1, 1},   {1, 2},   {7, 3},     {16, 64},  {15, 63},
                                         {17, 65}, {5, 512}, {65537, 2}, {4099, 3}};
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {

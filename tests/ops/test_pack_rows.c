@@ -61,7 +61,8 @@ static void test_padding_backward(uint32_t accumulate, bool on_device) {
     for (int i = 0; i < 8; i++) CHECK_CLOSE(((const float *)(block + DX))[i], expected[i], 0);
 }
 
-int main(void) {
+int main(int argc, char **argv) {
+    op_harness_begin(argc, argv);
     /* slices, rows, columns */
     static const int64_t shapes[][3] = {{1, 1, 1},  {3, 5, 7},     {4, 16, 64},   {2, 15, 65},
                                         {5, 17, 1}, {70001, 1, 2}, {1, 65537, 2}, {2, 3, 512}};

@@ -49,7 +49,8 @@ static void test_clip_numbers(void) {
     op_harness_run(&c);
 }
 
-int main(void) {
+int main(int argc, char **argv) {
+    op_harness_begin(argc, argv);
     /* pictures, side, patch */
     static const int64_t shapes[][3] = {{1, 1, 1},  {3, 15, 5},    {2, 32, 16}, {2, 33, 11},
                                         {1, 17, 1}, {1, 224, 224}, {2, 66, 2},  {70001, 2, 2}};

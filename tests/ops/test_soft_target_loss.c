@@ -306,7 +306,8 @@ static void test_properties(void) {
     CHECK_CLOSE(y.loss, entropy, 1e-3 * entropy); /* logits of 1000 are rounded to 3e-5 */
 }
 
-int main(void) {
+int main(int argc, char **argv) {
+    op_harness_begin(argc, argv);
     run_shape(1, 1);
     run_shape(3, 5);
     run_shape(16, 16);

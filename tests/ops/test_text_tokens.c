@@ -35,7 +35,8 @@ static void test_by_hand(void) {
     op_harness_run(&c);
 }
 
-int main(void) {
+int main(int argc, char **argv) {
+    op_harness_begin(argc, argv);
     static const struct sizes shapes[] = {
         {.texts = 1, .tokens = 1, .words = 1, .positions = 1, .columns = 1},
         {.texts = 3, .tokens = 5, .words = 11, .positions = 7, .columns = 9},
