@@ -29,8 +29,8 @@ struct work_place {
     struct buffer *arena, *block, *other;
 };
 
-/* worker: another one for each of the tasks that run at the same time; below n_workers and below the
- * number of items. */
+/* worker: another one for each of the tasks that run at the same time; below n_workers and below
+ * the number of items. */
 typedef enum status (*backend_task)(void *context, int64_t item, int worker, struct error *e);
 
 struct backend_table {
@@ -68,6 +68,7 @@ struct backend {
     char advice[256];      /* why products are slower than they could be; empty: they are not */
     int n_workers;         /* tasks that may run at the same time */
     bool moves_work;       /* a work can run at any work_place; else it is made for each */
+    int64_t memory_bytes;  /* of the device; CPU: of the machine, or of its control group */
 };
 
 struct backend_options {

@@ -244,19 +244,67 @@ static void check_loss_gradients(const struct learner *l) {
     }
 }
 
+/* All but what runs the slices. */
+static int64_t fixed_bytes(const struct learner *l) {
+    int64_t bytes = l->model->frozen->bytes + l->model->student->bytes + l->buffer_bytes +
+                    program_bytes(l->loss) + program_bytes(l->norm) + program_bytes(l->update);
+    for (int i = 0; i < l->n_encoders; i++) bytes += encoder_bytes(l->encoder[i]);
+    return bytes;
+}
+
+int64_t learner_bytes(const struct learner *l) {
+    return fixed_bytes(l) + slice_run_bytes(l->slices);
+}
+
+int64_t learner_least_bytes(const struct learner *l) {
+    return fixed_bytes(l) + slice_run_least_bytes(l->slices);
+}
+
+int64_t learner_budget(const struct learner *l) {
+    return l->memory_bytes > 0 ? l->memory_bytes : l->backend->memory_bytes / 4 * 3;
+}
+
+bool learner_fits(const struct learner *l) {
+    const int64_t limit = l->memory_bytes > 0 ? l->memory_bytes : l->backend->memory_bytes;
+    return learner_least_bytes(l) <= limit;
+}
+
+/* Said before memory is asked for: a CPU would promise what it does not have. */
+static enum status check_fits(const struct learner *l, struct error *e) {
+    const double mib = 1 << 20;
+    if (learner_fits(l)) return STATUS_OK;
+    if (l->memory_bytes > 0)
+        return fail(e, STATUS_BAD_ARG,
+                    "memory_bytes: %lld; expected at least %lld, which a step takes with no "
+                    "activations kept; allow more, or take a smaller data.slice",
+                    (long long)l->memory_bytes, (long long)learner_least_bytes(l));
+    return fail(e, STATUS_NO_MEMORY,
+                "%s has %.0f MiB; expected at least %.0f MiB, which a step takes with no "
+                "activations kept; take a smaller data.slice or batch; --dry-run names one that "
+                "fits",
+                l->backend->name, (double)l->backend->memory_bytes / mib,
+                (double)learner_least_bytes(l) / mib);
+}
+
 /* Encoders run longest first, so that threads end together. */
 static enum status place_slices(struct learner *l, struct error *e) {
+    enum status rc = STATUS_OK;
     struct encoder *encoder[LEARNER_ENCODERS_MAX];
     const struct slice_run_config c = {.backend = l->backend,
                                        .parameters = &l->model->parameters,
                                        .encoder = encoder,
                                        .n_encoders = l->n_encoders,
+                                       .memory_bytes = learner_budget(l) - fixed_bytes(l),
                                        .gradient = l->gradient};
     int n = 0;
     for (int tower = 0; tower < TOWER_COUNT; tower++)
         for (int i = 0; i < l->n_encoders; i++)
             if ((int)l->request[i].tower == tower) encoder[n++] = l->encoder[i];
-    return slice_run_create(&l->slices, &c, e);
+    TRY(slice_run_create(&l->slices, &c, e));
+    TRY(check_fits(l, e));
+    TRY(slice_run_place(l->slices, e));
+done:
+    return rc;
 }
 
 enum status learner_compile(struct learner *l, struct error *e) {
@@ -373,14 +421,6 @@ enum status learner_compile_longest(struct learner *l, struct error *e) {
     for (int i = 0; i < l->n_encoders; i++) TRY(encoder_compile_longest(l->encoder[i], e));
 done:
     return rc;
-}
-
-int64_t learner_bytes(const struct learner *l) {
-    int64_t bytes = l->model->frozen->bytes + l->model->student->bytes + l->buffer_bytes +
-                    program_bytes(l->loss) + program_bytes(l->norm) + program_bytes(l->update) +
-                    slice_run_bytes(l->slices);
-    for (int i = 0; i < l->n_encoders; i++) bytes += encoder_bytes(l->encoder[i]);
-    return bytes;
 }
 
 double learner_flops(const struct learner *l) {

@@ -51,6 +51,7 @@ struct learner {
     struct model *model;
     struct backend *backend;
     int slice_samples;
+    int64_t memory_bytes; /* all that it may take; 0: 3/4 of the device's. Before learner_compile */
     int n_encoders;
     struct learner_encoder_request request[LEARNER_ENCODERS_MAX];
     struct encoder *encoder[LEARNER_ENCODERS_MAX];
@@ -127,6 +128,11 @@ enum status learner_compile_longest(struct learner *l, struct error *e);
  * activations with the longest captions; the same from learner_compile on. And the FLOPs of a step
  * at the present text length. */
 int64_t learner_bytes(const struct learner *l);
+/* The same with no activations kept: less does not do. */
+int64_t learner_least_bytes(const struct learner *l);
+bool learner_fits(const struct learner *l);
+/* What memory_bytes says, or stands for. */
+int64_t learner_budget(const struct learner *l);
 double learner_flops(const struct learner *l);
 
 #endif

@@ -27,12 +27,14 @@ static void buffers_destroy(struct slice_run *r, struct buffer **buffer, int n) 
     free(buffer);
 }
 
-/* All that learns is kept. */
-static void choose_kept(struct slice_run *r) {
+static int64_t kept_bytes(const struct slice_run *r) {
+    int64_t bytes = 0;
     for (int i = 0; i < r->config.n_encoders; i++)
-        r->n_kept[i] = encoder_learns(r->encoder[i]) ? n_slices_of(r->encoder[i]) : 0;
+        bytes += r->n_kept[i] * r->encoder[i]->arena_bytes;
+    return bytes;
 }
 
+/* Lanes serve what is not kept. */
 static void size_lanes(struct slice_run *r) {
     const int workers = r->config.backend->n_workers;
     r->n_lanes = r->n_forward < workers ? r->n_forward : workers;
@@ -42,6 +44,22 @@ static void size_lanes(struct slice_run *r) {
             r->encoder[i]->arena_bytes > r->lane_bytes)
             r->lane_bytes = r->encoder[i]->arena_bytes;
     if (r->lane_bytes == 0) r->n_lanes = 0;
+}
+
+/* Keeps the activations of all slices if there is room for them. Else of as many as there is room
+ * for beside the lanes, which the others need: of the encoders that run first. */
+static void choose_kept(struct slice_run *r) {
+    for (int i = 0; i < r->config.n_encoders; i++)
+        r->n_kept[i] = encoder_learns(r->encoder[i]) ? n_slices_of(r->encoder[i]) : 0;
+    size_lanes(r);
+    if (slice_run_bytes(r) <= r->config.memory_bytes) return;
+    int64_t rest = r->config.memory_bytes - slice_run_least_bytes(r);
+    for (int i = 0; i < r->config.n_encoders; i++) {
+        const int64_t room = rest > 0 ? rest / r->encoder[i]->arena_bytes : 0;
+        if (room < r->n_kept[i]) r->n_kept[i] = (int)room;
+        rest -= r->n_kept[i] * r->encoder[i]->arena_bytes;
+    }
+    size_lanes(r);
 }
 
 /* The sums of all encoders but the last stay in their blocks until the end. */
@@ -175,12 +193,19 @@ enum status slice_run_create(struct slice_run **out, const struct slice_run_conf
     TRY(list_items(r, e));
     size_blocks(r);
     choose_kept(r);
-    size_lanes(r);
+done:
+    if (rc != STATUS_OK) slice_run_destroy(&r);
+    *out = r;
+    return rc;
+}
+
+enum status slice_run_place(struct slice_run *r, struct error *e) {
+    enum status rc = STATUS_OK;
     TRY(buffers_create(r, &r->lane, r->n_lanes, r->lane_bytes, e));
     TRY(buffers_create(r, &r->block, r->n_blocks, r->block_bytes, e));
     r->is_used = calloc((size_t)r->n_blocks + 1, sizeof *r->is_used);
     if (!r->is_used) TRY(fail(e, STATUS_NO_MEMORY, "learner: no memory to run slices"));
-    for (int i = 0, first = 0; i < c->n_encoders; i++) {
+    for (int i = 0, first = 0; i < r->config.n_encoders; i++) {
         struct encoder *n = r->encoder[i];
         TRY(buffers_create(r, &r->kept[i], r->n_kept[i], n->arena_bytes, e));
         const struct encoder_memory memory = {
@@ -193,8 +218,6 @@ enum status slice_run_create(struct slice_run **out, const struct slice_run_conf
     }
     TRY(compile(r, e));
 done:
-    if (rc != STATUS_OK) slice_run_destroy(&r);
-    *out = r;
     return rc;
 }
 
@@ -219,10 +242,25 @@ void slice_run_destroy(struct slice_run **run) {
 }
 
 int64_t slice_run_bytes(const struct slice_run *r) {
-    int64_t bytes = r->n_lanes * r->lane_bytes + r->n_blocks * r->block_bytes;
+    return kept_bytes(r) + r->n_lanes * r->lane_bytes + r->n_blocks * r->block_bytes;
+}
+
+int64_t slice_run_least_bytes(const struct slice_run *r) {
+    const int workers = r->config.backend->n_workers;
+    int64_t most = 0;
     for (int i = 0; i < r->config.n_encoders; i++)
-        bytes += r->n_kept[i] * r->encoder[i]->arena_bytes;
-    return bytes;
+        if (r->encoder[i]->arena_bytes > most) most = r->encoder[i]->arena_bytes;
+    return (r->n_forward < workers ? r->n_forward : workers) * most + r->n_blocks * r->block_bytes;
+}
+
+int slice_run_learning(const struct slice_run *r) {
+    return r->n_backward;
+}
+
+int slice_run_kept(const struct slice_run *r) {
+    int n = 0;
+    for (int i = 0; i < r->config.n_encoders; i++) n += r->n_kept[i];
+    return n;
 }
 
 /* --- Running --- */

@@ -25,6 +25,7 @@ struct slice_run_config {
     const struct parameters *parameters;
     struct encoder *const *encoder; /* in running order; created with is_placed_later */
     int n_encoders;
+    int64_t memory_bytes;    /* for lanes, kept arenas and blocks */
     struct buffer *gradient; /* trainable block; what no backward reaches stays as it is */
 };
 
@@ -54,13 +55,19 @@ struct slice_run {
     bool has_failed;
 };
 
+/* Decides what is kept, so that sizes are known; slice_run_place then makes the memory. */
 enum status slice_run_create(struct slice_run **out, const struct slice_run_config *c,
                              struct error *e);
+enum status slice_run_place(struct slice_run *r, struct error *e);
 void slice_run_destroy(struct slice_run **r);
 enum status slice_run_forward(struct slice_run *r, struct error *e);
 /* Also fills the gradients of the towers. */
 enum status slice_run_backward(struct slice_run *r, struct error *e);
-/* Lanes, kept arenas and blocks. */
+/* Lanes, kept arenas and blocks; and what they would be with nothing kept. */
 int64_t slice_run_bytes(const struct slice_run *r);
+int64_t slice_run_least_bytes(const struct slice_run *r);
+/* Slices with gradients, and how many of them keep their activations. */
+int slice_run_learning(const struct slice_run *r);
+int slice_run_kept(const struct slice_run *r);
 
 #endif

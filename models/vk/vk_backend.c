@@ -200,6 +200,7 @@ enum status vk_backend_create(struct backend **out, const struct vk_options *o, 
     TRY(vk_device_list(&devices, &n, &b->instance, e));
     TRY(vk_device_choose(&chosen, devices, n, o->common.device ? o->common.device : "auto", e));
     b->device = devices[chosen];
+    b->backend.memory_bytes = b->device.listed.memory_bytes;
     snprintf(b->backend.name, sizeof b->backend.name, "%.63s", b->device.listed.name);
     snprintf(b->backend.fingerprint, sizeof b->backend.fingerprint,
              "%.200s shaders %016" PRIx64, b->device.fingerprint, shaders_digest());

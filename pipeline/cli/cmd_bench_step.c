@@ -53,6 +53,7 @@ enum status cmd_bench_step(int argc, char **argv, struct error *e) {
     enum status rc = STATUS_OK;
     const char *arch = "tiny", *device = "cpu";
     int64_t batch = 16, slice = 0, rank = 16, caption_tokens = 16, threads = 0, steps = 5;
+    int64_t memory_mib = 0;
     bool json = false, all = false;
     struct backend *backend = NULL;
     struct step_bench_result r;
@@ -67,6 +68,8 @@ enum status cmd_bench_step(int argc, char **argv, struct error *e) {
          .help = "ids per caption, start and end included"},
         {"threads", OPTION_INT, &threads, .max = 1024, .help = "CPU threads; 0: all cores"},
         {"steps", OPTION_INT, &steps, .min = 1, .max = 100000, .help = "steps to time"},
+        {"memory", OPTION_INT, &memory_mib, .max = 1 << 24, .argument = "MIB",
+         .help = "most that a step may take; 0: three quarters of the device's memory"},
         {"device", OPTION_TEXT, &device, .argument = "NAME", .help = "cpu, auto or a device"},
         {"all", OPTION_FLAG, &all, .help = "train every weight instead of adapters"},
         {"json", OPTION_FLAG, &json, .help = "one line of JSON"},
@@ -86,6 +89,7 @@ enum status cmd_bench_step(int argc, char **argv, struct error *e) {
         .caption_tokens = (int)caption_tokens,
         .steps = (int)steps,
         .all = all,
+        .memory_bytes = memory_mib << 20,
     };
     TRY(step_bench_run(&r, &b, backend, e));
     getrusage(RUSAGE_SELF, &usage);

@@ -33,6 +33,22 @@ done:
     return rc;
 }
 
+static double mebibytes(int64_t bytes) {
+    return (double)bytes / (1 << 20);
+}
+
+static void print_memory(const struct learner *l) {
+    const int learning = slice_run_learning(l->slices), kept = slice_run_kept(l->slices);
+    printf("memory          %.1f MiB planned, with the longest captions; a step may take %.1f "
+           "MiB\n",
+           mebibytes(learner_bytes(l)), mebibytes(learner_budget(l)));
+    printf("activations     of %d of %d slices kept", kept, learning);
+    if (kept < learning)
+        printf(", the others are computed again; least memory %.1f MiB",
+               mebibytes(learner_least_bytes(l)));
+    printf("\n");
+}
+
 static void print_plan(const struct recipe *r, const struct job *j) {
     const struct parameters *p = &j->model.parameters;
     printf("device          %s%s%s\n", j->backend->name, j->backend->detail[0] ? ", " : "",
@@ -44,8 +60,7 @@ static void print_plan(const struct recipe *r, const struct job *j) {
            (long long)recipe_steps(r), recipe_n_stages(r), text_plural(recipe_n_stages(r)),
            recipe_slots(r, role), role == BATCH_ROLE_UPDATE ? "pairs" : "pictures",
            (long long)r->data.slice);
-    printf("memory          %.1f MiB planned, with the longest captions\n",
-           (double)learner_bytes(&j->learner) / (1 << 20));
+    print_memory(&j->learner);
     printf("FLOPs           %.3f GFLOP per step, with the longest captions\n",
            learner_flops(&j->learner) * 1e-9);
     for (int i = 0; i < j->data.n_datasets; i++) {

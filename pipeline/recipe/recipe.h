@@ -90,6 +90,7 @@ struct recipe {
     int64_t seed;
     const char *device; /* as struct backend_options */
     int64_t threads;    /* 0: all cores */
+    int64_t memory_bytes; /* as in struct learner */
     struct {
         const char *architecture, *vocabulary, *weights; /* weights "": random start */
         struct schema_texts adapters;                    /* merged into the weights at the start */

@@ -393,8 +393,8 @@ static const struct schema_field optimizer_fields[] = {
      .preset = "1", .help = "largest global gradient norm; 0: no clipping"},
     {"accum_freq", SCHEMA_INT, AT(recipe, optimizer.accum_freq), .min = 1, .max = 4096,
      .preset = "1",
-     .help = "the contrastive batch is that many times batch_size; it is computed at once, so it "
-             "takes the memory of a batch_size that many times as large"},
+     .help = "the contrastive batch is that many times batch_size, as with open_clip's accum-freq; "
+             "the same as a batch_size that many times as large"},
     {"reset_on_stage", SCHEMA_BOOL, AT(recipe, optimizer.reset_on_stage), .preset = "true",
      .help = "moments start at zero in every stage"},
 };
@@ -435,6 +435,10 @@ static const struct schema_field recipe_fields[] = {
      CHANGES_NO_NUMBER},
     {"threads", SCHEMA_INT, AT(recipe, threads), .max = 1024, .preset = "0",
      .help = "CPU threads that compute; 0: all cores; changes no number", CHANGES_NO_NUMBER},
+    {"memory_bytes", SCHEMA_INT, AT(recipe, memory_bytes), .max = 1e18, .preset = "0",
+     .help = "most that a step may take on the device; activations that have no room are computed "
+             "again, to the same bits; 0: three quarters of the device's memory",
+     CHANGES_NO_NUMBER},
     {"model", SCHEMA_OBJECT, 0, .object = &model_schema, .help = "what is trained"},
     {"data", SCHEMA_OBJECT, 0, .object = &data_schema, .help = "what it is trained on"},
     {"stages", SCHEMA_OBJECTS, AT(recipe, stages), .min = 1, .max = RECIPE_STAGES_MAX,

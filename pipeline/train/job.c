@@ -171,6 +171,7 @@ static enum status open_terms(struct job *j, struct error *e) {
     for (int role = 0; role < BATCH_ROLE_COUNT; role++)
         p.n_samples[role] = recipe_slots(r, (enum batch_role)role);
     TRY(learner_init(&j->learner, &j->model, (int)r->data.slice, e));
+    j->learner.memory_bytes = r->memory_bytes;
     for (int i = 0; i < r->n_losses; i++) {
         TRY(loss_create(&j->term[i], &r->loss[i], &p, e));
         j->n_terms++;

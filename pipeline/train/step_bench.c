@@ -130,6 +130,7 @@ enum status step_bench_run(struct step_bench_result *out, const struct step_benc
     TRY(noise_init(&n, b, &c.architecture, e));
     TRY(model_declare(&m, &c, e));
     TRY(learner_init(&l, &m, b->slice, e));
+    l.memory_bytes = b->memory_bytes;
     TRY(loss_create(&term, &loss, &p, e));
     TRY(term->class->declare(term, &l, e));
     TRY(model_allocate(&m, backend, 1, NULL, e));

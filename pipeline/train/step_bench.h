@@ -15,6 +15,7 @@ struct step_bench {
     const char *architecture;
     int batch, slice, rank, caption_tokens, steps;
     bool all; /* train every weight instead of adapters */
+    int64_t memory_bytes; /* as in struct learner */
 };
 
 struct step_bench_result {

@@ -54,10 +54,13 @@ cat >"$folder/architecture.json" <<'END'
  "text_cfg": {"context_length": 24, "vocab_size": 512, "width": 256, "heads": 4, "layers": 4}}
 END
 # By hand: a block has 12 x 256 x 256 + 13 x 256 weights; patches 768 x 256, class, 17 positions, norms;
-# 512 tokens, 24 positions, norm; projections 256 x 64; scale. In memory: weights, the gradients of two
-# slices of two towers, of the loss and of all, two moments.
+# 512 tokens, 24 positions, norm; projections 256 x 64; scale. In memory: weights, their gradient, two
+# moments; a block with the gradients of the larger tower, that of pictures, for each of its two slices, for
+# the sum of the other tower and for each further thread, but no more than there are slices.
 weights=$((8 * (12 * 256 * 256 + 13 * 256) + 768 * 256 + 256 + 17 * 256 + 4 * 256 + (512 + 24 + 2) * 256 + 2 * 256 * 64 + 1))
-fixed=$((9 * weights * 4))
+picture=$((4 * (12 * 256 * 256 + 13 * 256) + 768 * 256 + 256 + 17 * 256 + 4 * 256 + 256 * 64))
+blocks=$(($(nproc) > 1 ? 4 : 3))
+fixed=$(((4 * weights + blocks * picture) * 4))
 # FLOPs of the matrix products as in test_recipe.sh: 17 and 24 tokens, all weights trained
 attention=$((4 * 4 * 256 * (17 * 17 + 24 * 25 / 2))) patches=$((2 * 16 * 768 * 256))
 forward=$(((17 + 24) * 4 * 2 * 12 * 256 * 256 + attention + patches + 2 * 2 * 256 * 64))
