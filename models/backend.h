@@ -67,6 +67,7 @@ struct backend {
     char detail[256];      /* CPU: the kernels of products and who chose them; else empty */
     char advice[256];      /* why products are slower than they could be; empty: they are not */
     int n_workers;         /* tasks that may run at the same time */
+    bool is_plan;          /* of backend_plan_create */
     bool moves_work;       /* a work can run at any work_place; else it is made for each */
     int64_t memory_bytes;  /* of the device; CPU: of the machine, or of its control group */
 };
@@ -83,6 +84,9 @@ struct backend_options {
 enum status backend_create(struct backend **out, const struct backend_options *o, struct error *e);
 void backend_destroy(struct backend **b);
 
+/* Stands for another backend, with its name and limits, where only sizes are asked for: buffers have
+ * no memory, what is written to them is dropped, what is read is 0, and nothing runs (UNSUPPORTED). */
+enum status backend_plan_create(struct backend **out, const struct backend *of, struct error *e);
 enum status backend_cpu_create(struct backend **out, const struct backend_options *o,
                                struct error *e);
 /* models/vk/; a build without Vulkan returns UNSUPPORTED. */

@@ -134,7 +134,7 @@ done:
 enum status learner_allocate(struct learner *l, struct error *e) {
     enum status rc = STATUS_OK;
     const int64_t bytes = at_least(l->model->parameters.trainable_bytes);
-    l->backend = l->model->backend;
+    if (!l->backend) l->backend = l->model->backend;
     TRY(learner_buffer(l, &l->gradient, bytes, e));
     TRY(learner_buffer(l, &l->first, bytes, e));
     TRY(learner_buffer(l, &l->second, bytes, e));
@@ -269,8 +269,7 @@ bool learner_fits(const struct learner *l) {
     return learner_least_bytes(l) <= limit;
 }
 
-/* Said before memory is asked for: a CPU would promise what it does not have. */
-static enum status check_fits(const struct learner *l, struct error *e) {
+enum status learner_check_fits(const struct learner *l, struct error *e) {
     const double mib = 1 << 20;
     if (learner_fits(l)) return STATUS_OK;
     if (l->memory_bytes > 0)
@@ -301,7 +300,8 @@ static enum status place_slices(struct learner *l, struct error *e) {
         for (int i = 0; i < l->n_encoders; i++)
             if ((int)l->request[i].tower == tower) encoder[n++] = l->encoder[i];
     TRY(slice_run_create(&l->slices, &c, e));
-    TRY(check_fits(l, e));
+    /* Before memory is asked for: a CPU would promise what it does not have. */
+    if (!l->backend->is_plan) TRY(learner_check_fits(l, e));
     TRY(slice_run_place(l->slices, e));
 done:
     return rc;

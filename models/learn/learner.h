@@ -49,7 +49,7 @@ struct learner_state {
 
 struct learner {
     struct model *model;
-    struct backend *backend;
+    struct backend *backend; /* NULL before learner_allocate: that of the model */
     int slice_samples;
     int64_t memory_bytes; /* all that it may take; 0: 3/4 of the device's. Before learner_compile */
     int n_encoders;
@@ -131,6 +131,8 @@ int64_t learner_bytes(const struct learner *l);
 /* The same with no activations kept: less does not do. */
 int64_t learner_least_bytes(const struct learner *l);
 bool learner_fits(const struct learner *l);
+/* NO_MEMORY, or BAD_ARG where memory_bytes is too small; says what would do. */
+enum status learner_check_fits(const struct learner *l, struct error *e);
 /* What memory_bytes says, or stands for. */
 int64_t learner_budget(const struct learner *l);
 double learner_flops(const struct learner *l);

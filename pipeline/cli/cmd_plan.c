@@ -1,11 +1,14 @@
 #include "pipeline/cli/cmd_plan.h"
 
+#include "pipeline/base/file.h"
+#include "pipeline/base/log.h"
 #include "pipeline/base/text.h"
 #include "pipeline/train/job.h"
 #include "pipeline/train/stage_facts.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { STAGES_SHOWN = 20 };
 
@@ -49,6 +52,66 @@ static void print_memory(const struct learner *l) {
     printf("\n");
 }
 
+/* The least memory of the job with slices and batches of that size. */
+static enum status least_bytes(const struct recipe *r, const char *run, int64_t slice,
+                               int64_t batch, int64_t *bytes, bool *fits, struct error *e) {
+    const enum batch_role role = recipe_main_role(r);
+    struct recipe changed = *r;
+    struct recipe_part part = *r->data.part[role];
+    struct job j = {0};
+    part.n = batch;
+    changed.data.part[role] = &part;
+    changed.data.slice = slice;
+    const enum status rc = job_look(&j, &changed, run, false, e);
+    if (rc == STATUS_OK) {
+        *bytes = learner_least_bytes(&j.learner);
+        *fits = learner_fits(&j.learner);
+    }
+    job_close(&j);
+    return rc;
+}
+
+/* Names the largest slice that fits, or else the largest batch in slices of 1. */
+static enum status print_remedy(const struct recipe *r, const struct plan_run *run,
+                                const struct learner *l, struct error *e) {
+    enum status rc = STATUS_OK;
+    const enum batch_role role = recipe_main_role(r);
+    int64_t slice = r->data.slice, batch = r->data.part[role]->n, bytes = 0;
+    bool fits = false;
+    printf("does not fit    with nothing kept it takes %.1f MiB, and %s has %.1f MiB\n",
+           mebibytes(learner_least_bytes(l)), l->backend->name,
+           mebibytes(l->memory_bytes > 0 ? l->memory_bytes : l->backend->memory_bytes));
+    log_set_level(LOG_ERROR); /* all warnings were given, and nothing but the error follows */
+    for (int64_t divisor = 2; divisor <= r->data.slice && !fits; divisor++) {
+        if (r->data.slice % divisor) continue;
+        slice = r->data.slice / divisor;
+        TRY(least_bytes(r, run->folder, slice, batch, &bytes, &fits, e));
+    }
+    while (!fits && batch > 1) TRY(least_bytes(r, run->folder, 1, batch /= 2, &bytes, &fits, e));
+    if (!fits)
+        printf("                no slice or batch fits; take a smaller architecture, adapters "
+               "instead of all weights, or another device\n");
+    else if (batch == r->data.part[role]->n)
+        printf("                --set data.slice=%lld would fit: it takes %.1f MiB\n",
+               (long long)slice, mebibytes(bytes));
+    else
+        printf("                --set data.slice=1 --set data.%s.batch_size=%lld would fit: it "
+               "takes %.1f MiB\n",
+               batch_role_name(role), (long long)batch, mebibytes(bytes));
+done:
+    return rc;
+}
+
+/* Whether the run's folder may have a checkpoint, whose weights are compared with the job's. */
+static bool may_resume(const struct plan_run *run) {
+    char checkpoints[FILE_PATH_MAX];
+    struct error ignored;
+    if (!run->resume || !strcmp(run->resume, "never")) return false;
+    if (strcmp(run->resume, "auto")) return true;
+    return file_join(checkpoints, run->folder, "checkpoints", &ignored) != STATUS_OK ||
+           file_exists(checkpoints);
+}
+
 static void print_plan(const struct recipe *r, const struct job *j) {
     const struct parameters *p = &j->model.parameters;
     printf("device          %s%s%s\n", j->backend->name, j->backend->detail[0] ? ", " : "",
@@ -77,7 +140,7 @@ enum status cmd_plan_print(const struct recipe *r, const struct plan_run *run, s
     const struct schema_objects *sets = &r->evaluation.sets;
     struct dataset_counts *counts = calloc((size_t)sets->n + 1, sizeof *counts);
     if (!counts) TRY(fail(e, STATUS_NO_MEMORY, "no memory for a plan"));
-    TRY(job_look(&j, r, run->folder, e));
+    TRY(job_look(&j, r, run->folder, may_resume(run), e));
     TRY(learner_compile_longest(&j.learner, e));
     TRY(job_look_at_evaluation(&j, counts, e));
     if (run->resume) {
@@ -92,6 +155,8 @@ enum status cmd_plan_print(const struct recipe *r, const struct plan_run *run, s
     if (step > 0)
         printf("goes on         from step %lld of %lld in %s\n", (long long)step,
                (long long)recipe_steps(r), run->folder);
+    if (!learner_fits(&j.learner)) TRY(print_remedy(r, run, &j.learner, e));
+    TRY(learner_check_fits(&j.learner, e));
 done:
     free(counts);
     job_close(&j);

@@ -13,7 +13,9 @@ struct plan_run {
 
 /* Opens data, weights and device as the run would, prepares every program and prints device,
  * trained parameters, planned memory and FLOPs of the longest step, the sources and evaluation sets,
- * and where the run would begin. Errors: those that the run would end with at its start. */
+ * and where the run would begin. Nothing of a step is allocated, so it also answers where a run does
+ * not fit, and then names a setting that would. Errors: those that the run would end with at its
+ * start. */
 enum status cmd_plan_print(const struct recipe *r, const struct plan_run *run, struct error *e);
 
 #endif

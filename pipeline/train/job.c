@@ -143,13 +143,15 @@ done:
     return rc;
 }
 
-/* Allocates the model and fills it with what training starts from. */
-static enum status load_model(struct job *j, struct error *e) {
+/* Allocates the model and fills it with what training starts from. sizes_only: checks that. */
+static enum status load_model(struct job *j, bool sizes_only, struct error *e) {
     enum status rc = STATUS_OK;
     const struct recipe *r = j->recipe;
     struct adapter_set adapters = {0};
     const char *weights = r->model.weights[0] ? r->model.weights : NULL;
-    TRY(model_allocate(&j->model, j->backend, (uint64_t)r->seed, weights, e));
+    /* Adapters are merged into weights that are there. */
+    struct backend *b = sizes_only && r->model.adapters.n == 0 ? j->plan : j->backend;
+    TRY(model_allocate(&j->model, b, (uint64_t)r->seed, weights, e));
     if (!weights && !r->model.train)
         log_warning("model.weights is empty: the adapters are those of a model with random weights");
     for (int i = 0; i < r->model.adapters.n; i++) {
@@ -211,33 +213,37 @@ static enum status open_backend(struct job *j, struct error *e) {
     return rc;
 }
 
-static enum status open_job(struct job *j, const struct recipe *r, const char *run, bool look_only,
-                            struct watchdog *watchdog, struct error *e) {
+enum job_purpose { JOB_RUN, JOB_LOOK, JOB_LOOK_WITH_WEIGHTS };
+
+static enum status open_job(struct job *j, const struct recipe *r, const char *run,
+                            enum job_purpose purpose, struct watchdog *watchdog, struct error *e) {
     enum status rc = STATUS_OK;
     memset(j, 0, sizeof *j);
     j->recipe = r;
-    j->look_only = look_only;
+    j->look_only = purpose != JOB_RUN;
     if (r->data.cache[0])
         snprintf(j->cache, sizeof j->cache, "%s", r->data.cache);
     else
         TRY(file_join(j->cache, run, "cache", e));
     TRY(open_model(j, true, e));
-    TRY(run_data_open(&j->data, r, j->cache, look_only, e));
+    TRY(run_data_open(&j->data, r, j->cache, j->look_only, e));
     TRY(check_stages(j, e));
     TRY(open_backend(j, e));
     watchdog_begin(watchdog, WATCHDOG_LOADING, j->backend);
+    if (j->look_only) TRY(backend_plan_create(&j->plan, j->backend, e));
     TRY(open_references(j, e));
     TRY(open_terms(j, e));
-    TRY(load_model(j, e));
+    TRY(load_model(j, purpose == JOB_LOOK, e));
     watchdog_step(watchdog, 0);
-    TRY(model_digest(&j->model, MODEL_BASE, j->base_digest, e));
+    if (purpose != JOB_LOOK) TRY(model_digest(&j->model, MODEL_BASE, j->base_digest, e));
+    j->learner.backend = j->plan;
     TRY(learner_allocate(&j->learner, e));
     for (int i = 0; i < j->n_terms; i++)
         if (j->term[i]->class->prepare) TRY(j->term[i]->class->prepare(j->term[i], &j->learner, e));
     watchdog_step(watchdog, 0);
     for (int i = 0; i < j->n_terms; i++) TRY(j->term[i]->class->build(j->term[i], &j->learner, e));
     TRY(learner_compile(&j->learner, e));
-    TRY(learner_reset_teacher(&j->learner, e));
+    if (!j->look_only) TRY(learner_reset_teacher(&j->learner, e));
 done:
     if (rc != STATUS_OK) {
         watchdog_end(watchdog); /* the backend goes */
@@ -248,11 +254,12 @@ done:
 
 enum status job_open(struct job *j, const struct recipe *r, const char *run,
                      struct watchdog *watchdog, struct error *e) {
-    return open_job(j, r, run, false, watchdog, e);
+    return open_job(j, r, run, JOB_RUN, watchdog, e);
 }
 
-enum status job_look(struct job *j, const struct recipe *r, const char *run, struct error *e) {
-    return open_job(j, r, run, true, NULL, e);
+enum status job_look(struct job *j, const struct recipe *r, const char *run, bool with_weights,
+                     struct error *e) {
+    return open_job(j, r, run, with_weights ? JOB_LOOK_WITH_WEIGHTS : JOB_LOOK, NULL, e);
 }
 
 enum status job_open_model(struct job *j, const struct recipe *r, bool with_texts,
@@ -263,7 +270,7 @@ enum status job_open_model(struct job *j, const struct recipe *r, bool with_text
     snprintf(j->cache, sizeof j->cache, "%s", r->data.cache);
     TRY(open_model(j, with_texts, e));
     TRY(open_backend(j, e));
-    TRY(load_model(j, e));
+    TRY(load_model(j, false, e));
 done:
     if (rc != STATUS_OK) job_close(j);
     return rc;
@@ -301,6 +308,7 @@ void job_close(struct job *j) {
     ledger_release(&j->ledger);
     run_data_close(&j->data);
     tokenizer_close(&j->tokenizer);
+    backend_destroy(&j->plan);
     backend_destroy(&j->backend);
     memset(j, 0, sizeof *j);
 }

@@ -19,6 +19,7 @@ struct reference_cache;
 struct job {
     const struct recipe *recipe; /* the caller's */
     struct backend *backend;
+    struct backend *plan; /* job_look: stands for it where nothing is computed */
     struct tokenizer *tokenizer;
     struct model model;
     struct learner learner;
@@ -36,8 +37,11 @@ struct job {
  * part of the work and, once there is one, of the backend. */
 enum status job_open(struct job *j, const struct recipe *r, const char *run,
                      struct watchdog *watchdog, struct error *e);
-/* run: the folder that a run would have, which need not exist. No step can be computed. */
-enum status job_look(struct job *j, const struct recipe *r, const char *run, struct error *e);
+/* For a plan: everything is checked and sized, but a step has no memory and cannot be computed, nor
+ * does it have to fit (learner_fits). with_weights: the model's weights have memory, so that base_digest
+ * is theirs. run: the folder that a run would have, which need not exist. */
+enum status job_look(struct job *j, const struct recipe *r, const char *run, bool with_weights,
+                     struct error *e);
 /* Only backend, model with its weights and, with_texts, tokenizer, which is what job_evaluate needs;
  * without texts a model of pictures and texts needs no vocabulary. */
 enum status job_open_model(struct job *j, const struct recipe *r, bool with_texts,
