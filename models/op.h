@@ -72,6 +72,7 @@ struct op_call {
     enum op_id op;
     enum op_direction direction;
     uint32_t accumulate; /* backward: bit i set: add to d_in[i] instead of writing it */
+    int part;            /* for kernels: which part of the call, below op.parts */
     struct op_operand slot[OP_SLOTS];
     _Alignas(8) unsigned char options[OP_OPTION_BYTES]; /* struct <name>_options of the op */
 };
@@ -116,6 +117,9 @@ struct op {
     /* Fills k (OP_KERNELS_MAX entries) with the dispatches of the call, in order, each waiting for
      * the one before; returns their number. Does not call Vulkan. */
     int (*kernels)(const struct op_call *call, struct kernel *k);
+    /* A call over more numbers than its scratch memory holds at once runs in parts, each waiting for
+     * the one before; kernels then fills the dispatches of call->part. NULL: one part. */
+    int (*parts)(const struct op_call *call);
 
     /* Floating-point operations of the call, 2 per multiply-add. */
     double (*flops)(const struct op_call *call);

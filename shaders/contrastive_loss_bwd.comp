@@ -7,7 +7,7 @@
 #include "shaders/params/contrastive_loss.h"
 
 layout(push_constant) uniform Push { contrastive_loss_params p; };
-layout(binding = 0) buffer Scratch { float scratch[]; };                 /* similarities (n, n), then sums */
+layout(binding = 0) buffer Scratch { float scratch[]; };                 /* similarities (rows, n), then sums */
 layout(binding = 1) readonly buffer LogitScale { float logit_scale[]; }; /* () */
 layout(binding = 2) readonly buffer CaptionId { int caption_id[]; };     /* (n) */
 layout(binding = 3) readonly buffer Usable { float usable[]; };          /* (n) */
@@ -16,8 +16,8 @@ layout(binding = 5) readonly buffer ColumnLse { float column_lse[]; };   /* (n) 
 layout(binding = 6) readonly buffer Dloss { float dloss[]; };            /* () */
 
 void main() {
-    const uint i = row_number(p.lanes), lane = row_lane(p.lanes);
-    const bool is_used = i < p.n && usable[min(i, p.n - 1)] != 0.0;
+    const uint row = row_number(p.lanes), lane = row_lane(p.lanes), i = p.first + row;
+    const bool is_used = row < p.rows && usable[min(i, p.n - 1)] != 0.0;
     const float scale = math_exp(logit_scale[0]);
     float n_usable = 0.0, n_targets = 0.0;
     for (uint j = lane; j < p.n; j += p.lanes) {
@@ -27,19 +27,19 @@ void main() {
     }
     const vec3 counts = row_sum3(vec3(n_usable, n_targets, 0.0), p.lanes);
     n_usable = counts.x, n_targets = counts.y;
-    const uint end = i < p.n ? p.n : 0;
+    const uint end = row < p.rows ? p.n : 0;
     float sum = 0.0;
     for (uint j = lane; j < end; j += p.lanes) {
         float e = 0.0;
         if (is_used && usable[j] != 0.0) {
-            precise const float z = scale * scratch[i * p.n + j];
+            precise const float z = scale * scratch[row * p.n + j];
             e = math_exp(z - row_lse[i]) + math_exp(z - column_lse[j]);
             if (caption_id[i] == caption_id[j]) e -= 2.0 / n_targets;
             e *= dloss[0] / (2.0 * n_usable);
             sum += e * z;
         }
-        scratch[i * p.n + j] = scale * e;
+        scratch[row * p.n + j] = scale * e;
     }
     sum = row_sum(sum, p.lanes);
-    if (lane == 0 && i < p.n) scratch[p.terms + i] = sum;
+    if (lane == 0 && row < p.rows) scratch[p.terms + i] = sum;
 }

@@ -2,6 +2,7 @@
 
 #include "models/ops/matmul.h"
 #include "models/ops/op_kernels.h"
+#include "models/ops/similarity_kernels.h"
 
 #include <math.h>
 
@@ -58,11 +59,10 @@ static uint64_t backward_reads(const struct op_call *c, uint32_t wanted) {
     return 0x1fu << OP_IN | 3u << OP_SAVE;
 }
 
-/* Scores (N, N) and, forward, the largest score and the sum of exponentials of each column; on the
- * GPU, one number per row and per column. */
+/* Scores of a tile of rows and, forward, the largest score and the sum of exponentials of each column
+ * so far; on the GPU, one number per row and per column. */
 static int64_t scratch_bytes(const struct op_call *c) {
-    const int64_t n = op_rows(c, OP_IN);
-    return (n * n + 2 * n) * (int64_t)sizeof(float);
+    return similarity_scratch(op_rows(c, OP_IN));
 }
 
 static bool is_target(const struct pairs *p, int64_t i, int64_t j) {
@@ -75,54 +75,78 @@ static int64_t count_targets(const struct pairs *p, int64_t i) {
     return n;
 }
 
-static void scores(const struct pairs *p, float *s) {
-    matmul(&(struct matmul){.m = p->n,
+/* Rows from `first`. */
+static void scores(const struct pairs *p, int64_t first, float *s) {
+    matmul(&(struct matmul){.m = similarity_rows(p->n, first),
                             .n = p->n,
                             .k = p->width,
-                            .a = p->u,
+                            .a = p->u + first * p->width,
                             .b = p->v,
                             .b_transposed = true,
                             .c = s,
                             .alpha = p->scale});
 }
 
+/* What the tiles so far say of the columns. */
+struct columns {
+    float *max, *sum; /* of exp(score - max) */
+};
+
+/* Takes the scores of a tile into account for the maxima. */
+static void raise_columns(const struct pairs *p, int64_t first, const float *s, struct columns c) {
+    for (int64_t i = 0; i < similarity_rows(p->n, first); i++) {
+        if (p->usable[first + i] == 0) continue;
+        for (int64_t j = 0; j < p->n; j++) {
+            const float score = s[i * p->n + j];
+            if (!(score > c.max[j])) continue;
+            if (first > 0) c.sum[j] *= expf(c.max[j] - score); /* exp(-inf) is 0 */
+            c.max[j] = score;
+        }
+    }
+}
+
+/* The terms of a row; adds its exponentials to the columns. */
+static double loss_row(const struct pairs *p, int64_t i, const float *row, float *lse,
+                       struct columns c) {
+    float row_max = -INFINITY;
+    double row_sum = 0, own = 0;
+    *lse = 0;
+    if (p->usable[i] == 0) return 0;
+    for (int64_t j = 0; j < p->n; j++)
+        if (p->usable[j] != 0) row_max = fmaxf(row_max, row[j]);
+    for (int64_t j = 0; j < p->n; j++) {
+        if (p->usable[j] == 0) continue;
+        row_sum += expf(row[j] - row_max);
+        c.sum[j] += expf(row[j] - c.max[j]);
+        /* the score of (i, j) is a target of row i and, as often, of column j */
+        if (p->caption_id[i] == p->caption_id[j]) own += row[j];
+    }
+    *lse = row_max + (float)log(row_sum);
+    return row_max + log(row_sum) - 2 * own / (double)count_targets(p, i);
+}
+
 static void forward(const struct op_call *c) {
     const struct pairs p = pairs_of(c);
     const int64_t n = p.n;
-    float *s = op_f32(c, OP_SCRATCH), *column_max = s + n * n, *column_sum = column_max + n;
+    float *s = op_f32(c, OP_SCRATCH), *after = s + similarity_rows(n, 0) * n;
     float *row_lse = op_f32(c, OP_SAVE), *column_lse = op_f32(c, OP_SAVE + 1);
+    const struct columns columns = {.max = after, .sum = after + n};
     double loss = 0;
-    scores(&p, s);
     for (int64_t j = 0; j < n; j++) {
-        column_max[j] = -INFINITY;
-        column_sum[j] = 0;
+        columns.max[j] = -INFINITY;
+        columns.sum[j] = 0;
     }
-    for (int64_t i = 0; i < n; i++)
-        for (int64_t j = 0; j < n && p.usable[i] != 0; j++)
-            column_max[j] = fmaxf(column_max[j], s[i * n + j]);
-    for (int64_t i = 0; i < n; i++) {
-        const float *row = s + i * n;
-        float row_max = -INFINITY;
-        double row_sum = 0, own = 0;
-        row_lse[i] = 0;
-        if (p.usable[i] == 0) continue;
-        for (int64_t j = 0; j < n; j++)
-            if (p.usable[j] != 0) row_max = fmaxf(row_max, row[j]);
-        for (int64_t j = 0; j < n; j++) {
-            if (p.usable[j] == 0) continue;
-            row_sum += expf(row[j] - row_max);
-            column_sum[j] += expf(row[j] - column_max[j]);
-            /* the score of (i, j) is a target of row i and, as often, of column j */
-            if (p.caption_id[i] == p.caption_id[j]) own += row[j];
-        }
-        row_lse[i] = row_max + (float)log(row_sum);
-        loss += row_max + log(row_sum) - 2 * own / (double)count_targets(&p, i);
+    for (int64_t first = 0; first < n; first += SIMILARITY_ROWS) {
+        scores(&p, first, s);
+        raise_columns(&p, first, s, columns);
+        for (int64_t i = 0; i < similarity_rows(n, first); i++)
+            loss += loss_row(&p, first + i, s + i * n, &row_lse[first + i], columns);
     }
     for (int64_t j = 0; j < n; j++) {
         column_lse[j] = 0;
         if (p.usable[j] == 0) continue;
-        column_lse[j] = column_max[j] + logf(column_sum[j]);
-        loss += column_max[j] + log(column_sum[j]);
+        column_lse[j] = columns.max[j] + logf(columns.sum[j]);
+        loss += columns.max[j] + log(columns.sum[j]);
     }
     *op_f32(c, OP_OUT) = p.n_usable ? (float)(loss / (2.0 * (double)p.n_usable)) : 0;
 }
@@ -153,18 +177,31 @@ static void backward(const struct op_call *c) {
     const float factor = p.n_usable ? dloss / (2 * (float)p.n_usable) : 0;
     float *s = op_f32(c, OP_SCRATCH);
     double d_logit_scale = 0;
-    scores(&p, s);
-    for (int64_t i = 0; i < n; i++)
-        d_logit_scale += error_row(&p, i, s + i * n, row_lse, column_lse, factor);
-    struct matmul product = {
-        .m = n, .n = p.width, .k = n, .a = s, .b = p.v, .alpha = p.scale, .c = op_f32(c, OP_D_IN)};
-    product.beta = op_adds(c, U) ? 1 : 0;
-    if (op_wants(c, U)) matmul(&product);
-    product.a_transposed = true;
-    product.b = p.u;
-    product.c = op_f32(c, OP_D_IN + V);
-    product.beta = op_adds(c, V) ? 1 : 0;
-    if (op_wants(c, V)) matmul(&product);
+    for (int64_t first = 0; first < n; first += SIMILARITY_ROWS) {
+        const int64_t rows = similarity_rows(n, first), start = first * p.width;
+        scores(&p, first, s);
+        for (int64_t i = 0; i < rows; i++)
+            d_logit_scale += error_row(&p, first + i, s + i * n, row_lse, column_lse, factor);
+        if (op_wants(c, U)) /* du = s E v */
+            matmul(&(struct matmul){.m = rows,
+                                    .n = p.width,
+                                    .k = n,
+                                    .a = s,
+                                    .b = p.v,
+                                    .alpha = p.scale,
+                                    .c = op_f32(c, OP_D_IN + U) + start,
+                                    .beta = op_adds(c, U) ? 1 : 0});
+        if (op_wants(c, V)) /* dv = s E' u, a sum over tiles */
+            matmul(&(struct matmul){.m = n,
+                                    .n = p.width,
+                                    .k = rows,
+                                    .a = s,
+                                    .a_transposed = true,
+                                    .b = p.u + start,
+                                    .alpha = p.scale,
+                                    .c = op_f32(c, OP_D_IN + V),
+                                    .beta = op_adds(c, V) || first > 0 ? 1 : 0});
+    }
     if (op_wants(c, LOGIT_SCALE)) {
         float *d = op_f32(c, OP_D_IN + LOGIT_SCALE);
         *d = (float)d_logit_scale + (op_adds(c, LOGIT_SCALE) ? *d : 0);
@@ -206,12 +243,13 @@ static void forward_reference(const struct op_call *c) {
     *op_f32(c, OP_OUT) = p.n_usable ? (float)(loss / (2.0 * (double)p.n_usable)) : 0;
 }
 
-static double error_of(const struct pairs *p, int64_t i, int64_t j, const float *row_lse,
-                       const float *column_lse) {
+/* n_targets: of row i */
+static double error_of(const struct pairs *p, int64_t i, int64_t j, int64_t n_targets,
+                       const float *row_lse, const float *column_lse) {
     if (p->usable[i] == 0 || p->usable[j] == 0) return 0;
     const double s = score(p, i, j), target = is_target(p, i, j) ? 1 : 0;
     return (exp(s - row_lse[i]) + exp(s - column_lse[j]) -
-            2 * target / (double)count_targets(p, i)) /
+            2 * target / (double)n_targets) /
            (2.0 * (double)p->n_usable);
 }
 
@@ -224,8 +262,9 @@ static void backward_reference(const struct op_call *c) {
         for (int64_t k = 0; k < p.n * p.width && op_wants(c, input) && !op_adds(c, input); k++)
             op_f32(c, OP_D_IN + input)[k] = 0;
     for (int64_t i = 0; i < p.n; i++) {
+        const int64_t n_targets = count_targets(&p, i);
         for (int64_t j = 0; j < p.n; j++) {
-            const double error = dloss * error_of(&p, i, j, row_lse, column_lse);
+            const double error = dloss * error_of(&p, i, j, n_targets, row_lse, column_lse);
             d_logit_scale += error * score(&p, i, j);
             for (int64_t k = 0; k < p.width && op_wants(c, U); k++)
                 op_f32(c, OP_D_IN + U)[i * p.width + k] +=
@@ -260,6 +299,7 @@ const struct op op_contrastive_loss = {
     .forward_reference = forward_reference,
     .backward_reference = backward_reference,
     .kernels = contrastive_loss_kernels,
+    .parts = contrastive_loss_parts,
     .flops = flops,
 };
 

@@ -15,6 +15,10 @@ int contrastive_loss_kernels(const struct op_call *c, struct kernel *k);
 int sigmoid_loss_kernels(const struct op_call *c, struct kernel *k);
 int soft_target_loss_kernels(const struct op_call *c, struct kernel *k);
 
+/* Parts of a call. */
+int contrastive_loss_parts(const struct op_call *c);
+int sigmoid_loss_parts(const struct op_call *c);
+
 /* Scratch bytes of the plans; an op's scratch_bytes is at least that. */
 int64_t linear_kernels_scratch(const struct op_call *c);
 int64_t attention_kernels_scratch(const struct op_call *c);

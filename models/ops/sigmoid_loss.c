@@ -2,6 +2,7 @@
 
 #include "models/ops/matmul.h"
 #include "models/ops/op_kernels.h"
+#include "models/ops/similarity_kernels.h"
 
 #include <math.h>
 #include <string.h>
@@ -58,21 +59,21 @@ static uint64_t backward_reads(const struct op_call *c, uint32_t wanted) {
     return 0x3fu << OP_IN;
 }
 
-/* Similarities (N, N), and on the GPU one or two numbers per row. */
+/* Similarities of a tile of rows, and on the GPU one or two numbers per row. */
 static int64_t scratch_bytes(const struct op_call *c) {
-    const int64_t n = op_rows(c, OP_IN);
-    return (n * n + 2 * n) * (int64_t)sizeof(float);
+    return similarity_scratch(op_rows(c, OP_IN));
 }
 
 static bool is_target(const struct pairs *p, int64_t i, int64_t j) {
     return p->caption_id[i] == p->caption_id[j];
 }
 
-static void similarities(const struct pairs *p, float *s) {
-    matmul(&(struct matmul){.m = p->n,
+/* Rows from `first`. */
+static void similarities(const struct pairs *p, int64_t first, float *s) {
+    matmul(&(struct matmul){.m = similarity_rows(p->n, first),
                             .n = p->n,
                             .k = p->width,
-                            .a = p->u,
+                            .a = p->u + first * p->width,
                             .b = p->v,
                             .b_transposed = true,
                             .c = s,
@@ -83,15 +84,32 @@ static void forward(const struct op_call *c) {
     const struct pairs p = pairs_of(c);
     float *s = op_f32(c, OP_SCRATCH);
     double loss = 0;
-    similarities(&p, s);
-    for (int64_t i = 0; i < p.n; i++) {
-        for (int64_t j = 0; j < p.n; j++) {
-            if (p.usable[i] == 0 || p.usable[j] == 0) continue;
-            const float z = p.scale * s[i * p.n + j] + p.bias;
-            loss += fmaxf(z, 0) - (is_target(&p, i, j) ? z : 0) + log1pf(expf(-fabsf(z)));
+    for (int64_t first = 0; first < p.n; first += SIMILARITY_ROWS) {
+        similarities(&p, first, s);
+        for (int64_t i = first; i < first + similarity_rows(p.n, first); i++) {
+            for (int64_t j = 0; j < p.n; j++) {
+                if (p.usable[i] == 0 || p.usable[j] == 0) continue;
+                const float z = p.scale * s[(i - first) * p.n + j] + p.bias;
+                loss += fmaxf(z, 0) - (is_target(&p, i, j) ? z : 0) + log1pf(expf(-fabsf(z)));
+            }
         }
     }
     *op_f32(c, OP_OUT) = p.n_usable ? (float)(loss / (double)p.n_usable) : 0;
+}
+
+/* Turns row i of the similarities into row i of E; adds what the scale and the bias get. */
+static void error_row(const struct pairs *p, int64_t i, float *row, float factor, double *d_scale,
+                      double *d_bias) {
+    for (int64_t j = 0; j < p->n; j++) {
+        float e = 0;
+        if (p->usable[i] != 0 && p->usable[j] != 0) {
+            const float z = p->scale * row[j] + p->bias;
+            e = factor * (1 / (1 + expf(-z)) - (is_target(p, i, j) ? 1 : 0));
+            *d_scale += (double)e * (z - p->bias);
+            *d_bias += e;
+        }
+        row[j] = e;
+    }
 }
 
 static void backward(const struct op_call *c) {
@@ -99,33 +117,31 @@ static void backward(const struct op_call *c) {
     const float factor = p.n_usable ? op_f32(c, OP_D_OUT)[0] / (float)p.n_usable : 0;
     float *s = op_f32(c, OP_SCRATCH);
     double d_scale = 0, d_bias = 0;
-    similarities(&p, s);
-    for (int64_t i = 0; i < p.n; i++) {
-        for (int64_t j = 0; j < p.n; j++) {
-            float *at = s + i * p.n + j, e = 0;
-            if (p.usable[i] != 0 && p.usable[j] != 0) {
-                const float z = p.scale * *at + p.bias;
-                e = factor * (1 / (1 + expf(-z)) - (is_target(&p, i, j) ? 1 : 0));
-                d_scale += (double)e * (z - p.bias);
-                d_bias += e;
-            }
-            *at = e;
-        }
+    for (int64_t first = 0; first < p.n; first += SIMILARITY_ROWS) {
+        const int64_t rows = similarity_rows(p.n, first), start = first * p.width;
+        similarities(&p, first, s);
+        for (int64_t i = 0; i < rows; i++)
+            error_row(&p, first + i, s + i * p.n, factor, &d_scale, &d_bias);
+        if (op_wants(c, U)) /* du = s E v */
+            matmul(&(struct matmul){.m = rows,
+                                    .n = p.width,
+                                    .k = p.n,
+                                    .a = s,
+                                    .b = p.v,
+                                    .alpha = p.scale,
+                                    .c = op_f32(c, OP_D_IN + U) + start,
+                                    .beta = op_adds(c, U) ? 1 : 0});
+        if (op_wants(c, V)) /* dv = s E' u, a sum over tiles */
+            matmul(&(struct matmul){.m = p.n,
+                                    .n = p.width,
+                                    .k = rows,
+                                    .a = s,
+                                    .a_transposed = true,
+                                    .b = p.u + start,
+                                    .alpha = p.scale,
+                                    .c = op_f32(c, OP_D_IN + V),
+                                    .beta = op_adds(c, V) || first > 0 ? 1 : 0});
     }
-    struct matmul product = {.m = p.n,
-                             .n = p.width,
-                             .k = p.n,
-                             .a = s,
-                             .b = p.v,
-                             .alpha = p.scale,
-                             .c = op_f32(c, OP_D_IN + U),
-                             .beta = op_adds(c, U) ? 1 : 0};
-    if (op_wants(c, U)) matmul(&product);
-    product.a_transposed = true;
-    product.b = p.u;
-    product.c = op_f32(c, OP_D_IN + V);
-    product.beta = op_adds(c, V) ? 1 : 0;
-    if (op_wants(c, V)) matmul(&product);
     float *d = op_f32(c, OP_D_IN + LOGIT_SCALE);
     if (op_wants(c, LOGIT_SCALE)) *d = (float)d_scale + (op_adds(c, LOGIT_SCALE) ? *d : 0);
     d = op_f32(c, OP_D_IN + LOGIT_BIAS);
@@ -198,6 +214,7 @@ const struct op op_sigmoid_loss = {
     .forward_reference = forward_reference,
     .backward_reference = backward_reference,
     .kernels = sigmoid_loss_kernels,
+    .parts = sigmoid_loss_parts,
     .flops = flops,
 };
 

@@ -8,7 +8,8 @@
  * Backward, with dloss (): E = dloss (sigmoid(z) - y) / n;
  *   du = s E v;  dv = s E' u;  dlogit_scale = sum E (z - b);  dlogit_bias = sum E.
  * Source: Zhai et al. 2023; open_clip loss.py (SigLipLoss). Shared targets for equal captions:
- * ours. */
+ * ours.
+ * Scores are formed for 256 rows at a time (similarity_kernels.h): no matrix is (N, N). */
 #ifndef MODELS_OPS_SIGMOID_LOSS_H
 #define MODELS_OPS_SIGMOID_LOSS_H
 

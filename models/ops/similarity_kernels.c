@@ -4,28 +4,50 @@
 
 enum { U, V };
 
-void similarity_kernels_forward(struct kernel *k, const struct op_call *c) {
+int similarity_tiles(int64_t n) {
+    return n > 0 ? (int)((n + SIMILARITY_ROWS - 1) / SIMILARITY_ROWS) : 1;
+}
+
+int64_t similarity_rows(int64_t n, int64_t first) {
+    return n - first < SIMILARITY_ROWS ? n - first : SIMILARITY_ROWS;
+}
+
+int64_t similarity_scratch(int64_t n) {
+    return (similarity_rows(n, 0) * n + 2 * n) * (int64_t)sizeof(float);
+}
+
+void similarity_kernels_forward(struct kernel *k, const struct op_call *c, int input,
+                                int64_t first) {
     const uint n = (uint)op_rows(c, OP_IN + U), width = (uint)op_columns(c, OP_IN + U);
     gemm_kernel_fill(k, &(struct gemm_kernel){
                             .layout = GEMM_NT,
-                            .a = OP_IN + U,
-                            .b = OP_IN + V,
+                            .a = OP_IN + input,
+                            .b = OP_IN + (input == U ? V : U),
                             .c = OP_SCRATCH,
-                            .params = {.m = n, .n = n, .k = width, .alpha = 1},
+                            .params = {.m = (uint)similarity_rows(n, first),
+                                       .n = n,
+                                       .k = width,
+                                       .a_start = (uint)first * width,
+                                       .alpha = 1},
                         });
 }
 
-void similarity_kernels_backward(struct kernel *k, const struct op_call *c, int input) {
+void similarity_kernels_backward(struct kernel *k, const struct op_call *c, int input,
+                                 int64_t first) {
     const uint n = (uint)op_rows(c, OP_IN + U), width = (uint)op_columns(c, OP_IN + U);
+    const uint rows = (uint)similarity_rows(n, first), start = (uint)first * width;
+    const bool adds = op_adds(c, input) || (input == V && first > 0);
     gemm_kernel_fill(k, &(struct gemm_kernel){
                             .layout = input == U ? GEMM_NN : GEMM_TN,
                             .a = OP_SCRATCH,
                             .b = OP_IN + (input == U ? V : U),
                             .c = OP_D_IN + input,
-                            .params = {.m = n,
+                            .params = {.m = input == U ? rows : n,
                                        .n = width,
-                                       .k = n,
+                                       .k = input == U ? n : rows,
+                                       .b_start = input == U ? 0 : start,
+                                       .c_start = input == U ? start : 0,
                                        .alpha = 1,
-                                       .flags = op_adds(c, input) ? GEMM_ACCUMULATE : 0},
+                                       .flags = adds ? GEMM_ACCUMULATE : 0},
                         });
 }

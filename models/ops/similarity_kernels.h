@@ -1,14 +1,26 @@
-/* similarity_kernels: the matrix products of losses over all pairs of two sets of features, on the
- * GPU. Inputs 0 and 1 of the op are the features u and v, (n, width) each; its scratch memory begins
- * with a matrix (n, n). */
+/* similarity_kernels: losses over all pairs of two sets of features go through their similarities in
+ * tiles of up to SIMILARITY_ROWS rows, so that their memory grows with the number of samples and not
+ * with its square. Inputs 0 and 1 of the op are the features u and v, (n, width) each; its scratch
+ * memory begins with the matrix of a tile, (rows, n). */
 #ifndef MODELS_OPS_SIMILARITY_KERNELS_H
 #define MODELS_OPS_SIMILARITY_KERNELS_H
 
 #include "models/op.h"
 
-/* The matrix becomes u v'. */
-void similarity_kernels_forward(struct kernel *k, const struct op_call *c);
-/* The matrix holds E, the gradient of u v': du = E v (input 0) or dv = E' u (input 1). */
-void similarity_kernels_backward(struct kernel *k, const struct op_call *c, int input);
+enum { SIMILARITY_ROWS = 256 };
+
+/* Tiles of n rows, and the rows of the tile that begins at row `first`. */
+int similarity_tiles(int64_t n);
+int64_t similarity_rows(int64_t n, int64_t first);
+/* Bytes of the matrix of a tile and 2 n further numbers. */
+int64_t similarity_scratch(int64_t n);
+
+/* On the GPU. The matrix becomes u v', rows from `first`; or, from input 1, v u'. */
+void similarity_kernels_forward(struct kernel *k, const struct op_call *c, int input,
+                                int64_t first);
+/* The matrix holds rows of E, the gradient of u v': their du = E v (input 0), or what they add to
+ * dv = E' u (input 1). */
+void similarity_kernels_backward(struct kernel *k, const struct op_call *c, int input,
+                                 int64_t first);
 
 #endif

@@ -192,15 +192,23 @@ done:
     return rc;
 }
 
-static enum status record_call(struct recorder *r, const struct op_call *c, struct error *e) {
-    enum status rc = STATUS_OK;
+static int parts_of(const struct op_call *c) {
     const struct op *op = op_of(c->op);
-    struct kernel kernels[OP_KERNELS_MAX];
-    const double flops = op->flops ? op->flops(c) : 0;
-    memset(kernels, 0, sizeof kernels);
-    if (!op->kernels) return fail(e, STATUS_UNSUPPORTED, "%s: has no kernels for a GPU", op->name);
-    const int n = op->kernels(c, kernels);
+    return op->parts ? op->parts(c) : 1;
+}
+
+static int kernels_of(const struct op_call *c, struct kernel kernels[OP_KERNELS_MAX]) {
+    memset(kernels, 0, OP_KERNELS_MAX * sizeof *kernels);
+    const int n = op_of(c->op)->kernels(c, kernels);
     CHECK(n <= OP_KERNELS_MAX);
+    return n;
+}
+
+static enum status record_part(struct recorder *r, const struct op_call *c, double flops,
+                               struct error *e) {
+    enum status rc = STATUS_OK;
+    struct kernel kernels[OP_KERNELS_MAX];
+    const int n = kernels_of(c, kernels);
     if (r->commands &&
         (r->n_kernels + n > SUBMIT_KERNELS || (r->n_kernels && r->flops + flops > submit_flops)))
         TRY(commands_end(r, e));
@@ -217,6 +225,18 @@ done:
     return rc;
 }
 
+static enum status record_call(struct recorder *r, const struct op_call *c, struct error *e) {
+    enum status rc = STATUS_OK;
+    const struct op *op = op_of(c->op);
+    struct op_call part = *c;
+    if (!op->kernels) return fail(e, STATUS_UNSUPPORTED, "%s: has no kernels for a GPU", op->name);
+    const int parts = parts_of(c);
+    const double flops = op->flops ? op->flops(c) / parts : 0;
+    for (part.part = 0; part.part < parts; part.part++) TRY(record_part(r, &part, flops, e));
+done:
+    return rc;
+}
+
 static enum status pools_create(struct work *w, const struct op_call *calls, int n_calls,
                                 struct error *e) {
     enum status rc = STATUS_OK;
@@ -224,12 +244,14 @@ static enum status pools_create(struct work *w, const struct op_call *calls, int
     uint32_t n_kernels = 1, n_bindings = 1;
     for (int i = 0; i < n_calls; i++) {
         struct kernel kernels[OP_KERNELS_MAX];
-        const struct op *op = op_of(calls[i].op);
-        memset(kernels, 0, sizeof kernels);
-        const int n = op->kernels ? op->kernels(&calls[i], kernels) : 0;
-        for (int j = 0; j < n; j++) {
-            n_kernels++;
-            n_bindings += (uint32_t)kernels[j].n_bindings;
+        struct op_call part = calls[i];
+        const int parts = op_of(part.op)->kernels ? parts_of(&part) : 0;
+        for (part.part = 0; part.part < parts; part.part++) {
+            const int n = kernels_of(&part, kernels);
+            for (int j = 0; j < n; j++) {
+                n_kernels++;
+                n_bindings += (uint32_t)kernels[j].n_bindings;
+            }
         }
     }
     const VkDescriptorPoolSize size = {.type = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,

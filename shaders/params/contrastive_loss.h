@@ -4,11 +4,11 @@
 #include "shaders/params/types.h"
 
 struct contrastive_loss_params {
-    uint n;                 /* samples */
-    uint line, item;        /* strides of the similarities: row by row or column by column */
-    uint terms;             /* where a number per line goes in the scratch memory */
-    float factor;           /* of the term of each line */
-    uint lanes; /* threads per row, see shaders/common/row.glsl */
+    uint n;           /* samples */
+    uint first, rows; /* of the tile of similarities: its first sample, and how many */
+    uint line, item;  /* strides of the similarities: row by row or column by column */
+    uint terms;       /* where a number per sample goes in the scratch memory */
+    uint lanes;       /* threads per row, see shaders/common/row.glsl */
 };
 
 #endif

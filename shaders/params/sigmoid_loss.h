@@ -4,8 +4,10 @@
 #include "shaders/params/types.h"
 
 struct sigmoid_loss_params {
-    uint n;     /* samples */
-    uint lanes; /* threads per row, see shaders/common/row.glsl */
+    uint n;           /* samples */
+    uint first, rows; /* of the tile of similarities: its first sample, and how many */
+    uint terms;       /* where the numbers per sample go in the scratch memory */
+    uint lanes;       /* threads per row, see shaders/common/row.glsl */
 };
 
 #endif

@@ -221,9 +221,17 @@ int main(int argc, char **argv) {
     run_shape(17, 33, 8);
     run_shape(64, 48, 20);
     run_shape(129, 65, 50);
+    /* Tiles of 256 rows: one row more than a tile; three tiles, the last not whole. */
+    run_shape(257, 3, 100);
+    run_shape(520, 2, 400);
     test_values();
     test_golden();
     test_properties();
+
+    /* 65,536 samples have 16 GiB of scores; a tile of them is within the smallest storage range. */
+    struct op_call large = {.op = OP_contrastive_loss};
+    large.slot[OP_IN + U].tensor = tensor_make(TENSOR_F32, 2, (int64_t[]){65536, 512});
+    CHECK_TRUE(op_contrastive_loss.scratch_bytes(&large) < 128 << 20);
 
     struct op_harness_case c = make(3, 4, 3);
     c.in[V] = op_harness_f32(4, 4, 0, 0);

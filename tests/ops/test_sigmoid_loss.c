@@ -122,6 +122,9 @@ int main(int argc, char **argv) {
     run_shape(7, 5, 3);
     run_shape(16, 64, 100000);
     run_shape(17, 33, 8);
+    /* Tiles of 256 rows: one row more than a tile; three tiles, the last not whole. */
+    run_shape(257, 3, 100);
+    run_shape(520, 2, 400);
     run_shape(64, 48, 20);
     run_shape(129, 65, 50);
     test_values();
