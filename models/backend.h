@@ -63,7 +63,7 @@ struct backend_table {
 struct backend {
     const struct backend_table *table;
     char name[64];         /* `cpu`, or the device's name */
-    char fingerprint[256]; /* what must be the same for a run to repeat bit for bit */
+    char fingerprint[384]; /* what must be the same for a run to repeat bit for bit */
     char detail[256];      /* CPU: the kernels of products and who chose them; else empty */
     char advice[256];      /* why products are slower than they could be; empty: they are not */
     int n_workers;         /* tasks that may run at the same time */
@@ -76,6 +76,7 @@ struct backend_options {
     const char *device; /* `cpu`, `auto`, or part of a Vulkan device's name or its number */
     int threads;        /* CPU threads; 0: all cores */
     bool validation;    /* Vulkan: load the Khronos validation layer and count its messages */
+    const char *traits; /* Vulkan: what kernels may not use (traits_mask); NULL: all there is */
 };
 
 /* On the CPU products are compared with a reference first: errors in models/ops/matmul_check.h.
@@ -104,6 +105,7 @@ struct backend_device {
     int64_t memory_bytes;
     int64_t storage_range_bytes;
     int shared_bytes, group_invocations, subgroup;
+    char traits[TRAITS_TEXT]; /* by which kernels are chosen */
 };
 /* Lists Vulkan devices; *n is 0 without Vulkan, reason (of 256 bytes) then says why. */
 enum status backend_vulkan_list(struct backend_device **out, int *n, char *reason, struct error *e);

@@ -15,6 +15,7 @@
 
 #include "models/op_list.h"
 #include "models/tensor.h"
+#include "models/traits.h"
 #include "pipeline/base/status.h"
 
 #include <stdbool.h>
@@ -38,6 +39,7 @@ enum {
     OP_KERNELS_MAX = 8,
     KERNEL_BINDINGS_MAX = 12,
     KERNEL_PUSH_BYTES = 96,
+    KERNEL_THREADS = 256, /* of a group, unless a kernel says otherwise */
 };
 
 enum op_direction { OP_FORWARD, OP_BACKWARD };
@@ -77,11 +79,13 @@ struct op_call {
     _Alignas(8) unsigned char options[OP_OPTION_BYTES]; /* struct <name>_options of the op */
 };
 
-/* One dispatch: shader shaders/<shader>.comp, bindings in the order of its declarations. An absent
- * operand may be bound (some other memory is bound in its place); the shader must not touch it and
- * learns that from the push constants, a struct of shaders/params/<op>.h. */
+/* One dispatch: a shader by the name of its build (shaders/embed.cmake; most have one, named like
+ * their file), bindings in the order of its declarations. An absent operand may be bound (some
+ * other memory is bound in its place); the shader must not touch it and learns that from the push
+ * constants, a struct of shaders/params/<op>.h. */
 struct kernel {
     const char *shader;
+    uint32_t subgroup; /* 0: any; else full subgroups of so many threads, traits.subgroup */
     uint32_t
         groups[3]; /* each at most 65535; fold long grids into y, see shaders/common/grid.glsl */
     int n_bindings;
@@ -115,8 +119,9 @@ struct op {
     void (*backward_reference)(const struct op_call *call);
 
     /* Fills k (OP_KERNELS_MAX entries) with the dispatches of the call, in order, each waiting for
-     * the one before; returns their number. Does not call Vulkan. */
-    int (*kernels)(const struct op_call *call, struct kernel *k);
+     * the one before; returns their number. May use of the device what traits say, and gives the
+     * same for the same arguments. Does not call Vulkan. */
+    int (*kernels)(const struct op_call *call, const struct traits *traits, struct kernel *k);
     /* A call over more numbers than its scratch memory holds at once runs in parts, each waiting for
      * the one before; kernels then fills the dispatches of call->part. NULL: one part. */
     int (*parts)(const struct op_call *call);

@@ -1,8 +1,8 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
 /* scores to P = exp(score - lse) and dP to dS = P (dP - sum(P dP)) scale, both in place */
-#include "shaders/common/math.glsl"
 #include "shaders/common/row.glsl"
+#include "shaders/common/math.glsl"
 #include "shaders/params/attention.h"
 
 layout(push_constant) uniform Push { attention_params p; };

@@ -1,8 +1,8 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
 /* softmax of each row of scores, in place, and its lse; masked keys get 0 */
-#include "shaders/common/math.glsl"
 #include "shaders/common/row.glsl"
+#include "shaders/common/math.glsl"
 #include "shaders/params/attention.h"
 
 layout(push_constant) uniform Push { attention_params p; };

@@ -1,5 +1,5 @@
 # Compiles every shaders/*.comp with glslc, checks it with spirv-val where there is one, and embeds
-# the SPIR-V in sapwood_models under its file name (models/vk/vk_shader.h).
+# the SPIR-V in sapwood_models under the name of the build (models/vk/vk_shader.h).
 find_program(GLSLC glslc REQUIRED)
 find_program(SPIRV_VAL spirv-val)
 if(NOT SPIRV_VAL)
@@ -14,13 +14,46 @@ set(shader_flags --target-env=vulkan1.2 -Werror -I${PROJECT_SOURCE_DIR})
 file(GLOB shader_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/shaders/*.comp)
 list(SORT shader_sources)
 
+# A source is built once, under its own name, unless this list names its builds:
+# NAME SOURCE DEFINES...
+# SUBGROUP: sums within subgroups, shaders/common/row.glsl
+set(shader_build_list
+  "attention_bwd attention_bwd"
+  "attention_bwd_subgroup attention_bwd SUBGROUP"
+  "attention_fwd attention_fwd"
+  "attention_fwd_subgroup attention_fwd SUBGROUP"
+  "layernorm_bwd layernorm_bwd"
+  "layernorm_bwd_subgroup layernorm_bwd SUBGROUP"
+  "layernorm_fwd layernorm_fwd"
+  "layernorm_fwd_subgroup layernorm_fwd SUBGROUP"
+)
+
+# For each name of shader_builds: shader_source_NAME and shader_defines_NAME (-D...).
+set(shader_builds "")
+foreach(line IN LISTS shader_build_list)
+  separate_arguments(words UNIX_COMMAND "${line}")
+  list(POP_FRONT words name source)
+  list(APPEND shader_builds ${name})
+  list(APPEND listed_sources ${source})
+  set(shader_source_${name} ${PROJECT_SOURCE_DIR}/shaders/${source}.comp)
+  list(TRANSFORM words PREPEND -D OUTPUT_VARIABLE shader_defines_${name})
+endforeach()
+foreach(source IN LISTS shader_sources)
+  get_filename_component(name ${source} NAME_WE)
+  if(NOT name IN_LIST listed_sources)
+    list(APPEND shader_builds ${name})
+    set(shader_source_${name} ${source})
+    set(shader_defines_${name} "")
+  endif()
+endforeach()
+list(SORT shader_builds)
+
 # Writes the C file TABLE: the shaders of shaders/, from FOLDER/NAME.inc.
 function(shader_table table folder)
   set(outputs "")
   set(arrays "")
   set(entries "")
-  foreach(source IN LISTS shader_sources)
-    get_filename_component(name ${source} NAME_WE)
+  foreach(name IN LISTS shader_builds)
     list(APPEND outputs ${folder}/${name}.inc)
     string(APPEND arrays "static const uint32_t ${name}[] = {\n#include \"${name}.inc\"\n};\n")
     string(APPEND entries "    {\"${name}\", ${name}, sizeof ${name}},\n")
@@ -38,11 +71,11 @@ ${entries}    {0, 0, 0},
                               INCLUDE_DIRECTORIES ${folder})
 endfunction()
 
-foreach(source IN LISTS shader_sources)
-  get_filename_component(name ${source} NAME_WE)
+foreach(name IN LISTS shader_builds)
+  set(source ${shader_source_${name}})
   set(binary ${shader_folder}/${name}.spv)
   set(numbers ${shader_folder}/${name}.inc)
-  set(compile ${GLSLC} ${shader_flags})
+  set(compile ${GLSLC} ${shader_flags} ${shader_defines_${name}})
   set(check "")
   if(SPIRV_VAL)
     set(check COMMAND ${SPIRV_VAL} --target-env vulkan1.2 ${binary})

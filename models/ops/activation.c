@@ -166,7 +166,8 @@ FAST_MATH_CLONES static void backward(const struct op_call *c) {
     }
 }
 
-static int kernels(const struct op_call *c, struct kernel *k) {
+static int kernels(const struct op_call *c, const struct traits *t, struct kernel *k) {
+    (void)t;
     const bool is_forward = c->direction == OP_FORWARD;
     const struct activation_params push = {
         .n = (uint)tensor_elements(op_tensor(c, OP_IN)),

@@ -45,7 +45,8 @@ static void forward(const struct op_call *c) {
     }
 }
 
-static int kernels(const struct op_call *c, struct kernel *k) {
+static int kernels(const struct op_call *c, const struct traits *t, struct kernel *k) {
+    (void)t;
     const struct adamw_options *o = (const struct adamw_options *)c->options;
     const struct adamw_params push = {.n = (uint)tensor_elements(op_tensor(c, OP_OUT)),
                                       .decay = (uint)o->decay};

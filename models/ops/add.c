@@ -47,7 +47,8 @@ static void backward(const struct op_call *c) {
     }
 }
 
-static int kernels(const struct op_call *c, struct kernel *k) {
+static int kernels(const struct op_call *c, const struct traits *t, struct kernel *k) {
+    (void)t;
     const struct add_params push = {.n = (uint)tensor_elements(op_tensor(c, OP_IN)),
                                     .scale = scale_of(c)};
     int n_kernels = 0;

@@ -31,7 +31,8 @@ static void forward(const struct op_call *c) {
         for (int64_t i = 0; i < n; i++) y[i] += x[i];
 }
 
-static int kernels(const struct op_call *c, struct kernel *k) {
+static int kernels(const struct op_call *c, const struct traits *t, struct kernel *k) {
+    (void)t;
     const int64_t n = tensor_elements(op_tensor(c, OP_OUT));
     const struct add_block_params push = {.n = (uint)n, .first = is_first(c)};
     *k = (struct kernel){

@@ -63,7 +63,8 @@ static void product(struct kernel *k, const struct sizes *s, enum gemm_layout la
                             .layout = layout, .a = a.slot, .b = b.slot, .c = c.slot, .params = p});
 }
 
-static void softmax(struct kernel *k, const struct sizes *s, bool is_forward) {
+static void softmax(struct kernel *k, const struct traits *t, const struct sizes *s,
+                    bool is_forward) {
     const struct attention_params p = {
         .rows = s->batch * s->heads * s->tokens,
         .tokens = s->tokens,
@@ -76,10 +77,12 @@ static void softmax(struct kernel *k, const struct sizes *s, bool is_forward) {
                          .n_bindings = 2,
                          .binding = {OP_SCRATCH, OP_SAVE}};
     op_kernels_row_groups(k, p.rows, p.lanes);
+    op_kernels_row_subgroup(k, t, p.lanes,
+                            is_forward ? "attention_fwd_subgroup" : "attention_bwd_subgroup");
     kernel_push(k, &p, sizeof p);
 }
 
-int attention_kernels(const struct op_call *c, struct kernel *k) {
+int attention_kernels(const struct op_call *c, const struct traits *t, struct kernel *k) {
     const struct sizes s = sizes_of(c);
     const struct view q = packed_view(&s, OP_IN, 0), key = packed_view(&s, OP_IN, 1),
                       value = packed_view(&s, OP_IN, 2);
@@ -88,7 +91,7 @@ int attention_kernels(const struct op_call *c, struct kernel *k) {
     /* Forward and backward alike: the scores have the bits behind the saved lse. */
     product(&k[0], &s, GEMM_NT, q, key, scores, to_scores);
     if (c->direction == OP_FORWARD) {
-        softmax(&k[1], &s, true);
+        softmax(&k[1], t, &s, true);
         product(&k[2], &s, GEMM_NN, scores, value, output_view(&s, OP_OUT),
                 (struct gemm_params){.n = s.head, .k = s.tokens, .alpha = 1});
         return 3;
@@ -98,7 +101,7 @@ int attention_kernels(const struct op_call *c, struct kernel *k) {
         .n = s.head, .k = s.tokens, .alpha = 1, .flags = op_adds(c, 0) ? GEMM_ACCUMULATE : 0};
     product(&k[1], &s, GEMM_NT, dy, value, d_scores,
             (struct gemm_params){.n = s.tokens, .k = s.head, .alpha = 1});
-    softmax(&k[2], &s, false);
+    softmax(&k[2], t, &s, false);
     product(&k[3], &s, GEMM_TN, scores, dy, packed_view(&s, OP_D_IN, 2), to_input);
     product(&k[4], &s, GEMM_NN, d_scores, key, packed_view(&s, OP_D_IN, 0), to_input);
     product(&k[5], &s, GEMM_TN, d_scores, q, packed_view(&s, OP_D_IN, 1), to_input);

@@ -66,7 +66,8 @@ static void product(struct kernel *k, const struct sizes *s, enum gemm_layout la
                             .layout = layout, .a = a.slot, .b = b.slot, .c = c.slot, .params = p});
 }
 
-static void softmax(struct kernel *k, const struct sizes *s, bool is_forward) {
+static void softmax(struct kernel *k, const struct traits *t, const struct sizes *s,
+                    bool is_forward) {
     const struct attention_params p = {
         .rows = s->heads * s->batch,
         .tokens = s->tokens,
@@ -78,10 +79,12 @@ static void softmax(struct kernel *k, const struct sizes *s, bool is_forward) {
                          .n_bindings = 2,
                          .binding = {OP_SCRATCH, OP_SAVE}};
     op_kernels_row_groups(k, p.rows, p.lanes);
+    op_kernels_row_subgroup(k, t, p.lanes,
+                            is_forward ? "attention_fwd_subgroup" : "attention_bwd_subgroup");
     kernel_push(k, &p, sizeof p);
 }
 
-int attention_pool_kernels(const struct op_call *c, struct kernel *k) {
+int attention_pool_kernels(const struct op_call *c, const struct traits *t, struct kernel *k) {
     const struct sizes s = sizes_of(c);
     const struct view q = query_view(&s, OP_IN + LATENT), key = packed_view(&s, OP_IN + QKV, 1),
                       value = packed_view(&s, OP_IN + QKV, 2);
@@ -91,7 +94,7 @@ int attention_pool_kernels(const struct op_call *c, struct kernel *k) {
     product(&k[n++], &s, GEMM_NT, q, key, scores,
             (struct gemm_params){.m = 1, .n = s.tokens, .k = s.head, .alpha = s.scale});
     if (c->direction == OP_FORWARD) {
-        softmax(&k[n++], &s, true);
+        softmax(&k[n++], t, &s, true);
         product(&k[n++], &s, GEMM_NN, scores, value, row_view(&s, OP_OUT),
                 (struct gemm_params){.m = 1, .n = s.head, .k = s.tokens, .alpha = 1});
         return n;
@@ -99,7 +102,7 @@ int attention_pool_kernels(const struct op_call *c, struct kernel *k) {
     const struct view dy = row_view(&s, OP_D_OUT);
     product(&k[n++], &s, GEMM_NT, dy, value, d_scores,
             (struct gemm_params){.m = 1, .n = s.tokens, .k = s.head, .alpha = 1});
-    softmax(&k[n++], &s, false);
+    softmax(&k[n++], t, &s, false);
     /* Zeros first for what is not read. */
     for (int input = LATENT; input <= QKV; input++)
         if (op_wants(c, input) && !op_adds(c, input))

@@ -29,7 +29,8 @@ static void forward(const struct op_call *c) {
     for (int64_t i = 0; i < n; i++) state[i] = keep * state[i] + (1 - keep) * x[i];
 }
 
-static int kernels(const struct op_call *c, struct kernel *k) {
+static int kernels(const struct op_call *c, const struct traits *t, struct kernel *k) {
+    (void)t;
     const struct blend_options *o = (const struct blend_options *)c->options;
     const struct blend_params push = {.n = (uint)tensor_elements(op_tensor(c, OP_OUT)),
                                       .keep_index = (uint)o->keep_index};

@@ -21,7 +21,8 @@ static void forward(const struct op_call *c) {
     for (int64_t i = 0; i < n; i++) x[i] = x[i] < o->low ? o->low : x[i] > o->high ? o->high : x[i];
 }
 
-static int kernels(const struct op_call *c, struct kernel *k) {
+static int kernels(const struct op_call *c, const struct traits *t, struct kernel *k) {
+    (void)t;
     const struct clamp_options *o = (const struct clamp_options *)c->options;
     const struct clamp_params push = {
         .n = (uint)tensor_elements(op_tensor(c, OP_OUT)), .low = o->low, .high = o->high};

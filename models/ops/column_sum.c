@@ -26,7 +26,8 @@ static void forward(const struct op_call *c) {
     }
 }
 
-static int kernels(const struct op_call *c, struct kernel *k) {
+static int kernels(const struct op_call *c, const struct traits *t, struct kernel *k) {
+    (void)t;
     op_kernels_column_sum(k, OP_IN, OP_IN + 1, OP_OUT, op_rows(c, OP_IN), op_columns(c, OP_IN),
                           false);
     return 1;

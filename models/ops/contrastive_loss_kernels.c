@@ -52,7 +52,8 @@ static void backward_kernel(struct kernel *k, uint n, uint first) {
     kernel_push(k, &p, sizeof p);
 }
 
-int contrastive_loss_kernels(const struct op_call *c, struct kernel *k) {
+int contrastive_loss_kernels(const struct op_call *c, const struct traits *t, struct kernel *k) {
+    (void)t;
     const uint n = (uint)op_rows(c, OP_IN + U);
     const int tiles = similarity_tiles(n), parts = contrastive_loss_parts(c);
     const bool is_turned = c->part >= tiles, is_last = c->part == parts - 1;

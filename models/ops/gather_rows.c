@@ -51,7 +51,8 @@ static void backward(const struct op_call *c) {
     }
 }
 
-static int kernels(const struct op_call *c, struct kernel *k) {
+static int kernels(const struct op_call *c, const struct traits *t, struct kernel *k) {
+    (void)t;
     const struct gather_rows_params push = {.rows = (uint)op_tensor(c, OP_IN + 1)->shape[0],
                                             .columns = (uint)op_columns(c, OP_IN)};
     int n_kernels = 0;

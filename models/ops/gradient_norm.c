@@ -103,7 +103,8 @@ static int64_t scratch_bytes(const struct op_call *c) {
     return sums * (int64_t)sizeof(float);
 }
 
-static int kernels(const struct op_call *c, struct kernel *k) {
+static int kernels(const struct op_call *c, const struct traits *t, struct kernel *k) {
+    (void)t;
     struct gradient_norm_params push = {.n = (uint)tensor_elements(op_tensor(c, OP_IN)),
                                         .squares = 1};
     int n_kernels = 0;

@@ -5,7 +5,8 @@
 
 enum { PATCHES, CLASS_TOKEN, POSITIONS, REGISTERS };
 
-int image_tokens_kernels(const struct op_call *c, struct kernel *k) {
+int image_tokens_kernels(const struct op_call *c, const struct traits *t, struct kernel *k) {
+    (void)t;
     const struct tensor *patches = op_tensor(c, OP_IN + PATCHES);
     const bool has_registers = op_tensor(c, OP_IN + REGISTERS)->rank > 0;
     const struct image_tokens_params p = {

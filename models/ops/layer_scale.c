@@ -63,7 +63,8 @@ static void backward(const struct op_call *c) {
     }
 }
 
-static int kernels(const struct op_call *c, struct kernel *k) {
+static int kernels(const struct op_call *c, const struct traits *t, struct kernel *k) {
+    (void)t;
     struct layer_scale_params p = {.rows = (uint)op_rows(c, OP_IN + X),
                                    .columns = (uint)op_columns(c, OP_IN + X)};
     const int64_t elements = (int64_t)p.rows * p.columns;

@@ -10,7 +10,7 @@ enum {
     COLUMNS_PER_GROUP = 32 /* COLUMN_WIDTH of shaders/common/column.glsl */
 };
 
-int layernorm_kernels(const struct op_call *c, struct kernel *k) {
+int layernorm_kernels(const struct op_call *c, const struct traits *t, struct kernel *k) {
     struct layernorm_params p = {
         .rows = (uint)op_rows(c, OP_IN + X),
         .columns = (uint)op_columns(c, OP_IN + X),
@@ -25,6 +25,7 @@ int layernorm_kernels(const struct op_call *c, struct kernel *k) {
             .binding = {OP_IN + X, OP_IN + GAIN, OP_IN + BIAS, OP_OUT, OP_SAVE},
         };
         op_kernels_row_groups(k, p.rows, p.lanes);
+        op_kernels_row_subgroup(k, t, p.lanes, "layernorm_fwd_subgroup");
         kernel_push(k, &p, sizeof p);
         return 1;
     }
@@ -36,6 +37,7 @@ int layernorm_kernels(const struct op_call *c, struct kernel *k) {
             .binding = {OP_IN + X, OP_IN + GAIN, OP_SAVE, OP_D_OUT, OP_D_IN + X},
         };
         op_kernels_row_groups(&k[n], p.rows, p.lanes);
+        op_kernels_row_subgroup(&k[n], t, p.lanes, "layernorm_bwd_subgroup");
         kernel_push(&k[n++], &p, sizeof p);
     }
     if (op_wants(c, GAIN) || op_wants(c, BIAS)) {

@@ -154,7 +154,8 @@ static int backward_kernels(const struct op_call *c, struct kernel *k) {
     return n;
 }
 
-int linear_kernels(const struct op_call *c, struct kernel *k) {
+int linear_kernels(const struct op_call *c, const struct traits *t, struct kernel *k) {
+    (void)t;
     return c->direction == OP_FORWARD ? forward_kernels(c, k) : backward_kernels(c, k);
 }
 

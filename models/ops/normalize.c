@@ -56,7 +56,8 @@ static void backward(const struct op_call *c) {
     }
 }
 
-static int kernels(const struct op_call *c, struct kernel *k) {
+static int kernels(const struct op_call *c, const struct traits *t, struct kernel *k) {
+    (void)t;
     const struct normalize_params push = {.rows = (uint)op_rows(c, OP_IN),
                                           .columns = (uint)op_columns(c, OP_IN),
                                           .accumulate = op_adds(c, 0),

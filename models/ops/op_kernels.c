@@ -17,6 +17,13 @@ void op_kernels_row_groups(struct kernel *k, int64_t rows, uint32_t lanes) {
     kernel_groups(k, rows, 256 / lanes);
 }
 
+void op_kernels_row_subgroup(struct kernel *k, const struct traits *t, uint32_t lanes,
+                             const char *shader) {
+    if (lanes == 1 || !t->subgroup || t->subgroup > lanes) return;
+    k->shader = shader;
+    k->subgroup = t->subgroup;
+}
+
 void op_kernels_fill(struct kernel *k, int to, int64_t n, float value) {
     const struct fill_params p = {.n = (uint)n, .value = value};
     *k = (struct kernel){.shader = "fill", .n_bindings = 1, .binding = {to}};

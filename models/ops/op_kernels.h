@@ -5,15 +5,15 @@
 
 #include "models/op.h"
 
-int linear_kernels(const struct op_call *c, struct kernel *k);
-int layernorm_kernels(const struct op_call *c, struct kernel *k);
-int attention_kernels(const struct op_call *c, struct kernel *k);
-int attention_pool_kernels(const struct op_call *c, struct kernel *k);
-int image_tokens_kernels(const struct op_call *c, struct kernel *k);
-int text_tokens_kernels(const struct op_call *c, struct kernel *k);
-int contrastive_loss_kernels(const struct op_call *c, struct kernel *k);
-int sigmoid_loss_kernels(const struct op_call *c, struct kernel *k);
-int soft_target_loss_kernels(const struct op_call *c, struct kernel *k);
+int linear_kernels(const struct op_call *c, const struct traits *t, struct kernel *k);
+int layernorm_kernels(const struct op_call *c, const struct traits *t, struct kernel *k);
+int attention_kernels(const struct op_call *c, const struct traits *t, struct kernel *k);
+int attention_pool_kernels(const struct op_call *c, const struct traits *t, struct kernel *k);
+int image_tokens_kernels(const struct op_call *c, const struct traits *t, struct kernel *k);
+int text_tokens_kernels(const struct op_call *c, const struct traits *t, struct kernel *k);
+int contrastive_loss_kernels(const struct op_call *c, const struct traits *t, struct kernel *k);
+int sigmoid_loss_kernels(const struct op_call *c, const struct traits *t, struct kernel *k);
+int soft_target_loss_kernels(const struct op_call *c, const struct traits *t, struct kernel *k);
 
 /* Parts of a call. */
 int contrastive_loss_parts(const struct op_call *c);
@@ -28,6 +28,10 @@ int64_t soft_target_loss_kernels_scratch(const struct op_call *c);
  * for it. */
 uint32_t op_kernels_lanes(int64_t columns);
 void op_kernels_row_groups(struct kernel *k, int64_t rows, uint32_t lanes);
+/* Takes shader, the build that adds up within subgroups, where threads share rows and the device
+ * can. */
+void op_kernels_row_subgroup(struct kernel *k, const struct traits *t, uint32_t lanes,
+                             const char *shader);
 
 /* Kernels that several operations use. */
 /* to = value, n numbers. */

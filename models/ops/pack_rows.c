@@ -51,7 +51,8 @@ static void backward(const struct op_call *c) {
     }
 }
 
-static int kernels(const struct op_call *c, struct kernel *k) {
+static int kernels(const struct op_call *c, const struct traits *t, struct kernel *k) {
+    (void)t;
     const struct pack_rows_options *o = (const struct pack_rows_options *)c->options;
     const struct pack_rows_params push = {
         .n = (uint)(op_rows(c, OP_IN) * o->n_rows * o->n_columns),

@@ -57,7 +57,8 @@ static void forward(const struct op_call *c) {
                 patch_forward(y, pixels + ((b * side + i * p) * side + j * p) * 3, side, o);
 }
 
-static int kernels(const struct op_call *c, struct kernel *k) {
+static int kernels(const struct op_call *c, const struct traits *t, struct kernel *k) {
+    (void)t;
     const struct patchify_options *o = options_of(c);
     struct patchify_params push = {
         .n = (uint)tensor_elements(op_tensor(c, OP_OUT)),

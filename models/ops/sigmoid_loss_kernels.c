@@ -11,7 +11,8 @@ int sigmoid_loss_parts(const struct op_call *c) {
     return similarity_tiles(op_rows(c, OP_IN + U));
 }
 
-int sigmoid_loss_kernels(const struct op_call *c, struct kernel *k) {
+int sigmoid_loss_kernels(const struct op_call *c, const struct traits *t, struct kernel *k) {
+    (void)t;
     const uint n = (uint)op_rows(c, OP_IN + U), first = (uint)c->part * SIMILARITY_ROWS;
     const int64_t terms = similarity_rows(n, 0) * n;
     const bool is_forward = c->direction == OP_FORWARD;

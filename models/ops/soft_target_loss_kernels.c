@@ -6,7 +6,8 @@
 
 enum { STUDENT, TEACHER, WEIGHT, LOGIT_SCALE, CENTER };
 
-int soft_target_loss_kernels(const struct op_call *c, struct kernel *k) {
+int soft_target_loss_kernels(const struct op_call *c, const struct traits *t, struct kernel *k) {
+    (void)t;
     const struct soft_target_loss_options *o = (const struct soft_target_loss_options *)c->options;
     const struct soft_target_loss_params p = {
         .rows = (uint)op_rows(c, OP_IN + STUDENT),

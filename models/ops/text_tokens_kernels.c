@@ -5,7 +5,8 @@
 
 enum { IDS, TABLE, POSITIONS };
 
-int text_tokens_kernels(const struct op_call *c, struct kernel *k) {
+int text_tokens_kernels(const struct op_call *c, const struct traits *t, struct kernel *k) {
+    (void)t;
     const struct tensor *ids = op_tensor(c, OP_IN + IDS), *table = op_tensor(c, OP_IN + TABLE);
     const struct text_tokens_params p = {
         .batch = (uint)ids->shape[0],

@@ -128,23 +128,6 @@ static const struct backend_table table = {
 
 static enum status device_create(struct vk_backend *b, struct error *e) {
     enum status rc = STATUS_OK;
-    const float priority = 1;
-    const VkDeviceQueueCreateInfo queue = {
-        .sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
-        .queueFamilyIndex = b->device.queue_family,
-        .queueCount = 1,
-        .pQueuePriorities = &priority,
-    };
-    const VkPhysicalDeviceTimelineSemaphoreFeatures features = {
-        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_TIMELINE_SEMAPHORE_FEATURES,
-        .timelineSemaphore = VK_TRUE,
-    };
-    const VkDeviceCreateInfo info = {
-        .sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
-        .pNext = &features,
-        .queueCreateInfoCount = 1,
-        .pQueueCreateInfos = &queue,
-    };
     const VkSemaphoreTypeCreateInfo timeline = {
         .sType = VK_STRUCTURE_TYPE_SEMAPHORE_TYPE_CREATE_INFO,
         .semaphoreType = VK_SEMAPHORE_TYPE_TIMELINE,
@@ -158,7 +141,7 @@ static enum status device_create(struct vk_backend *b, struct error *e) {
         .flags = VK_COMMAND_POOL_CREATE_RESET_COMMAND_BUFFER_BIT,
         .queueFamilyIndex = b->device.queue_family,
     };
-    VK_TRY(b, b->instance.CreateDevice(b->device.handle, &info, NULL, &b->handle));
+    TRY(vk_device_open(&b->handle, &b->instance, &b->device, e));
     rc = vk_loader_device(&b->instance, b->handle, &b->f, e);
     if (rc != STATUS_OK) { /* nothing was made of the device, and not all can be destroyed */
         if (b->f.DestroyDevice) b->f.DestroyDevice(b->handle, NULL);
@@ -201,15 +184,19 @@ enum status vk_backend_create(struct backend **out, const struct vk_options *o, 
     TRY(vk_device_choose(&chosen, devices, n, o->common.device ? o->common.device : "auto", e));
     b->device = devices[chosen];
     b->backend.memory_bytes = b->device.listed.memory_bytes;
+    if (o->common.traits) TRY(traits_mask(&b->device.traits, o->common.traits, e));
     snprintf(b->backend.name, sizeof b->backend.name, "%.63s", b->device.listed.name);
+    char traits[TRAITS_TEXT];
+    traits_describe(traits, &b->device.traits);
     snprintf(b->backend.fingerprint, sizeof b->backend.fingerprint,
-             "%.200s shaders %016" PRIx64, b->device.fingerprint, shaders_digest());
+             "%.200s (%.90s) shaders %016" PRIx64, b->device.fingerprint, traits,
+             shaders_digest());
     /* Where CPU and device share memory, a mapped buffer saves the copy. */
     b->is_mapped = !o->staging && (b->device.type == VK_PHYSICAL_DEVICE_TYPE_CPU ||
                                    b->device.type == VK_PHYSICAL_DEVICE_TYPE_INTEGRATED_GPU);
     TRY(device_create(b, e));
     TRY(vk_buffer_staging_create(b, e));
-    log_debug("Vulkan device: %s, %s", b->device.listed.name, b->device.listed.driver);
+    log_debug("Vulkan device: %s, %s, %s", b->device.listed.name, b->device.listed.driver, traits);
 done:
     free(devices);
     if (rc != STATUS_OK)

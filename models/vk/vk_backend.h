@@ -79,14 +79,15 @@ enum status vk_buffer_download(void *to, struct buffer *from, int64_t offset, in
 enum status vk_buffer_staging_create(struct vk_backend *b, struct error *e);
 void vk_buffer_release(struct vk_backend *b, struct vk_buffer *buffer);
 
-/* vk_pipeline.c: the pipeline of a shader, made when first asked for. UNSUPPORTED for a shader that
- * was not built. */
+/* vk_pipeline.c: the pipeline of a kernel, made when first asked for; kernels that differ only in
+ * what they bind, push and dispatch share it. UNSUPPORTED for a shader that was not built. */
 struct vk_pipeline {
     const char *shader;
+    uint32_t subgroup;
     VkPipeline handle;
 };
-enum status vk_pipeline_get(struct vk_backend *b, VkPipeline *out, const char *shader,
-                            int n_bindings, struct error *e);
+enum status vk_pipeline_get(struct vk_backend *b, VkPipeline *out, const struct kernel *k,
+                            struct error *e);
 /* How many buffers a shader declares, read from its code. */
 int vk_pipeline_bindings(const struct vk_shader *shader);
 void vk_pipeline_release(struct vk_backend *b);

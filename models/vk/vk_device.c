@@ -79,15 +79,69 @@ static bool find_queue(const struct vk_instance *v, struct vk_device *d) {
     return false;
 }
 
+/* Features that the floor does not have. A device that does not know one leaves it as it is. */
+struct optional_features {
+    VkPhysicalDevice16BitStorageFeatures storage;
+    VkPhysicalDeviceSubgroupSizeControlFeatures sizes;
+};
+
+/* Linked, and all off. */
+static void optional_features_chain(struct optional_features *o) {
+    *o = (struct optional_features){
+        .storage = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_16BIT_STORAGE_FEATURES,
+                    .pNext = &o->sizes},
+        .sizes = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES},
+    };
+}
+
+static bool has_extension(const struct vk_instance *v, VkPhysicalDevice d, const char *name) {
+    uint32_t n = 0;
+    bool found = false;
+    if (v->EnumerateDeviceExtensionProperties(d, NULL, &n, NULL) != VK_SUCCESS) return false;
+    VkExtensionProperties *all = calloc(n ? n : 1, sizeof *all);
+    if (all && v->EnumerateDeviceExtensionProperties(d, NULL, &n, all) >= VK_SUCCESS)
+        for (uint32_t i = 0; i < n; i++) found |= !strcmp(all[i].extensionName, name);
+    free(all);
+    return found;
+}
+
+static struct traits traits_of(const VkPhysicalDeviceProperties *p, bool has_size_control,
+                               const VkPhysicalDeviceVulkan11Properties *vulkan11,
+                               const VkPhysicalDeviceSubgroupSizeControlProperties *sizes,
+                               const struct optional_features *o) {
+    const uint32_t size = vulkan11->subgroupSize;
+    const VkSubgroupFeatureFlags needed = VK_SUBGROUP_FEATURE_BASIC_BIT |
+                                          VK_SUBGROUP_FEATURE_SHUFFLE_BIT;
+    /* Kernels have room for subgroups of 4 to 64. */
+    const bool has_subgroups =
+        has_size_control && o->sizes.subgroupSizeControl && o->sizes.computeFullSubgroups &&
+        vulkan11->subgroupSupportedStages & VK_SHADER_STAGE_COMPUTE_BIT &&
+        (vulkan11->subgroupSupportedOperations & needed) == needed &&
+        sizes->requiredSubgroupSizeStages & VK_SHADER_STAGE_COMPUTE_BIT && size >= 4 &&
+        size <= 64 && size >= sizes->minSubgroupSize && size <= sizes->maxSubgroupSize &&
+        KERNEL_THREADS / size <= sizes->maxComputeWorkgroupSubgroups;
+    return (struct traits){
+        .tier = o->storage.storageBuffer16BitAccess ? 1 : 0,
+        .subgroup = has_subgroups ? size : 0,
+        .threads = p->limits.maxComputeWorkGroupInvocations,
+        .shared_bytes = p->limits.maxComputeSharedMemorySize,
+    };
+}
+
 static void describe(const struct vk_instance *v, struct vk_device *d) {
+    VkPhysicalDeviceSubgroupSizeControlProperties sizes = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_PROPERTIES};
     VkPhysicalDeviceVulkan11Properties vulkan11 = {
-        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_PROPERTIES};
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_PROPERTIES, .pNext = &sizes};
     VkPhysicalDeviceDriverProperties driver = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_DRIVER_PROPERTIES, .pNext = &vulkan11};
     VkPhysicalDeviceProperties2 properties = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2, .pNext = &driver};
+    struct optional_features optional;
+    optional_features_chain(&optional);
     VkPhysicalDeviceTimelineSemaphoreFeatures timeline = {
-        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_TIMELINE_SEMAPHORE_FEATURES};
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_TIMELINE_SEMAPHORE_FEATURES,
+        .pNext = &optional.storage};
     VkPhysicalDeviceFeatures2 features = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2,
                                           .pNext = &timeline};
     struct backend_device *b = &d->listed;
@@ -107,6 +161,10 @@ static void describe(const struct vk_instance *v, struct vk_device *d) {
     b->shared_bytes = (int)p->limits.maxComputeSharedMemorySize;
     b->group_invocations = (int)p->limits.maxComputeWorkGroupInvocations;
     b->subgroup = (int)vulkan11.subgroupSize;
+    d->traits = traits_of(
+        p, has_extension(v, d->handle, VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME), &vulkan11,
+        &sizes, &optional);
+    traits_describe(b->traits, &d->traits);
     judge(d, p, find_queue(v, d), timeline.timelineSemaphore);
     b->score = score_of(d);
 
@@ -138,6 +196,42 @@ enum status vk_device_list(struct vk_device **out, int *n, const struct vk_insta
     }
     *n = (int)found;
     return STATUS_OK;
+}
+
+enum status vk_device_open(VkDevice *out, const struct vk_instance *v, const struct vk_device *d,
+                           struct error *e) {
+    const float priority = 1;
+    const VkDeviceQueueCreateInfo queue = {
+        .sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
+        .queueFamilyIndex = d->queue_family,
+        .queueCount = 1,
+        .pQueuePriorities = &priority,
+    };
+    struct optional_features optional;
+    optional_features_chain(&optional);
+    optional.storage.storageBuffer16BitAccess = d->traits.tier >= 1;
+    optional.sizes.subgroupSizeControl = optional.sizes.computeFullSubgroups =
+        d->traits.subgroup > 0;
+    const char *const extensions[] = {VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME};
+    if (!d->traits.subgroup) optional.storage.pNext = NULL; /* the device may not know sizes */
+    const VkPhysicalDeviceTimelineSemaphoreFeatures features = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_TIMELINE_SEMAPHORE_FEATURES,
+        .pNext = &optional.storage,
+        .timelineSemaphore = VK_TRUE,
+    };
+    const VkDeviceCreateInfo info = {
+        .sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
+        .pNext = &features,
+        .queueCreateInfoCount = 1,
+        .pQueueCreateInfos = &queue,
+        .enabledExtensionCount = d->traits.subgroup > 0,
+        .ppEnabledExtensionNames = extensions,
+    };
+    const VkResult result = v->CreateDevice(d->handle, &info, NULL, out);
+    if (result == VK_SUCCESS) return STATUS_OK;
+    return fail(e, STATUS_UNSUPPORTED,
+                "%s: the driver makes no device (%s); update it or take another device",
+                d->listed.name, vk_loader_result(result));
 }
 
 static bool contains(const char *name, const char *part) {

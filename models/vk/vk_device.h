@@ -23,6 +23,7 @@ struct vk_device {
     struct backend_device listed;
     VkPhysicalDeviceType type;
     VkPhysicalDeviceMemoryProperties memory;
+    struct traits traits;
     uint32_t queue_family;
     char fingerprint[256];
 };
@@ -36,5 +37,9 @@ enum status vk_device_list(struct vk_device **out, int *n, const struct vk_insta
  * are; UNSUPPORTED says what the named one lacks. */
 enum status vk_device_choose(int *index, const struct vk_device *devices, int n, const char *text,
                              struct error *e);
+
+/* Makes the device, with the features that its traits need. UNSUPPORTED where it refuses. */
+enum status vk_device_open(VkDevice *out, const struct vk_instance *v, const struct vk_device *d,
+                           struct error *e);
 
 #endif

@@ -15,6 +15,7 @@
 #define VK_LOADER_INSTANCE_LIST(X)                                                                 \
     X(DestroyInstance)                                                                             \
     X(EnumeratePhysicalDevices)                                                                    \
+    X(EnumerateDeviceExtensionProperties)                                                          \
     X(GetPhysicalDeviceProperties2)                                                                \
     X(GetPhysicalDeviceFeatures2)                                                                  \
     X(GetPhysicalDeviceMemoryProperties)                                                           \

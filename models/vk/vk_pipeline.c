@@ -37,11 +37,11 @@ done:
 }
 
 static enum status pipeline_create(struct vk_backend *b, VkPipeline *out,
-                                   const struct vk_shader *shader, int n_bindings,
+                                   const struct vk_shader *shader, const struct kernel *k,
                                    struct error *e) {
     enum status rc = STATUS_OK;
     VkShaderModule module = VK_NULL_HANDLE;
-    const uint32_t group_size = VK_FLOOR_INVOCATIONS;
+    const uint32_t group_size = KERNEL_THREADS;
     const VkSpecializationMapEntry entry = {.constantID = 0, .size = sizeof group_size};
     const VkSpecializationInfo constants = {
         .mapEntryCount = 1,
@@ -54,16 +54,24 @@ static enum status pipeline_create(struct vk_backend *b, VkPipeline *out,
         .codeSize = shader->bytes,
         .pCode = shader->code,
     };
-    TRY(layout_get(b, n_bindings, e));
+    const VkPipelineShaderStageRequiredSubgroupSizeCreateInfo subgroup = {
+        .sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_REQUIRED_SUBGROUP_SIZE_CREATE_INFO,
+        .requiredSubgroupSize = k->subgroup,
+    };
+    TRY(layout_get(b, k->n_bindings, e));
     VK_TRY(b, b->f.CreateShaderModule(b->handle, &code, NULL, &module));
     const VkComputePipelineCreateInfo info = {
         .sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
         .stage = {.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
+                  .pNext = k->subgroup ? &subgroup : NULL,
+                  .flags = k->subgroup
+                               ? VK_PIPELINE_SHADER_STAGE_CREATE_REQUIRE_FULL_SUBGROUPS_BIT
+                               : 0,
                   .stage = VK_SHADER_STAGE_COMPUTE_BIT,
                   .module = module,
                   .pName = "main",
                   .pSpecializationInfo = &constants},
-        .layout = b->layout[n_bindings],
+        .layout = b->layout[k->n_bindings],
     };
     VK_TRY(b, b->f.CreateComputePipelines(b->handle, VK_NULL_HANDLE, 1, &info, NULL, out));
 done:
@@ -87,28 +95,29 @@ int vk_pipeline_bindings(const struct vk_shader *shader) {
     return (int)bindings;
 }
 
-enum status vk_pipeline_get(struct vk_backend *b, VkPipeline *out, const char *shader,
-                            int n_bindings, struct error *e) {
+enum status vk_pipeline_get(struct vk_backend *b, VkPipeline *out, const struct kernel *k,
+                            struct error *e) {
     enum status rc = STATUS_OK;
-    CHECK(n_bindings >= 0 && n_bindings <= KERNEL_BINDINGS_MAX);
+    CHECK(k->n_bindings >= 0 && k->n_bindings <= KERNEL_BINDINGS_MAX);
     for (int i = 0; i < b->n_pipelines; i++)
-        if (!strcmp(b->pipelines[i].shader, shader)) {
+        if (!strcmp(b->pipelines[i].shader, k->shader) && b->pipelines[i].subgroup == k->subgroup) {
             *out = b->pipelines[i].handle;
             return STATUS_OK;
         }
     const struct vk_shader *s = vk_shader_table;
-    while (s->name && strcmp(s->name, shader)) s++;
+    while (s->name && strcmp(s->name, k->shader)) s++;
     if (!s->name)
-        return fail(e, STATUS_UNSUPPORTED, "Vulkan: shaders/%s.comp was not built", shader);
-    CHECK(vk_pipeline_bindings(s) == n_bindings);
+        return fail(e, STATUS_UNSUPPORTED, "Vulkan: the shader %s was not built", k->shader);
+    CHECK(vk_pipeline_bindings(s) == k->n_bindings);
     if (b->n_pipelines % 32 == 0) {
         struct vk_pipeline *more =
             realloc(b->pipelines, sizeof *more * (size_t)(b->n_pipelines + 32));
         if (!more) return fail(e, STATUS_NO_MEMORY, "Vulkan: no memory for a pipeline");
         b->pipelines = more;
     }
-    TRY(pipeline_create(b, out, s, n_bindings, e));
-    b->pipelines[b->n_pipelines++] = (struct vk_pipeline){.shader = s->name, .handle = *out};
+    TRY(pipeline_create(b, out, s, k, e));
+    b->pipelines[b->n_pipelines++] = (struct vk_pipeline){
+        .shader = s->name, .subgroup = k->subgroup, .handle = *out};
 done:
     return rc;
 }

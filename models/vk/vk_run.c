@@ -171,7 +171,7 @@ static enum status record_kernel(struct recorder *r, const struct op_call *c,
     const struct vk_functions *f = &r->b->f;
     VkPipeline pipeline;
     VkDescriptorSet set;
-    TRY(vk_pipeline_get(r->b, &pipeline, k->shader, k->n_bindings, e));
+    TRY(vk_pipeline_get(r->b, &pipeline, k, e));
     const VkDescriptorSetAllocateInfo info = {
         .sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_ALLOCATE_INFO,
         .descriptorPool = r->work->descriptors,
@@ -197,9 +197,10 @@ static int parts_of(const struct op_call *c) {
     return op->parts ? op->parts(c) : 1;
 }
 
-static int kernels_of(const struct op_call *c, struct kernel kernels[OP_KERNELS_MAX]) {
+static int kernels_of(const struct vk_backend *b, const struct op_call *c,
+                      struct kernel kernels[OP_KERNELS_MAX]) {
     memset(kernels, 0, OP_KERNELS_MAX * sizeof *kernels);
-    const int n = op_of(c->op)->kernels(c, kernels);
+    const int n = op_of(c->op)->kernels(c, &b->device.traits, kernels);
     CHECK(n <= OP_KERNELS_MAX);
     return n;
 }
@@ -208,7 +209,7 @@ static enum status record_part(struct recorder *r, const struct op_call *c, doub
                                struct error *e) {
     enum status rc = STATUS_OK;
     struct kernel kernels[OP_KERNELS_MAX];
-    const int n = kernels_of(c, kernels);
+    const int n = kernels_of(r->b, c, kernels);
     if (r->commands &&
         (r->n_kernels + n > SUBMIT_KERNELS || (r->n_kernels && r->flops + flops > submit_flops)))
         TRY(commands_end(r, e));
@@ -247,7 +248,7 @@ static enum status pools_create(struct work *w, const struct op_call *calls, int
         struct op_call part = calls[i];
         const int parts = op_of(part.op)->kernels ? parts_of(&part) : 0;
         for (part.part = 0; part.part < parts; part.part++) {
-            const int n = kernels_of(&part, kernels);
+            const int n = kernels_of(b, &part, kernels);
             for (int j = 0; j < n; j++) {
                 n_kernels++;
                 n_bindings += (uint32_t)kernels[j].n_bindings;

@@ -1,4 +1,5 @@
-/* vk_shader: the SPIR-V that the build embeds, by the name of its file in shaders/. */
+/* vk_shader: the SPIR-V that the build embeds, by the name of its build: that of its file in
+ * shaders/, or one of the list in shaders/embed.cmake. */
 #ifndef MODELS_VK_VK_SHADER_H
 #define MODELS_VK_VK_SHADER_H
 

@@ -51,7 +51,7 @@ static enum status print_json(const struct step_bench *b, const struct step_benc
 
 enum status cmd_bench_step(int argc, char **argv, struct error *e) {
     enum status rc = STATUS_OK;
-    const char *arch = "tiny", *device = "cpu";
+    const char *arch = "tiny", *device = "cpu", *traits = NULL;
     int64_t batch = 16, slice = 0, rank = 16, caption_tokens = 16, threads = 0, steps = 5;
     int64_t memory_mib = 0;
     bool json = false, all = false;
@@ -71,6 +71,9 @@ enum status cmd_bench_step(int argc, char **argv, struct error *e) {
         {"memory", OPTION_INT, &memory_mib, .max = 1 << 24, .argument = "MIB",
          .help = "most that a step may take; 0: three quarters of the device's memory"},
         {"device", OPTION_TEXT, &device, .argument = "NAME", .help = "cpu, auto or a device"},
+        {"traits", OPTION_TEXT, &traits, .argument = "TEXT",
+         .help = "use no more of a Vulkan device than this (tier=0 subgroup=0); `sapwood devices` "
+                 "shows what it has"},
         {"all", OPTION_FLAG, &all, .help = "train every weight instead of adapters"},
         {"json", OPTION_FLAG, &json, .help = "one line of JSON"},
     };
@@ -79,7 +82,8 @@ enum status cmd_bench_step(int argc, char **argv, struct error *e) {
                                         OPTIONS(table)},
                       argc, argv, e));
     if (threads == 0) threads = thread_count_default();
-    const struct backend_options o = {.device = device, .threads = (int)threads};
+    const struct backend_options o = {
+        .device = device, .threads = (int)threads, .traits = traits};
     TRY(backend_create(&backend, &o, e));
     const struct step_bench b = {
         .architecture = arch,

@@ -18,6 +18,7 @@ static void print_device(int number, const struct backend_device *d) {
     printf("      shared memory   %d KiB\n", d->shared_bytes / 1024);
     printf("      threads         %d per group, %d per subgroup\n", d->group_invocations,
            d->subgroup);
+    printf("      kernels by      %s\n", d->traits);
     printf("      %-15s %s\n", d->is_usable ? "usable" : "not usable", d->reason);
 }
 

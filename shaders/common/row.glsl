@@ -1,13 +1,70 @@
 /* Kernels that give each row of a matrix to a team of threads: 64 of them, or a single one where the
  * rows are short (op_kernels_lanes, models/ops/op_kernels.c), which saves all barriers. The number of
- * lanes is a push constant, so all threads take the same way. */
+ * lanes is a push constant, so all threads take the same way. All threads of the group call a sum or a
+ * maximum together.
+ *
+ * The build with SUBGROUP adds up within subgroups first, by shuffles of a fixed order, and needs one
+ * barrier for the rest where the plain one needs two. Its group has full subgroups of at most 64
+ * threads (struct kernel, models/op.h). Included first, because it asks for extensions. */
+#ifdef SUBGROUP
+#extension GL_KHR_shader_subgroup_basic : require
+#extension GL_KHR_shader_subgroup_shuffle : require
+#endif
 #include "shaders/common/grid.glsl"
+
+const uint ROW_LANES = 64;
+#ifdef SUBGROUP
+shared vec3 row_parts[2][ROW_LANES]; /* a group's subgroups, at least four threads each */
+uint row_turn = 0; /* reductions in turn use the other half: one barrier keeps them apart */
+
+/* A thread's place in the group by subgroups, so that a team is made of whole ones. */
+uint row_thread() { return gl_SubgroupID * gl_SubgroupSize + gl_SubgroupInvocationID; }
+uint row_invocation() { return grid_group() * gl_WorkGroupSize.x + row_thread(); }
+
+/* The whole subgroup's result, step by step. No loop: lavapipe ends all loops of a thread after 65535
+ * rounds in total. */
+#define ROW_STEPS(STEP) STEP(1) STEP(2) STEP(4) STEP(8) STEP(16) STEP(32)
+#define ROW_ADD(n) if (gl_SubgroupSize > n) value += subgroupShuffleXor(value, n);
+#define ROW_MAX(n) if (gl_SubgroupSize > n) value = max(value, subgroupShuffleXor(value, n));
+
+/* Puts the subgroups' values beside each other; returns where those of this thread's team begin. */
+uint row_share(vec3 value) {
+    row_turn = 1 - row_turn;
+    if (gl_SubgroupInvocationID == 0) row_parts[row_turn][gl_SubgroupID] = value;
+    barrier();
+    return row_thread() / ROW_LANES * (ROW_LANES / gl_SubgroupSize);
+}
+
+vec3 row_sum3(vec3 value, uint lanes) {
+    if (lanes == 1) return value;
+    ROW_STEPS(ROW_ADD)
+    const uint first = row_share(value), n = ROW_LANES / gl_SubgroupSize;
+    vec3 sum = row_parts[row_turn][first];
+    for (uint i = 1; i < n; i++) sum += row_parts[row_turn][first + i];
+    return sum;
+}
+float row_sum(float value, uint lanes) {
+    if (lanes == 1) return value;
+    ROW_STEPS(ROW_ADD)
+    const uint first = row_share(vec3(value, 0.0, 0.0)), n = ROW_LANES / gl_SubgroupSize;
+    float sum = row_parts[row_turn][first].x;
+    for (uint i = 1; i < n; i++) sum += row_parts[row_turn][first + i].x;
+    return sum;
+}
+float row_max(float value, uint lanes) {
+    if (lanes == 1) return value;
+    ROW_STEPS(ROW_MAX)
+    const uint first = row_share(vec3(value, 0.0, 0.0)), n = ROW_LANES / gl_SubgroupSize;
+    float largest = row_parts[row_turn][first].x;
+    for (uint i = 1; i < n; i++) largest = max(largest, row_parts[row_turn][first + i].x);
+    return largest;
+}
+#else
 #include "shaders/common/reduce.glsl"
 
 const uint ROW_SIDE = 8; /* 64 = 8 * 8 */
 
-uint row_number(uint lanes) { return grid_invocation() / lanes; }
-uint row_lane(uint lanes) { return grid_invocation() % lanes; }
+uint row_invocation() { return grid_invocation(); }
 float row_sum(float value, uint lanes) {
     if (lanes == 1) return value;
     return reduce_sum(value, ROW_SIDE);
@@ -24,3 +81,6 @@ vec3 row_max3(vec3 value, uint lanes) {
     if (lanes == 1) return value;
     return reduce_max3(value, ROW_SIDE);
 }
+#endif
+uint row_number(uint lanes) { return row_invocation() / lanes; }
+uint row_lane(uint lanes) { return row_invocation() % lanes; }

@@ -161,7 +161,8 @@ static bool run(const struct trial *t, struct memory *m, enum way way, const cha
     int done = 1;
     if (way == DEVICE) {
         struct error e = {0};
-        done = op_harness_device_run(&m->call, m->buffer.data, m->buffer.bytes, &e);
+        done = op_harness_device_run(&m->call, op_harness_traits(t->c), m->buffer.data,
+                                     m->buffer.bytes, &e);
         expect(done >= 0, t, "%s: %s", text, e.text);
     } else if (m->call.direction == OP_FORWARD) {
         (way == REFERENCE && op->forward_reference ? op->forward_reference : op->forward)(&m->call);
@@ -479,7 +480,8 @@ static double best_ms(const struct trial *t, struct memory *m, enum way way) {
     const struct op *op = t->c->op;
     struct error e = {0};
     if (way == DEVICE) {
-        const double ms = op_harness_device_time(&m->call, m->buffer.data, m->buffer.bytes, &e);
+        const double ms = op_harness_device_time(&m->call, op_harness_traits(t->c),
+                                                 m->buffer.data, m->buffer.bytes, &e);
         expect(ms >= 0, t, "device: %s", e.text);
         return ms;
     }

@@ -17,6 +17,7 @@
  * case alone. The command line of every op test:
  *   --list        the cases, without running them
  *   --only CASE   the case of that number, or those with the text in their title (see --list)
+ *   --traits TEXT the device as one that has no more than that (models/traits.h), in all cases
  *   --perf        times the cases for timing instead of testing: the best of several runs, on the
  *                 CPU and on the device */
 #ifndef TESTS_OPS_OP_HARNESS_H
@@ -43,6 +44,7 @@ struct op_harness_case {
     const struct op *op;
     enum op_id id;
     const char *name; /* for messages; NULL: none */
+    const char *traits; /* the device as one without these, models/traits.h; NULL: as it is */
     struct op_harness_input in[OP_INPUTS];
     const void *options;
     size_t options_bytes;
@@ -93,6 +95,8 @@ enum { OP_HARNESS_PERF_RUNS = 5 };
 /* Whether a case is to run; lists it with --list. */
 bool op_harness_takes(const struct op_harness_case *c, int number, enum op_harness_kind kind);
 bool op_harness_is_list(void);
+/* Those of --traits, else of the case. */
+const char *op_harness_traits(const struct op_harness_case *c);
 /* Op, number, name and shapes: `linear case 3: in0(16,32) in1(64,32)`. */
 void op_harness_title(char *out, size_t size, const struct op_harness_case *c, int number);
 /* The command that runs a case of this program again, with what it was told by the environment. */
@@ -103,10 +107,11 @@ void op_harness_finish(int n_cases);
 /* op_harness_device.c: runs a call whose operands lie in block at slot[].offset, with block
  * uploaded before and downloaded after. 1: done; 0: no device is asked for, or the op has no
  * kernels; -1: failed, e says why. */
-int op_harness_device_run(const struct op_call *call, void *block, int64_t bytes, struct error *e);
+int op_harness_device_run(const struct op_call *call, const char *traits, void *block,
+                          int64_t bytes, struct error *e);
 /* Best time of one call on the device in milliseconds; 0 and -1 as above. */
-double op_harness_device_time(const struct op_call *call, const void *block, int64_t bytes,
-                              struct error *e);
+double op_harness_device_time(const struct op_call *call, const char *traits, const void *block,
+                              int64_t bytes, struct error *e);
 bool op_harness_device_missing(void);
 /* Validation messages so far; closes the device. */
 int op_harness_device_close(void);

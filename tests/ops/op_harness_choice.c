@@ -8,7 +8,7 @@
 #include <string.h>
 
 static struct {
-    const char *program, *only;
+    const char *program, *only, *traits;
     bool is_list, is_perf;
     int n_taken;
 } choice;
@@ -22,8 +22,11 @@ void op_harness_begin(int argc, char **argv) {
             choice.is_perf = true;
         } else if (!strcmp(argv[i], "--only") && i + 1 < argc) {
             choice.only = argv[++i];
+        } else if (!strcmp(argv[i], "--traits") && i + 1 < argc) {
+            choice.traits = argv[++i];
         } else {
-            fprintf(stderr, "%s: %s; expected --list, --only CASE or --perf\n", argv[0], argv[i]);
+            fprintf(stderr, "%s: %s; expected --list, --only CASE, --traits TEXT or --perf\n",
+                    argv[0], argv[i]);
             exit(2);
         }
     }
@@ -41,6 +44,7 @@ void op_harness_title(char *out, size_t size, const struct op_harness_case *c, i
                                      in->tensor.shape[a]);
         if (used < size) used += (size_t)snprintf(out + used, size - used, ")");
     }
+    if (c->traits && used < size) snprintf(out + used, size - used, " with %s", c->traits);
 }
 
 bool op_harness_takes(const struct op_harness_case *c, int number, enum op_harness_kind kind) {
@@ -59,6 +63,10 @@ bool op_harness_takes(const struct op_harness_case *c, int number, enum op_harne
     return true;
 }
 
+const char *op_harness_traits(const struct op_harness_case *c) {
+    return choice.traits ? choice.traits : c->traits;
+}
+
 bool op_harness_is_list(void) {
     return choice.is_list;
 }
@@ -71,7 +79,10 @@ void op_harness_command(char *out, size_t size, int number) {
         const char *value = getenv(variables[i]);
         if (value) used += (size_t)snprintf(out + used, size - used, "%s=%s ", variables[i], value);
     }
-    if (used < size) snprintf(out + used, size - used, "%s --only %d", choice.program, number);
+    if (used < size)
+        used += (size_t)snprintf(out + used, size - used, "%s --only %d", choice.program, number);
+    if (choice.traits && used < size)
+        snprintf(out + used, size - used, " --traits '%s'", choice.traits);
 }
 
 void op_harness_finish(int n_cases) {

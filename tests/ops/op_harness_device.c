@@ -5,14 +5,25 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static struct backend *device;
-static bool is_missing; /* asked for, but not installed */
+static char device_traits[128]; /* with which it was opened */
+static int n_messages;          /* of devices that are closed */
+static bool is_missing;         /* asked for, but not installed */
 
-static enum status open_device(struct error *e) {
+static void close_device(void) {
+    if (device) n_messages += backend_vulkan_messages(device);
+    backend_destroy(&device);
+}
+
+static enum status open_device(const char *traits, struct error *e) {
     const struct backend_options options = {.device = getenv("SAPWOOD_TEST_DEVICE"),
-                                            .validation = getenv("SAPWOOD_TEST_VALIDATION") != 0};
-    if (device) return STATUS_OK;
+                                            .validation = getenv("SAPWOOD_TEST_VALIDATION") != 0,
+                                            .traits = traits ? traits : ""};
+    if (device && !strcmp(device_traits, options.traits)) return STATUS_OK;
+    close_device();
+    snprintf(device_traits, sizeof device_traits, "%s", options.traits);
     const enum status rc = backend_vulkan_create(&device, &options, e);
     if (rc == STATUS_UNSUPPORTED || rc == STATUS_NOT_FOUND) {
         printf("skipped: %s\n", e->text);
@@ -28,13 +39,13 @@ struct placed {
 };
 
 /* 1, 0 or -1 as op_harness_device_run. */
-static int place(struct placed *p, const struct op_call *call, const void *block, int64_t bytes,
-                 struct error *e) {
+static int place(struct placed *p, const struct op_call *call, const char *traits,
+                 const void *block, int64_t bytes, struct error *e) {
     enum status rc = STATUS_OK;
     struct op_call placed = *call;
     *p = (struct placed){0};
     if (!getenv("SAPWOOD_TEST_DEVICE") || !op_of(call->op)->kernels || is_missing) return 0;
-    rc = open_device(e);
+    rc = open_device(traits, e);
     if (rc == STATUS_UNSUPPORTED || rc == STATUS_NOT_FOUND) {
         printf("no device: %s\n", e->text);
         is_missing = true;
@@ -58,10 +69,11 @@ static void placed_release(struct placed *p) {
     if (p->buffer) device->table->buffer_destroy(p->buffer);
 }
 
-int op_harness_device_run(const struct op_call *call, void *block, int64_t bytes, struct error *e) {
+int op_harness_device_run(const struct op_call *call, const char *traits, void *block,
+                          int64_t bytes, struct error *e) {
     enum status rc = STATUS_OK;
     struct placed p;
-    int done = place(&p, call, block, bytes, e);
+    int done = place(&p, call, traits, block, bytes, e);
     if (done <= 0) goto done;
     TRY(device->table->run(device, &p.work, 1, e));
     TRY(device->table->wait(device, e));
@@ -71,12 +83,12 @@ done:
     return rc == STATUS_OK ? done : -1;
 }
 
-double op_harness_device_time(const struct op_call *call, const void *block, int64_t bytes,
-                              struct error *e) {
+double op_harness_device_time(const struct op_call *call, const char *traits, const void *block,
+                              int64_t bytes, struct error *e) {
     enum status rc = STATUS_OK;
     struct placed p;
     double best = INFINITY;
-    const int done = place(&p, call, block, bytes, e);
+    const int done = place(&p, call, traits, block, bytes, e);
     if (done <= 0) goto done;
     const double end = clock_seconds() + OP_HARNESS_PERF_SECONDS;
     for (int i = 0; i < OP_HARNESS_PERF_RUNS || clock_seconds() < end; i++) {
@@ -95,8 +107,6 @@ bool op_harness_device_missing(void) {
 }
 
 int op_harness_device_close(void) {
-    const int messages = device ? backend_vulkan_messages(device) : 0;
-    if (device) device->table->destroy(device);
-    device = NULL;
-    return messages;
+    close_device();
+    return n_messages;
 }

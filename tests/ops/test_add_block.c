@@ -20,7 +20,8 @@ static void run(int64_t n, int first, const float *y, const float *x, const floa
     op_harness_run(&c);
 }
 
-int main(void) {
+int main(int argc, char **argv) {
+    op_harness_begin(argc, argv);
     for (int first = 0; first < 2; first++) {
         run(1, first, NULL, NULL, NULL);
         run(255, first, NULL, NULL, NULL);

@@ -57,7 +57,7 @@ static void shaders_of(const struct op_harness_case *c, enum op_direction direct
     CHECK_EQUAL(c->op->shape(&call, NULL), STATUS_OK);
     call.slot[OP_D_OUT].tensor = call.slot[OP_OUT].tensor;
     call.slot[OP_OUT].buffer = call.slot[OP_D_OUT].buffer = &somewhere;
-    const int n = c->op->kernels(&call, kernels);
+    const int n = c->op->kernels(&call, &(struct traits){0}, kernels);
     out[0] = '\0';
     for (int i = 0; i < n && used < 256; i++)
         used += (size_t)snprintf(out + used, 256 - used, "%s ", kernels[i].shader);
@@ -117,7 +117,7 @@ int main(int argc, char **argv) {
     test_tiles();
 
     const struct linear_options options = {.scale = 1};
-    /* A slice of ViT-B/32: 16 pictures of 50 tokens; frozen weights with adapters, and trained ones. */
+    /* A slice of ViT-B/32, 16 pictures of 50 tokens: frozen weights with adapters, and trained. */
     struct op_harness_case slice = case_of(800, 768, 768, 16, BIAS | LORA, &options);
     slice.wants = 1u << LINEAR_X | 1u << LINEAR_LORA_A | 1u << LINEAR_LORA_B;
     op_harness_perf(&slice);

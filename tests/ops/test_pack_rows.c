@@ -52,7 +52,7 @@ static void test_padding_backward(uint32_t accumulate, bool on_device) {
         .tensor = x, .buffer = &buffer, .offset = DX, .data = block + DX};
     if (on_device) {
         struct error e = {0};
-        const int done = op_harness_device_run(&call, block, BYTES, &e);
+        const int done = op_harness_device_run(&call, NULL, block, BYTES, &e);
         if (done == 0) return;
         CHECK_EQUAL(done, 1);
     } else {

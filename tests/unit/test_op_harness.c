@@ -1,5 +1,5 @@
-/* The command line of the op tests, on this program's own three cases of add: they are listed, chosen
- * by number and by text, and a failure prints a command that repeats it alone. With
+/* The command line of the op tests, on this program's own cases of add: they are listed, chosen by
+ * number and by text, and a failure prints a command that repeats it alone. With
  * SAPWOOD_TEST_BROKEN the third case expects a wrong value. */
 #include "models/ops/add.h"
 #include "tests/check.h"
@@ -42,7 +42,7 @@ static int parent_main(void) {
     CHECK_EQUAL(run_arguments("", "--only 5", text), 1);
     CHECK_TRUE(strstr(text, "no such case among 4") != NULL);
     CHECK_EQUAL(run_arguments("", "--fast", text), 2);
-    CHECK_TRUE(strstr(text, "--fast; expected --list, --only CASE or --perf") != NULL);
+    CHECK_TRUE(strstr(text, "--fast; expected --list, --only CASE, --traits TEXT or") != NULL);
     CHECK_EQUAL(run_arguments("", "--perf", text), 0);
     CHECK_TRUE(strstr(text, "forward") && strstr(text, "GFLOP/s") && strstr(text, "case 4"));
     CHECK_TRUE(strstr(text, "case 1") == NULL);

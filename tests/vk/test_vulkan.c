@@ -96,13 +96,15 @@ static void test_buffers(struct backend *b) {
     free(back);
 }
 
-/* What must be equal for equal bits: driver, device and every word of every shader. */
+/* What must be equal for equal bits: driver, device, traits and every word of every shader. */
 static void test_fingerprint(const struct vk_backend *b) {
-    char expected[48];
+    char expected[TRAITS_TEXT + 48], traits[TRAITS_TEXT];
     uint64_t digest = 0;
     for (const struct vk_shader *s = vk_shader_table; s->name; s++)
         digest = hash_64(s->code, s->bytes, digest ^ hash_text(s->name));
-    snprintf(expected, sizeof expected, " shaders %016llx", (unsigned long long)digest);
+    traits_describe(traits, &b->device.traits);
+    snprintf(expected, sizeof expected, " (%s) shaders %016llx", traits,
+             (unsigned long long)digest);
     const char *found = strstr(b->backend.fingerprint, expected);
     CHECK_TRUE(found && !found[strlen(expected)]);
     CHECK_TRUE(!strncmp(b->backend.fingerprint, b->device.fingerprint,
@@ -114,13 +116,18 @@ static void test_pipelines(struct vk_backend *b) {
     int n = 0;
     for (const struct vk_shader *s = vk_shader_table; s->name; s++, n++) {
         VkPipeline pipeline;
-        if (!CHECK_EQUAL(vk_pipeline_get(b, &pipeline, s->name, vk_pipeline_bindings(s), &e),
-                         STATUS_OK))
+        const bool is_subgroup = strstr(s->name, "_subgroup") != NULL;
+        const struct kernel k = {.shader = s->name,
+                                 .n_bindings = vk_pipeline_bindings(s),
+                                 .subgroup = is_subgroup ? b->device.traits.subgroup : 0};
+        if (is_subgroup && !k.subgroup) continue;
+        if (!CHECK_EQUAL(vk_pipeline_get(b, &pipeline, &k, &e), STATUS_OK))
             printf("%s: %s\n", s->name, e.text);
     }
     CHECK_TRUE(n > 4);
     VkPipeline pipeline;
-    CHECK_EQUAL(vk_pipeline_get(b, &pipeline, "no_such_shader", 1, &e), STATUS_UNSUPPORTED);
+    const struct kernel unknown = {.shader = "no_such_shader", .n_bindings = 1};
+    CHECK_EQUAL(vk_pipeline_get(b, &pipeline, &unknown, &e), STATUS_UNSUPPORTED);
 }
 
 static VKAPI_ATTR VkResult VKAPI_CALL submit_lost(VkQueue queue, uint32_t n,
@@ -440,21 +447,10 @@ static int compile_main(void) {
         printf("skipped: %s\n", e.text);
         return 77;
     }
-    const float priority = 1;
-    const VkDeviceQueueCreateInfo queue = {
-        .sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
-        .queueFamilyIndex = devices[chosen].queue_family,
-        .queueCount = 1,
-        .pQueuePriorities = &priority,
-    };
-    const VkDeviceCreateInfo info = {
-        .sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
-        .queueCreateInfoCount = 1,
-        .pQueueCreateInfos = &queue,
-    };
-    printf("%s\n", devices[chosen].listed.name);
-    CHECK_EQUAL(b.instance.CreateDevice(devices[chosen].handle, &info, NULL, &b.handle),
-                VK_SUCCESS);
+    printf("%s, %s\n", devices[chosen].listed.name, devices[chosen].listed.traits);
+    b.device = devices[chosen];
+    if (!CHECK_EQUAL(vk_device_open(&b.handle, &b.instance, &b.device, &e), STATUS_OK))
+        return check_report();
     if (!CHECK_EQUAL(vk_loader_device(&b.instance, b.handle, &b.f, &e), STATUS_OK))
         printf("%s\n", e.text);
     test_pipelines(&b);
