@@ -39,6 +39,7 @@ enum {
     OP_KERNELS_MAX = 8,
     KERNEL_BINDINGS_MAX = 12,
     KERNEL_PUSH_BYTES = 96,
+    KERNEL_SPEC_MAX = 4,
     KERNEL_THREADS = 256, /* of a group, unless a kernel says otherwise */
 };
 
@@ -85,7 +86,9 @@ struct op_call {
  * constants, a struct of shaders/params/<op>.h. */
 struct kernel {
     const char *shader;
-    uint32_t subgroup; /* 0: any; else full subgroups of so many threads, traits.subgroup */
+    uint32_t threads;               /* of a group, the shader's constant 0; 0: KERNEL_THREADS */
+    uint32_t spec[KERNEL_SPEC_MAX]; /* its constants 1, 2, ...; 0: the shader's own */
+    uint32_t subgroup;              /* 0: any; else full subgroups of so many threads, traits.subgroup */
     uint32_t
         groups[3]; /* each at most 65535; fold long grids into y, see shaders/common/grid.glsl */
     int n_bindings;

@@ -7,8 +7,9 @@
 
 void traits_describe(char text[TRAITS_TEXT], const struct traits *t) {
     snprintf(text, TRAITS_TEXT,
-             "tier %" PRIu32 ", subgroup %" PRIu32 ", threads %" PRIu32 ", shared %" PRIu32,
-             t->tier, t->subgroup, t->threads, t->shared_bytes);
+             "tier %" PRIu32 ", subgroup %" PRIu32 ", threads %" PRIu32 ", shared %" PRIu32
+             ", groups %" PRIu32,
+             t->tier, t->subgroup, t->threads, t->shared_bytes, t->groups);
 }
 
 enum status traits_mask(struct traits *t, const char *text, struct error *e) {
@@ -18,7 +19,8 @@ enum status traits_mask(struct traits *t, const char *text, struct error *e) {
     } fields[] = {{"tier", &t->tier},
                   {"subgroup", &t->subgroup},
                   {"threads", &t->threads},
-                  {"shared", &t->shared_bytes}};
+                  {"shared", &t->shared_bytes},
+                  {"groups", &t->groups}};
     const size_t n = sizeof fields / sizeof *fields;
     while (*text) {
         const size_t name = strcspn(text, "= ");
@@ -31,8 +33,8 @@ enum status traits_mask(struct traits *t, const char *text, struct error *e) {
         if (i == n || text[name] != '=' || *digits < '0' || *digits > '9' ||
             value > UINT32_MAX || (*end && *end != ' '))
             return fail(e, STATUS_BAD_ARG,
-                        "traits: `%s`; expected `tier=`, `subgroup=`, `threads=` or `shared=` with "
-                        "a number, and blanks between them",
+                        "traits: `%s`; expected `tier=`, `subgroup=`, `threads=`, `shared=` or "
+                        "`groups=` with a number, and blanks between them",
                         text);
         if (value < *fields[i].value)
             *fields[i].value = fields[i].value == &t->subgroup ? 0 : (uint32_t)value;

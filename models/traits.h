@@ -20,10 +20,11 @@ struct traits {
     uint32_t subgroup;
     uint32_t threads;      /* most threads of a group */
     uint32_t shared_bytes; /* most shared memory of a group */
+    uint32_t groups;       /* that keep the device busy: fewer and larger ones leave it idle */
 };
 
-/* `tier 1, subgroup 8, threads 1024, shared 32768`: what kernels are chosen by, so a run repeats
- * bit for bit only with the same. */
+/* `tier 1, subgroup 8, threads 1024, shared 32768, groups 8`: what kernels are chosen by, so a
+ * run repeats bit for bit only with the same. */
 void traits_describe(char text[TRAITS_TEXT], const struct traits *t);
 
 /* Takes from a device what the text forbids: `tier=0 subgroup=0`, any of the names above with the

@@ -16,12 +16,19 @@ list(SORT shader_sources)
 
 # A source is built once, under its own name, unless this list names its builds:
 # NAME SOURCE DEFINES...
+# BLOCK, A_IS_TURNED, B_IS_TURNED: shaders/gemm.comp
 # SUBGROUP: sums within subgroups, shaders/common/row.glsl
 set(shader_build_list
   "attention_bwd attention_bwd"
   "attention_bwd_subgroup attention_bwd SUBGROUP"
   "attention_fwd attention_fwd"
   "attention_fwd_subgroup attention_fwd SUBGROUP"
+  "gemm_nn gemm BLOCK=4"
+  "gemm_nn_8 gemm BLOCK=8"
+  "gemm_nt gemm BLOCK=4 B_IS_TURNED"
+  "gemm_nt_8 gemm BLOCK=8 B_IS_TURNED"
+  "gemm_tn gemm BLOCK=4 A_IS_TURNED"
+  "gemm_tn_8 gemm BLOCK=8 A_IS_TURNED"
   "layernorm_bwd layernorm_bwd"
   "layernorm_bwd_subgroup layernorm_bwd SUBGROUP"
   "layernorm_fwd layernorm_fwd"

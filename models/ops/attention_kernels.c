@@ -51,15 +51,16 @@ static struct view scores_view(const struct sizes *s, uint number) {
     return (struct view){OP_SCRATCH, number * s->scores, s->tokens, s->heads * one, one};
 }
 
-static void product(struct kernel *k, const struct sizes *s, enum gemm_layout layout, struct view a,
-                    struct view b, struct view c, struct gemm_params p) {
+static void product(struct kernel *k, const struct traits *t, const struct sizes *s,
+                    enum gemm_layout layout, struct view a, struct view b, struct view c,
+                    struct gemm_params p) {
     p.m = s->tokens;
     p.products = s->batch * s->heads;
     p.inner_n = s->heads;
     p.a_start = a.start, p.a_line = a.line, p.a_outer = a.outer, p.a_inner = a.inner;
     p.b_start = b.start, p.b_line = b.line, p.b_outer = b.outer, p.b_inner = b.inner;
     p.c_start = c.start, p.c_line = c.line, p.c_outer = c.outer, p.c_inner = c.inner;
-    gemm_kernel_fill(k, &(struct gemm_kernel){
+    gemm_kernel_fill(k, t, &(struct gemm_kernel){
                             .layout = layout, .a = a.slot, .b = b.slot, .c = c.slot, .params = p});
 }
 
@@ -89,22 +90,22 @@ int attention_kernels(const struct op_call *c, const struct traits *t, struct ke
     const struct view scores = scores_view(&s, 0), d_scores = scores_view(&s, 1);
     const struct gemm_params to_scores = {.n = s.tokens, .k = s.head, .alpha = s.scale};
     /* Forward and backward alike: the scores have the bits behind the saved lse. */
-    product(&k[0], &s, GEMM_NT, q, key, scores, to_scores);
+    product(&k[0], t, &s, GEMM_NT, q, key, scores, to_scores);
     if (c->direction == OP_FORWARD) {
         softmax(&k[1], t, &s, true);
-        product(&k[2], &s, GEMM_NN, scores, value, output_view(&s, OP_OUT),
+        product(&k[2], t, &s, GEMM_NN, scores, value, output_view(&s, OP_OUT),
                 (struct gemm_params){.n = s.head, .k = s.tokens, .alpha = 1});
         return 3;
     }
     const struct view dy = output_view(&s, OP_D_OUT);
     const struct gemm_params to_input = {
         .n = s.head, .k = s.tokens, .alpha = 1, .flags = op_adds(c, 0) ? GEMM_ACCUMULATE : 0};
-    product(&k[1], &s, GEMM_NT, dy, value, d_scores,
+    product(&k[1], t, &s, GEMM_NT, dy, value, d_scores,
             (struct gemm_params){.n = s.tokens, .k = s.head, .alpha = 1});
     softmax(&k[2], t, &s, false);
-    product(&k[3], &s, GEMM_TN, scores, dy, packed_view(&s, OP_D_IN, 2), to_input);
-    product(&k[4], &s, GEMM_NN, d_scores, key, packed_view(&s, OP_D_IN, 0), to_input);
-    product(&k[5], &s, GEMM_TN, d_scores, q, packed_view(&s, OP_D_IN, 1), to_input);
+    product(&k[3], t, &s, GEMM_TN, scores, dy, packed_view(&s, OP_D_IN, 2), to_input);
+    product(&k[4], t, &s, GEMM_NN, d_scores, key, packed_view(&s, OP_D_IN, 0), to_input);
+    product(&k[5], t, &s, GEMM_TN, d_scores, q, packed_view(&s, OP_D_IN, 1), to_input);
     return 6;
 }
 

@@ -55,14 +55,15 @@ static struct view scores_view(const struct sizes *s, uint number) {
                          s->batch * s->tokens};
 }
 
-static void product(struct kernel *k, const struct sizes *s, enum gemm_layout layout, struct view a,
-                    struct view b, struct view c, struct gemm_params p) {
+static void product(struct kernel *k, const struct traits *t, const struct sizes *s,
+                    enum gemm_layout layout, struct view a, struct view b, struct view c,
+                    struct gemm_params p) {
     if (!p.products) p.products = s->batch * s->heads;
     p.inner_n = s->heads;
     p.a_start = a.start, p.a_line = a.line, p.a_outer = a.sample, p.a_inner = a.head;
     p.b_start = b.start, p.b_line = b.line, p.b_outer = b.sample, p.b_inner = b.head;
     p.c_start = c.start, p.c_line = c.line, p.c_outer = c.sample, p.c_inner = c.head;
-    gemm_kernel_fill(k, &(struct gemm_kernel){
+    gemm_kernel_fill(k, t, &(struct gemm_kernel){
                             .layout = layout, .a = a.slot, .b = b.slot, .c = c.slot, .params = p});
 }
 
@@ -91,16 +92,16 @@ int attention_pool_kernels(const struct op_call *c, const struct traits *t, stru
     const struct view scores = scores_view(&s, 0), d_scores = scores_view(&s, 1);
     int n = 0;
     /* Forward and backward alike: the scores have the bits behind the saved lse. */
-    product(&k[n++], &s, GEMM_NT, q, key, scores,
+    product(&k[n++], t, &s, GEMM_NT, q, key, scores,
             (struct gemm_params){.m = 1, .n = s.tokens, .k = s.head, .alpha = s.scale});
     if (c->direction == OP_FORWARD) {
         softmax(&k[n++], t, &s, true);
-        product(&k[n++], &s, GEMM_NN, scores, value, row_view(&s, OP_OUT),
+        product(&k[n++], t, &s, GEMM_NN, scores, value, row_view(&s, OP_OUT),
                 (struct gemm_params){.m = 1, .n = s.head, .k = s.tokens, .alpha = 1});
         return n;
     }
     const struct view dy = row_view(&s, OP_D_OUT);
-    product(&k[n++], &s, GEMM_NT, dy, value, d_scores,
+    product(&k[n++], t, &s, GEMM_NT, dy, value, d_scores,
             (struct gemm_params){.m = 1, .n = s.tokens, .k = s.head, .alpha = 1});
     softmax(&k[n++], t, &s, false);
     /* Zeros first for what is not read. */
@@ -114,11 +115,11 @@ int attention_pool_kernels(const struct op_call *c, const struct traits *t, stru
                                           .k = 1,
                                           .alpha = 1,
                                           .flags = op_adds(c, QKV) ? GEMM_ACCUMULATE : 0};
-        product(&k[n++], &s, GEMM_TN, scores, dy, packed_view(&s, OP_D_IN + QKV, 2), to_kv);
-        product(&k[n++], &s, GEMM_TN, d_scores, q, packed_view(&s, OP_D_IN + QKV, 1), to_kv);
+        product(&k[n++], t, &s, GEMM_TN, scores, dy, packed_view(&s, OP_D_IN + QKV, 2), to_kv);
+        product(&k[n++], t, &s, GEMM_TN, d_scores, q, packed_view(&s, OP_D_IN + QKV, 1), to_kv);
     }
     if (op_wants(c, LATENT))
-        product(&k[n++], &s, GEMM_NN, d_scores, key, query_view(&s, OP_D_IN + LATENT),
+        product(&k[n++], t, &s, GEMM_NN, d_scores, key, query_view(&s, OP_D_IN + LATENT),
                 (struct gemm_params){.m = 1,
                                      .n = s.head,
                                      .k = s.batch * s.tokens,

@@ -53,14 +53,13 @@ static void backward_kernel(struct kernel *k, uint n, uint first) {
 }
 
 int contrastive_loss_kernels(const struct op_call *c, const struct traits *t, struct kernel *k) {
-    (void)t;
     const uint n = (uint)op_rows(c, OP_IN + U);
     const int tiles = similarity_tiles(n), parts = contrastive_loss_parts(c);
     const bool is_turned = c->part >= tiles, is_last = c->part == parts - 1;
     const uint first = (uint)(c->part % tiles) * SIMILARITY_ROWS;
     const int64_t terms = params_of(n, 0).terms;
     int count = 0;
-    similarity_kernels_forward(&k[count++], c, is_turned ? V : U, first);
+    similarity_kernels_forward(&k[count++], t, c, is_turned ? V : U, first);
     if (c->direction == OP_FORWARD) {
         forward_kernel(&k[count++], n, first, is_turned, is_turned);
         if (tiles == 1) forward_kernel(&k[count++], n, 0, true, false);
@@ -69,8 +68,8 @@ int contrastive_loss_kernels(const struct op_call *c, const struct traits *t, st
         return count;
     }
     backward_kernel(&k[count++], n, first);
-    if (op_wants(c, U)) similarity_kernels_backward(&k[count++], c, U, first);
-    if (op_wants(c, V)) similarity_kernels_backward(&k[count++], c, V, first);
+    if (op_wants(c, U)) similarity_kernels_backward(&k[count++], t, c, U, first);
+    if (op_wants(c, V)) similarity_kernels_backward(&k[count++], t, c, V, first);
     if (op_wants(c, LOGIT_SCALE) && is_last)
         op_kernels_total(&k[count++], OP_SCRATCH, terms, n, OP_D_IN + LOGIT_SCALE, 1,
                          op_adds(c, LOGIT_SCALE));

@@ -1,4 +1,5 @@
-/* gemm_kernel: a matrix product on the GPU, one dispatch of shaders/gemm_{nt,nn,tn,small}.comp.
+/* gemm_kernel: a matrix product on the GPU, one dispatch of shaders/gemm.comp, whose tile the device
+ * and the shape choose, or of shaders/gemm_small.comp.
  * C = alpha A B (+ bias + residual) (+ C); A (m, k), B (k, n), C (m, n).
  * Used by linear, attention and the contrastive loss. */
 #ifndef MODELS_OPS_GEMM_KERNEL_H
@@ -20,6 +21,6 @@ struct gemm_kernel {
     struct gemm_params params; /* zeros: one product, lines as long as the matrices are wide */
 };
 
-void gemm_kernel_fill(struct kernel *k, const struct gemm_kernel *g);
+void gemm_kernel_fill(struct kernel *k, const struct traits *t, const struct gemm_kernel *g);
 
 #endif

@@ -39,18 +39,18 @@ static uint add_flag(const struct op_call *c, int input) {
     return op_adds(c, input) ? GEMM_ACCUMULATE : 0;
 }
 
-static int forward_kernels(const struct op_call *c, struct kernel *k) {
+static int forward_kernels(const struct op_call *c, const struct traits *t, struct kernel *k) {
     const struct sizes s = sizes_of(c);
     int n = 0;
     if (s.rank)
-        gemm_kernel_fill(&k[n++], &(struct gemm_kernel){
+        gemm_kernel_fill(&k[n++], t, &(struct gemm_kernel){
                                       .layout = GEMM_NT,
                                       .a = X,
                                       .b = LORA_A,
                                       .c = OP_SAVE,
                                       .params = {.m = s.n, .n = s.rank, .k = s.in, .alpha = 1},
                                   });
-    gemm_kernel_fill(&k[n++], &(struct gemm_kernel){
+    gemm_kernel_fill(&k[n++], t, &(struct gemm_kernel){
                                   .layout = s.is_transposed ? GEMM_NN : GEMM_NT,
                                   .a = X,
                                   .b = WEIGHT,
@@ -65,7 +65,7 @@ static int forward_kernels(const struct op_call *c, struct kernel *k) {
                                                       flag(c, RESIDUAL, GEMM_RESIDUAL)},
                               });
     if (s.rank)
-        gemm_kernel_fill(&k[n++], &(struct gemm_kernel){
+        gemm_kernel_fill(&k[n++], t, &(struct gemm_kernel){
                                       .layout = GEMM_NT,
                                       .a = OP_SAVE,
                                       .b = LORA_B,
@@ -80,10 +80,11 @@ static int forward_kernels(const struct op_call *c, struct kernel *k) {
 }
 
 /* dx = dy W + u A, with u = scale dy B in the scratch memory, which also dA = u' x needs. */
-static int input_kernels(const struct op_call *c, const struct sizes *s, struct kernel *k) {
+static int input_kernels(const struct op_call *c, const struct traits *t, const struct sizes *s,
+                         struct kernel *k) {
     int n = 0;
     if (s->rank && (op_wants(c, LINEAR_X) || op_wants(c, LINEAR_LORA_A)))
-        gemm_kernel_fill(&k[n++],
+        gemm_kernel_fill(&k[n++], t,
                          &(struct gemm_kernel){
                              .layout = GEMM_NN,
                              .a = OP_D_OUT,
@@ -92,7 +93,7 @@ static int input_kernels(const struct op_call *c, const struct sizes *s, struct 
                              .params = {.m = s->n, .n = s->rank, .k = s->out, .alpha = s->scale},
                          });
     if (op_wants(c, LINEAR_X))
-        gemm_kernel_fill(&k[n++], &(struct gemm_kernel){
+        gemm_kernel_fill(&k[n++], t, &(struct gemm_kernel){
                                       .layout = s->is_transposed ? GEMM_NT : GEMM_NN,
                                       .a = OP_D_OUT,
                                       .b = WEIGHT,
@@ -104,7 +105,7 @@ static int input_kernels(const struct op_call *c, const struct sizes *s, struct 
                                                  .flags = add_flag(c, LINEAR_X)},
                                   });
     if (s->rank && op_wants(c, LINEAR_X))
-        gemm_kernel_fill(&k[n++], &(struct gemm_kernel){
+        gemm_kernel_fill(&k[n++], t, &(struct gemm_kernel){
                                       .layout = GEMM_NN,
                                       .a = OP_SCRATCH,
                                       .b = LORA_A,
@@ -119,9 +120,10 @@ static int input_kernels(const struct op_call *c, const struct sizes *s, struct 
 }
 
 /* d(left) = alpha left' right, summed over the rows of the batch. */
-static void weight_kernel(const struct op_call *c, struct kernel *k, uint rows, int left,
-                          uint left_width, int right, uint right_width, int input, float alpha) {
-    gemm_kernel_fill(k, &(struct gemm_kernel){
+static void weight_kernel(const struct op_call *c, const struct traits *t, struct kernel *k,
+                          uint rows, int left, uint left_width, int right, uint right_width,
+                          int input, float alpha) {
+    gemm_kernel_fill(k, t, &(struct gemm_kernel){
                             .layout = GEMM_TN,
                             .a = left,
                             .b = right,
@@ -134,20 +136,20 @@ static void weight_kernel(const struct op_call *c, struct kernel *k, uint rows, 
                         });
 }
 
-static int backward_kernels(const struct op_call *c, struct kernel *k) {
+static int backward_kernels(const struct op_call *c, const struct traits *t, struct kernel *k) {
     const struct sizes s = sizes_of(c);
-    int n = input_kernels(c, &s, k);
+    int n = input_kernels(c, t, &s, k);
     if (op_wants(c, LINEAR_WEIGHT) && s.is_transposed)
-        weight_kernel(c, &k[n++], s.n, X, s.in, OP_D_OUT, s.out, LINEAR_WEIGHT, 1);
+        weight_kernel(c, t, &k[n++], s.n, X, s.in, OP_D_OUT, s.out, LINEAR_WEIGHT, 1);
     else if (op_wants(c, LINEAR_WEIGHT))
-        weight_kernel(c, &k[n++], s.n, OP_D_OUT, s.out, X, s.in, LINEAR_WEIGHT, 1);
+        weight_kernel(c, t, &k[n++], s.n, OP_D_OUT, s.out, X, s.in, LINEAR_WEIGHT, 1);
     if (op_wants(c, LINEAR_BIAS))
         op_kernels_column_sum(&k[n++], OP_D_OUT, -1, OP_D_IN + LINEAR_BIAS, s.n, s.out,
                               op_adds(c, LINEAR_BIAS));
     if (op_wants(c, LINEAR_LORA_A))
-        weight_kernel(c, &k[n++], s.n, OP_SCRATCH, s.rank, X, s.in, LINEAR_LORA_A, 1);
+        weight_kernel(c, t, &k[n++], s.n, OP_SCRATCH, s.rank, X, s.in, LINEAR_LORA_A, 1);
     if (op_wants(c, LINEAR_LORA_B))
-        weight_kernel(c, &k[n++], s.n, OP_D_OUT, s.out, OP_SAVE, s.rank, LINEAR_LORA_B, s.scale);
+        weight_kernel(c, t, &k[n++], s.n, OP_D_OUT, s.out, OP_SAVE, s.rank, LINEAR_LORA_B, s.scale);
     if (op_wants(c, LINEAR_RESIDUAL))
         op_kernels_scale(&k[n++], OP_D_OUT, OP_D_IN + LINEAR_RESIDUAL, (int64_t)s.n * s.out, 1,
                          op_adds(c, LINEAR_RESIDUAL));
@@ -155,8 +157,7 @@ static int backward_kernels(const struct op_call *c, struct kernel *k) {
 }
 
 int linear_kernels(const struct op_call *c, const struct traits *t, struct kernel *k) {
-    (void)t;
-    return c->direction == OP_FORWARD ? forward_kernels(c, k) : backward_kernels(c, k);
+    return c->direction == OP_FORWARD ? forward_kernels(c, t, k) : backward_kernels(c, t, k);
 }
 
 int64_t linear_kernels_scratch(const struct op_call *c) {

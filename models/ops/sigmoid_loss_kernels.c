@@ -12,7 +12,6 @@ int sigmoid_loss_parts(const struct op_call *c) {
 }
 
 int sigmoid_loss_kernels(const struct op_call *c, const struct traits *t, struct kernel *k) {
-    (void)t;
     const uint n = (uint)op_rows(c, OP_IN + U), first = (uint)c->part * SIMILARITY_ROWS;
     const int64_t terms = similarity_rows(n, 0) * n;
     const bool is_forward = c->direction == OP_FORWARD;
@@ -23,7 +22,7 @@ int sigmoid_loss_kernels(const struct op_call *c, const struct traits *t, struct
                                           .terms = (uint)terms,
                                           .lanes = op_kernels_lanes(n)};
     int count = 0;
-    similarity_kernels_forward(&k[count++], c, U, first);
+    similarity_kernels_forward(&k[count++], t, c, U, first);
     k[count] = (struct kernel){.shader = is_forward ? "sigmoid_loss_fwd" : "sigmoid_loss_bwd",
                                .n_bindings = is_forward ? 5 : 6,
                                .binding = {OP_SCRATCH, OP_IN + LOGIT_SCALE, OP_IN + LOGIT_BIAS,
@@ -34,8 +33,8 @@ int sigmoid_loss_kernels(const struct op_call *c, const struct traits *t, struct
         if (is_last) op_kernels_total(&k[count++], OP_SCRATCH, terms, n, OP_OUT, 1, false);
         return count;
     }
-    if (op_wants(c, U)) similarity_kernels_backward(&k[count++], c, U, first);
-    if (op_wants(c, V)) similarity_kernels_backward(&k[count++], c, V, first);
+    if (op_wants(c, U)) similarity_kernels_backward(&k[count++], t, c, U, first);
+    if (op_wants(c, V)) similarity_kernels_backward(&k[count++], t, c, V, first);
     if (op_wants(c, LOGIT_SCALE) && is_last)
         op_kernels_total(&k[count++], OP_SCRATCH, terms, n, OP_D_IN + LOGIT_SCALE, 1,
                          op_adds(c, LOGIT_SCALE));

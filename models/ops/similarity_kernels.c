@@ -16,10 +16,10 @@ int64_t similarity_scratch(int64_t n) {
     return (similarity_rows(n, 0) * n + 2 * n) * (int64_t)sizeof(float);
 }
 
-void similarity_kernels_forward(struct kernel *k, const struct op_call *c, int input,
+void similarity_kernels_forward(struct kernel *k, const struct traits *t, const struct op_call *c, int input,
                                 int64_t first) {
     const uint n = (uint)op_rows(c, OP_IN + U), width = (uint)op_columns(c, OP_IN + U);
-    gemm_kernel_fill(k, &(struct gemm_kernel){
+    gemm_kernel_fill(k, t, &(struct gemm_kernel){
                             .layout = GEMM_NT,
                             .a = OP_IN + input,
                             .b = OP_IN + (input == U ? V : U),
@@ -32,12 +32,12 @@ void similarity_kernels_forward(struct kernel *k, const struct op_call *c, int i
                         });
 }
 
-void similarity_kernels_backward(struct kernel *k, const struct op_call *c, int input,
+void similarity_kernels_backward(struct kernel *k, const struct traits *t, const struct op_call *c, int input,
                                  int64_t first) {
     const uint n = (uint)op_rows(c, OP_IN + U), width = (uint)op_columns(c, OP_IN + U);
     const uint rows = (uint)similarity_rows(n, first), start = (uint)first * width;
     const bool adds = op_adds(c, input) || (input == V && first > 0);
-    gemm_kernel_fill(k, &(struct gemm_kernel){
+    gemm_kernel_fill(k, t, &(struct gemm_kernel){
                             .layout = input == U ? GEMM_NN : GEMM_TN,
                             .a = OP_SCRATCH,
                             .b = OP_IN + (input == U ? V : U),

@@ -82,8 +82,7 @@ void vk_buffer_release(struct vk_backend *b, struct vk_buffer *buffer);
 /* vk_pipeline.c: the pipeline of a kernel, made when first asked for; kernels that differ only in
  * what they bind, push and dispatch share it. UNSUPPORTED for a shader that was not built. */
 struct vk_pipeline {
-    const char *shader;
-    uint32_t subgroup;
+    struct kernel kernel; /* what it is made of: shader, threads, spec, subgroup, n_bindings */
     VkPipeline handle;
 };
 enum status vk_pipeline_get(struct vk_backend *b, VkPipeline *out, const struct kernel *k,

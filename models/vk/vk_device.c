@@ -125,6 +125,8 @@ static struct traits traits_of(const VkPhysicalDeviceProperties *p, bool has_siz
         .subgroup = has_subgroups ? size : 0,
         .threads = p->limits.maxComputeWorkGroupInvocations,
         .shared_bytes = p->limits.maxComputeSharedMemorySize,
+        /* Vulkan does not say how many groups a device runs at once. */
+        .groups = p->deviceType == VK_PHYSICAL_DEVICE_TYPE_CPU ? 8 : 128,
     };
 }
 

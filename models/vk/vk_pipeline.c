@@ -41,13 +41,19 @@ static enum status pipeline_create(struct vk_backend *b, VkPipeline *out,
                                    struct error *e) {
     enum status rc = STATUS_OK;
     VkShaderModule module = VK_NULL_HANDLE;
-    const uint32_t group_size = KERNEL_THREADS;
-    const VkSpecializationMapEntry entry = {.constantID = 0, .size = sizeof group_size};
+    uint32_t values[1 + KERNEL_SPEC_MAX] = {k->threads ? k->threads : KERNEL_THREADS};
+    VkSpecializationMapEntry entries[1 + KERNEL_SPEC_MAX];
+    uint32_t n = 0;
+    memcpy(values + 1, k->spec, sizeof k->spec);
+    for (uint32_t i = 0; i < 1 + KERNEL_SPEC_MAX; i++)
+        if (values[i])
+            entries[n++] = (VkSpecializationMapEntry){
+                .constantID = i, .offset = i * (uint32_t)sizeof *values, .size = sizeof *values};
     const VkSpecializationInfo constants = {
-        .mapEntryCount = 1,
-        .pMapEntries = &entry,
-        .dataSize = sizeof group_size,
-        .pData = &group_size,
+        .mapEntryCount = n,
+        .pMapEntries = entries,
+        .dataSize = sizeof values,
+        .pData = values,
     };
     const VkShaderModuleCreateInfo code = {
         .sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO,
@@ -95,12 +101,17 @@ int vk_pipeline_bindings(const struct vk_shader *shader) {
     return (int)bindings;
 }
 
+static bool is_same(const struct kernel *a, const struct kernel *b) {
+    return !strcmp(a->shader, b->shader) && a->threads == b->threads &&
+           a->subgroup == b->subgroup && !memcmp(a->spec, b->spec, sizeof a->spec);
+}
+
 enum status vk_pipeline_get(struct vk_backend *b, VkPipeline *out, const struct kernel *k,
                             struct error *e) {
     enum status rc = STATUS_OK;
     CHECK(k->n_bindings >= 0 && k->n_bindings <= KERNEL_BINDINGS_MAX);
     for (int i = 0; i < b->n_pipelines; i++)
-        if (!strcmp(b->pipelines[i].shader, k->shader) && b->pipelines[i].subgroup == k->subgroup) {
+        if (is_same(&b->pipelines[i].kernel, k)) {
             *out = b->pipelines[i].handle;
             return STATUS_OK;
         }
@@ -116,8 +127,7 @@ enum status vk_pipeline_get(struct vk_backend *b, VkPipeline *out, const struct 
         b->pipelines = more;
     }
     TRY(pipeline_create(b, out, s, k, e));
-    b->pipelines[b->n_pipelines++] = (struct vk_pipeline){
-        .shader = s->name, .subgroup = k->subgroup, .handle = *out};
+    b->pipelines[b->n_pipelines++] = (struct vk_pipeline){.kernel = *k, .handle = *out};
 done:
     return rc;
 }

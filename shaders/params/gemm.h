@@ -6,7 +6,6 @@
 #define SHADERS_PARAMS_GEMM_H
 #include "shaders/params/types.h"
 
-#define GEMM_TILE 64
 #define GEMM_ACCUMULATE 1u /* C += */
 #define GEMM_BIAS 2u       /* + bias[column] */
 #define GEMM_RESIDUAL 4u   /* + residual, stored like C */

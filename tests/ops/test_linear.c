@@ -40,9 +40,9 @@ static void run(int64_t rows, int64_t inputs, int64_t outputs, int64_t rank, int
     op_harness_run(&c);
 }
 
-/* The shaders of the call's kernels, each followed by a blank. */
-static void shaders_of(const struct op_harness_case *c, enum op_direction direction,
-                       char out[256]) {
+/* The shaders of the call's kernels and their tiles, each followed by a blank. */
+static void shaders_of(const struct op_harness_case *c, const struct traits *traits,
+                       enum op_direction direction, char out[256]) {
     static struct buffer somewhere;
     struct op_call call = {.op = c->id, .direction = direction};
     struct kernel kernels[OP_KERNELS_MAX] = {0};
@@ -57,24 +57,48 @@ static void shaders_of(const struct op_harness_case *c, enum op_direction direct
     CHECK_EQUAL(c->op->shape(&call, NULL), STATUS_OK);
     call.slot[OP_D_OUT].tensor = call.slot[OP_OUT].tensor;
     call.slot[OP_OUT].buffer = call.slot[OP_D_OUT].buffer = &somewhere;
-    const int n = c->op->kernels(&call, &(struct traits){0}, kernels);
+    const int n = c->op->kernels(&call, traits, kernels);
     out[0] = '\0';
     for (int i = 0; i < n && used < 256; i++)
-        used += (size_t)snprintf(out + used, 256 - used, "%s ", kernels[i].shader);
+        used += (size_t)snprintf(out + used, 256 - used, "%s %u %u ", kernels[i].shader,
+                                 kernels[i].spec[0], kernels[i].spec[1]);
 }
 
-/* Large enough for the tiled shaders: several tiles and strips with odd ends, all three layouts. */
+/* Large enough for the tiled shaders, with odd ends, in all three layouts; the tile is as large as
+ * the device can hold, and as the product fills. */
 static void test_tiles(void) {
-    const struct linear_options options = {.scale = 1};
-    const struct op_harness_case c = case_of(130, 97, 131, 0, BIAS | RESIDUAL, &options);
-    char shaders[256];
-    shaders_of(&c, OP_FORWARD, shaders);
-    CHECK_TRUE(strcmp(shaders, "gemm_nt ") == 0);
-    shaders_of(&c, OP_BACKWARD, shaders);
-    CHECK_TRUE(strstr(shaders, "gemm_nn ") != NULL);
-    CHECK_TRUE(strstr(shaders, "gemm_tn ") != NULL);
-    CHECK_TRUE(strstr(shaders, "gemm_small ") == NULL);
-    op_harness_run(&c);
+    static const struct {
+        int64_t rows, outputs;
+        const char *traits, *shaders; /* of what a desktop GPU has; of forward */
+    } cases[] = {
+        {130, 131, "groups=4", "gemm_nt_8 128 128 "},
+        {130, 131, "groups=5", "gemm_nt 64 64 "},
+        {130, 131, "groups=4 shared=16895", "gemm_nt 64 64 "},
+        {130, 131, "groups=4 shared=8703", "gemm_nt 64 32 "},
+        {330, 33, "", "gemm_nt 64 64 "},
+        {330, 32, "", "gemm_nt 64 32 "},
+        {32, 330, "", "gemm_nt 32 64 "},
+        {130, 131, "threads=255", "gemm_nt 64 32 "},
+        {130, 131, "threads=64", "gemm_nt 32 32 "},
+        {130, 131, "threads=63", "gemm_small 0 0 "},
+        {330, 16, "", "gemm_small 0 0 "},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct linear_options options = {.scale = 1};
+        struct op_harness_case c =
+            case_of(cases[i].rows, 113, cases[i].outputs, 0, BIAS | RESIDUAL, &options);
+        struct traits traits = {.threads = 1024, .shared_bytes = 32768, .groups = 128};
+        char forward[256], backward[256];
+        CHECK_EQUAL(traits_mask(&traits, cases[i].traits, NULL), STATUS_OK);
+        shaders_of(&c, &traits, OP_FORWARD, forward);
+        CHECK_TEXT(forward, cases[i].shaders);
+        shaders_of(&c, &traits, OP_BACKWARD, backward);
+        const bool is_small = strstr(forward, "gemm_small") != NULL;
+        CHECK_TRUE((strstr(backward, "gemm_nn") != NULL) == !is_small);
+        CHECK_TRUE((strstr(backward, "gemm_tn") != NULL) == !is_small);
+        c.traits = cases[i].traits;
+        op_harness_run(&c);
+    }
 }
 
 /* y = x W' + b + residual + 0.5 (x A') B' by hand; dA = 0.5 (dy B)' x and so on. */
