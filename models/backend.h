@@ -85,8 +85,9 @@ struct backend_options {
 enum status backend_create(struct backend **out, const struct backend_options *o, struct error *e);
 void backend_destroy(struct backend **b);
 
-/* Stands for another backend, with its name and limits, where only sizes are asked for: buffers have
- * no memory, what is written to them is dropped, what is read is 0, and nothing runs (UNSUPPORTED). */
+/* Stands for another backend, with its name and limits, where only sizes are asked for: buffers
+ * have no memory, what is written to them is dropped, what is read is 0, and nothing runs
+ * (UNSUPPORTED). */
 enum status backend_plan_create(struct backend **out, const struct backend *of, struct error *e);
 enum status backend_cpu_create(struct backend **out, const struct backend_options *o,
                                struct error *e);

@@ -15,6 +15,7 @@
 struct cpu_backend {
     struct backend base;
     struct thread_pool *pool;
+    bool has_tasks;        /* an each is under way */
     int *number;           /* per thread of the pool: 1 + its worker's number in this each */
     atomic_ullong n_done; /* items */
 };
@@ -80,18 +81,49 @@ static void work_destroy(struct work *w) {
     free(w);
 }
 
-static void run_item(void *context, int64_t i, int worker) {
-    (void)worker;
-    struct work *const *items = context;
-    const struct work *w = items[i];
-    for (int c = 0; c < w->n_calls; c++) op_run(&w->calls[c]);
-    w->cpu->n_done++;
+enum { PIECE = 1 << 16 }; /* numbers */
+
+/* Numbers of a piece of a call with op.each_number. */
+static void run_numbers(void *context, int64_t i, int thread) {
+    struct op_call call = *(const struct op_call *)context;
+    const int64_t n = tensor_elements(op_tensor(&call, OP_OUT)), first = i * PIECE;
+    const int64_t rest = n - first < PIECE ? n - first : PIECE;
+    (void)thread;
+    for (int slot = 0; slot < OP_SLOTS; slot++) {
+        struct op_operand *o = &call.slot[slot];
+        if (!o->buffer || tensor_elements(&o->tensor) != n) continue;
+        o->tensor = tensor_make(TENSOR_F32, 1, &rest);
+        o->data = (float *)o->data + first;
+    }
+    op_run(&call);
 }
 
-static enum status run(struct backend *b, struct work *const *items, int n_items, struct error *e) {
-    (void)e;
-    thread_pool_run(((struct cpu_backend *)b)->pool, n_items, run_item, (void *)items);
-    return STATUS_OK;
+static void run_piece(void *context, int64_t i, int thread) {
+    const struct op_call *call = context;
+    (void)thread;
+    op_of(call->op)->piece(call, i);
+}
+
+/* One call on all threads. */
+static void run_call(struct thread_pool *pool, const struct op_call *call) {
+    const struct op *op = op_of(call->op);
+    if (call->direction == OP_FORWARD && op->each_number) {
+        const int64_t n = tensor_elements(op_tensor(call, OP_OUT));
+        thread_pool_run(pool, (n + PIECE - 1) / PIECE, run_numbers, (void *)call);
+    } else if (call->direction == OP_FORWARD && op->pieces) {
+        thread_pool_run(pool, op->pieces(call), run_piece, (void *)call);
+        op->finish(call);
+    } else {
+        op_run(call);
+    }
+}
+
+static void run_item(void *context, int64_t i, int thread) {
+    struct work *const *items = context;
+    const struct work *w = items[i];
+    (void)thread;
+    for (int c = 0; c < w->n_calls; c++) op_run(&w->calls[c]);
+    w->cpu->n_done++;
 }
 
 /* The call of a work at another place. */
@@ -106,14 +138,25 @@ static void move_call(struct op_call *call, const struct work_place *at) {
     }
 }
 
+/* Inside a task the threads are busy with other tasks, else they share each call. */
 static enum status work_run(struct work *w, const struct work_place *at, struct error *e) {
+    struct cpu_backend *cpu = w->cpu;
     (void)e;
     for (int c = 0; c < w->n_calls; c++) {
         struct op_call call = w->calls[c];
-        move_call(&call, at);
-        op_run(&call);
+        if (at) move_call(&call, at);
+        if (cpu->has_tasks)
+            op_run(&call);
+        else
+            run_call(cpu->pool, &call);
     }
-    w->cpu->n_done++;
+    cpu->n_done++;
+    return STATUS_OK;
+}
+
+static enum status run(struct backend *b, struct work *const *items, int n_items, struct error *e) {
+    if (n_items == 1) return work_run(items[0], NULL, e);
+    thread_pool_run(((struct cpu_backend *)b)->pool, n_items, run_item, (void *)items);
     return STATUS_OK;
 }
 
@@ -149,7 +192,9 @@ static enum status each(struct backend *b, int64_t n_items, backend_task task, v
     struct each a = {
         .cpu = cpu, .task = task, .context = context, .has_error = ATOMIC_FLAG_INIT};
     memset(cpu->number, 0, (size_t)b->n_workers * sizeof *cpu->number);
+    cpu->has_tasks = true;
     thread_pool_run(cpu->pool, n_items, each_item, &a);
+    cpu->has_tasks = false;
     if (a.status != STATUS_OK && e) *e = a.error;
     return a.status;
 }

@@ -117,6 +117,16 @@ struct op {
 
     void (*forward)(const struct op_call *call);  /* CPU */
     void (*backward)(const struct op_call *call); /* CPU */
+    /* How the CPU gives one forward call to all its threads; the pieces do not depend on their
+     * number, so the bits do not. each_number: every output number depends on the numbers at its
+     * place in the operands of its size; a piece is forward over some of them. pieces: their
+     * number; piece does one, in any order, and finish follows when all are done. Neither: one
+     * thread does all. */
+    bool each_number;
+    int64_t (*pieces)(const struct op_call *call);
+    void (*piece)(const struct op_call *call, int64_t i);
+    void (*finish)(const struct op_call *call);
+
     /* Plain loops, where forward or backward are not plain themselves; NULL: they are. */
     void (*forward_reference)(const struct op_call *call);
     void (*backward_reference)(const struct op_call *call);
@@ -125,8 +135,8 @@ struct op {
      * the one before; returns their number. May use of the device what traits say, and gives the
      * same for the same arguments. Does not call Vulkan. */
     int (*kernels)(const struct op_call *call, const struct traits *traits, struct kernel *k);
-    /* A call over more numbers than its scratch memory holds at once runs in parts, each waiting for
-     * the one before; kernels then fills the dispatches of call->part. NULL: one part. */
+    /* A call over more numbers than its scratch memory holds at once runs in parts, each waiting
+     * for the one before; kernels then fills the dispatches of call->part. NULL: one part. */
     int (*parts)(const struct op_call *call);
 
     /* Floating-point operations of the call, 2 per multiply-add. */

@@ -69,6 +69,7 @@ const struct op op_adamw = {
     .n_outputs = 3,
     .shape = shape,
     .forward = forward,
+    .each_number = true,
     .kernels = kernels,
     .flops = flops,
 };

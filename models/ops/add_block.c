@@ -52,6 +52,7 @@ const struct op op_add_block = {
     .n_outputs = 1,
     .shape = shape,
     .forward = forward,
+    .each_number = true,
     .kernels = kernels,
     .flops = flops,
 };

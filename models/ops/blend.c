@@ -51,6 +51,7 @@ const struct op op_blend = {
     .n_outputs = 1,
     .shape = shape,
     .forward = forward,
+    .each_number = true,
     .kernels = kernels,
     .flops = flops,
 };

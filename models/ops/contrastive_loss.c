@@ -59,8 +59,8 @@ static uint64_t backward_reads(const struct op_call *c, uint32_t wanted) {
     return 0x1fu << OP_IN | 3u << OP_SAVE;
 }
 
-/* Scores of a tile of rows and, forward, the largest score and the sum of exponentials of each column
- * so far; on the GPU, one number per row and per column. */
+/* Scores of a tile of rows and, forward, the largest score and the sum of exponentials of each
+ * column so far; on the GPU, one number per row and per column. */
 static int64_t scratch_bytes(const struct op_call *c) {
     return similarity_scratch(op_rows(c, OP_IN));
 }

@@ -1,6 +1,6 @@
-/* The scratch memory holds similarities, (n, n) or a tile of their rows, and then one number per row
- * and per column. Up to one tile a call is one part. Of more samples, forward goes through the rows of
- * u v' and then through those of v u', which are the columns; backward through the rows. */
+/* The scratch memory holds similarities, (n, n) or a tile of their rows, and then one number per
+ * row and per column. Up to one tile a call is one part. Of more samples, forward goes through the
+ * rows of u v' and then through those of v u', which are the columns; backward through the rows. */
 #include "models/ops/contrastive_loss.h"
 
 #include "models/ops/op_kernels.h"

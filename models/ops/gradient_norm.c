@@ -5,7 +5,7 @@
 
 #include <math.h>
 
-enum { BLOCK = GRADIENT_NORM_BLOCK, LEVELS_MAX = 5 /* 1024^5 numbers */ };
+enum { BLOCK = GRADIENT_NORM_BLOCK, LEVELS_MAX = 5 /* 1024^5 numbers */, PIECE_BLOCKS = 64 };
 
 static enum status shape(struct op_call *c, struct error *e) {
     const struct tensor *gradients = op_tensor(c, OP_IN), *step = op_tensor(c, OP_IN + 1);
@@ -63,7 +63,7 @@ static float ladder_total(const struct ladder *l) {
     return total;
 }
 
-static void finish(const struct op_call *c, float squares) {
+static void set_result(const struct op_call *c, float squares) {
     const float clip = op_f32(c, OP_IN + 1)[STEP_CLIP_NORM];
     float *result = op_f32(c, OP_OUT);
     const float norm = sqrtf(squares), factor = clip / (norm + 1e-6f);
@@ -71,18 +71,37 @@ static void finish(const struct op_call *c, float squares) {
     result[1] = !isfinite(norm) ? 0 : clip == 0 || factor > 1 ? 1 : factor;
 }
 
-static void forward(const struct op_call *c) {
-    const int64_t n = tensor_elements(op_tensor(c, OP_IN));
+static int64_t n_blocks(const struct op_call *c) {
+    return (tensor_elements(op_tensor(c, OP_IN)) + BLOCK - 1) / BLOCK;
+}
+
+static int64_t pieces(const struct op_call *c) {
+    return (n_blocks(c) + PIECE_BLOCKS - 1) / PIECE_BLOCKS;
+}
+
+/* The sums of PIECE_BLOCKS blocks into the scratch memory. */
+static void piece(const struct op_call *c, int64_t i) {
+    const int64_t n = tensor_elements(op_tensor(c, OP_IN)), all = n_blocks(c);
+    const int64_t end = (i + 1) * PIECE_BLOCKS < all ? (i + 1) * PIECE_BLOCKS : all;
     const float *x = op_f32(c, OP_IN);
-    struct ladder l = {0};
-    int64_t i = 0;
-    for (; i + 4 * BLOCK <= n; i += 4 * BLOCK) {
-        float sums[4];
-        sums_of_squares_4(sums, x + i);
-        for (int k = 0; k < 4; k++) ladder_add(&l, sums[k]);
+    float *sums = op_f32(c, OP_SCRATCH);
+    int64_t k = i * PIECE_BLOCKS;
+    for (; k + 4 <= end && (k + 4) * BLOCK <= n; k += 4) sums_of_squares_4(sums + k, x + k * BLOCK);
+    for (; k < end; k++) {
+        const int64_t rest = n - k * BLOCK;
+        sums[k] = sum_of_squares(x + k * BLOCK, rest < BLOCK ? rest : BLOCK);
     }
-    for (; i < n; i += BLOCK) ladder_add(&l, sum_of_squares(x + i, n - i < BLOCK ? n - i : BLOCK));
-    finish(c, ladder_total(&l));
+}
+
+static void finish(const struct op_call *c) {
+    struct ladder l = {0};
+    for (int64_t k = 0; k < n_blocks(c); k++) ladder_add(&l, op_f32(c, OP_SCRATCH)[k]);
+    set_result(c, ladder_total(&l));
+}
+
+static void forward(const struct op_call *c) {
+    for (int64_t i = 0; i < pieces(c); i++) piece(c, i);
+    finish(c);
 }
 
 static void forward_reference(const struct op_call *c) {
@@ -90,7 +109,7 @@ static void forward_reference(const struct op_call *c) {
     const float *x = op_f32(c, OP_IN);
     double squares = 0;
     for (int64_t i = 0; i < n; i++) squares += (double)x[i] * x[i];
-    finish(c, (float)squares);
+    set_result(c, (float)squares);
 }
 
 /* The sums of all levels one after the other. */
@@ -137,6 +156,9 @@ const struct op op_gradient_norm = {
     .shape = shape,
     .scratch_bytes = scratch_bytes,
     .forward = forward,
+    .pieces = pieces,
+    .piece = piece,
+    .finish = finish,
     .forward_reference = forward_reference,
     .kernels = kernels,
     .flops = flops,

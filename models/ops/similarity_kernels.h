@@ -1,7 +1,7 @@
-/* similarity_kernels: losses over all pairs of two sets of features go through their similarities in
- * tiles of up to SIMILARITY_ROWS rows, so that their memory grows with the number of samples and not
- * with its square. Inputs 0 and 1 of the op are the features u and v, (n, width) each; its scratch
- * memory begins with the matrix of a tile, (rows, n). */
+/* similarity_kernels: losses over all pairs of two sets of features go through their similarities
+ * in tiles of up to SIMILARITY_ROWS rows, so that their memory grows with the number of samples and
+ * not with its square. Inputs 0 and 1 of the op are the features u and v, (n, width) each; its
+ * scratch memory begins with the matrix of a tile, (rows, n). */
 #ifndef MODELS_OPS_SIMILARITY_KERNELS_H
 #define MODELS_OPS_SIMILARITY_KERNELS_H
 

@@ -38,12 +38,12 @@ struct job {
 enum status job_open(struct job *j, const struct recipe *r, const char *run,
                      struct watchdog *watchdog, struct error *e);
 /* For a plan: everything is checked and sized, but a step has no memory and cannot be computed, nor
- * does it have to fit (learner_fits). with_weights: the model's weights have memory, so that base_digest
- * is theirs. run: the folder that a run would have, which need not exist. */
+ * does it have to fit (learner_fits). with_weights: the model's weights have memory, so that
+ * base_digest is theirs. run: the folder that a run would have, which need not exist. */
 enum status job_look(struct job *j, const struct recipe *r, const char *run, bool with_weights,
                      struct error *e);
-/* Only backend, model with its weights and, with_texts, tokenizer, which is what job_evaluate needs;
- * without texts a model of pictures and texts needs no vocabulary. */
+/* Only backend, model with its weights and, with_texts, tokenizer, which is what job_evaluate
+ * needs; without texts a model of pictures and texts needs no vocabulary. */
 enum status job_open_model(struct job *j, const struct recipe *r, bool with_texts,
                            struct error *e);
 void job_close(struct job *j);
@@ -56,7 +56,8 @@ enum status job_stream(struct job *j, int stage, int64_t first_step, uint64_t di
 /* The student's results on n sets, such as the recipe's. moment: as of struct evaluation_model. */
 enum status job_evaluate(const struct job *j, const struct evaluation_set *sets, int n,
                          const char *moment, struct evaluation_result *results, struct error *e);
-/* For a plan: opens the recipe's sets, counts (evaluation.sets.n) their samples, as evaluation_look. */
+/* For a plan: opens the recipe's sets, counts (evaluation.sets.n) their samples, as
+ * evaluation_look. */
 enum status job_look_at_evaluation(const struct job *j, struct dataset_counts *counts,
                                    struct error *e);
 

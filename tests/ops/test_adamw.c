@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+static float squares; /* scratch of the norm of a few numbers */
 static float step[STEP_COUNT];
 static float norm[2];
 
@@ -90,6 +91,7 @@ static void test_golden(void) {
         call.slot[OP_IN].data = both;
         call.slot[OP_IN + 1].data = step;
         call.slot[OP_OUT].data = norm;
+        call.slot[OP_SCRATCH].data = &squares;
         op_gradient_norm.forward(&call);
         const double expected = golden("step.%d.norm", number, "")[0];
         CHECK_CLOSE(norm[0], expected, 1e-6 * expected); /* 30 float additions */
@@ -121,6 +123,7 @@ static void test_skip(void) {
     call.slot[OP_IN].data = (float *)at.gradient;
     call.slot[OP_IN + 1].data = step;
     call.slot[OP_OUT].data = norm;
+    call.slot[OP_SCRATCH].data = &squares;
     op_gradient_norm.forward(&call);
     CHECK_CLOSE(norm[1], 0, 0);
     run(2, true, &at, &at);

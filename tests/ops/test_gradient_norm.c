@@ -42,6 +42,7 @@ static void test_many(void) {
 
 /* No update with numbers that are not finite; the largest finite ones overflow the sum. */
 static void test_not_finite(float bad) {
+    float sums[4];
     float x[2000], result[2];
     const int64_t n = 2000;
     for (int i = 0; i < n; i++) x[i] = 1;
@@ -51,6 +52,7 @@ static void test_not_finite(float bad) {
     call.slot[OP_IN].data = x;
     call.slot[OP_IN + 1].data = step;
     call.slot[OP_OUT].data = result;
+    call.slot[OP_SCRATCH].data = sums;
     for (int clip = 0; clip < 2; clip++) {
         step[STEP_CLIP_NORM] = (float)clip;
         op_gradient_norm.forward(&call);

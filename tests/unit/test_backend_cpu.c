@@ -1,0 +1,117 @@
+/* The calls of an update are shared by all threads in pieces that do not depend on their number:
+ * the bits are those of one thread, and of the whole call at once. */
+#include "models/backend.h"
+#include "models/ops/adamw.h"
+#include "models/ops/add_block.h"
+#include "models/ops/blend.h"
+#include "models/ops/gradient_norm.h"
+#include "models/program.h"
+#include "pipeline/base/random.h"
+#include "shaders/params/step.h"
+#include "tests/check.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Four pieces of 65,536 numbers and a part of one; places of so many, and two small ones. */
+enum { N = 4 * 65536 + 4321, GRADIENT = 0, OTHER, WEIGHTS, FIRST, SECOND, TEACHER, PLACES };
+static const int64_t stride = (N * 4 + 255) / 256 * 256;
+
+static struct error e;
+
+static int floats(struct graph *g, struct buffer *b, int64_t offset, int64_t n) {
+    return graph_input(g, "numbers", tensor_make(TENSOR_F32, 1, &n),
+                       (struct place){.buffer = b, .offset = offset});
+}
+
+/* gradient += other; norm; AdamW; the teacher follows. */
+static void build(struct graph *g, struct buffer *b) {
+    int place[PLACES];
+    graph_init(g);
+    for (int i = 0; i < PLACES; i++) place[i] = floats(g, b, i * stride, N);
+    const int step = floats(g, b, PLACES * stride, STEP_COUNT);
+    const int norm = floats(g, b, PLACES * stride + STEP_COUNT * 4, 2);
+    add_block_update(g, place[GRADIENT], place[OTHER], (struct add_block_options){0});
+    gradient_norm_update(g, place[GRADIENT], step, norm);
+    const struct adamw_tensors t = {.gradient = place[GRADIENT],
+                                    .norm = norm,
+                                    .step = step,
+                                    .parameter = place[WEIGHTS],
+                                    .first = place[FIRST],
+                                    .second = place[SECOND]};
+    adamw_update(g, t, (struct adamw_options){.decay = 1});
+    blend_update(g, place[TEACHER], place[WEIGHTS], step,
+                 (struct blend_options){.keep_index = STEP_KEEP_TEACHER});
+}
+
+static float *start(void) {
+    struct random r = random_begin(1, RANDOM_TEST, 9, 0);
+    float *numbers = calloc(1, (size_t)(PLACES * stride + STEP_COUNT * 4 + 256));
+    float *step = numbers + PLACES * stride / 4;
+    CHECK(numbers);
+    for (int64_t i = 0; i < PLACES * stride / 4; i++) numbers[i] = random_normal(&r);
+    for (int64_t i = 0; i < N; i++) numbers[SECOND * stride / 4 + i] = 0.5f;
+    step[STEP_LEARNING_RATE] = 1e-2f;
+    step[STEP_WEIGHT_DECAY] = 0.2f;
+    step[STEP_BETA1] = 0.9f;
+    step[STEP_BETA2] = 0.98f;
+    step[STEP_EPSILON] = 1e-6f;
+    step[STEP_CORRECTION1] = 0.1f;
+    step[STEP_CORRECTION2] = 0.02f;
+    step[STEP_CLIP_NORM] = 1;
+    step[STEP_KEEP_TEACHER] = 0.99f;
+    return numbers;
+}
+
+/* Two updates with so many threads; 0: each call at once, without a backend's work. */
+static float *update(int threads) {
+    const struct backend_options options = {.device = "cpu", .threads = threads ? threads : 1};
+    struct backend *b = NULL;
+    struct buffer *buffer = NULL;
+    struct program *p = NULL;
+    struct graph g;
+    float *numbers = start();
+    const int64_t bytes = PLACES * stride + STEP_COUNT * 4 + 256;
+    CHECK_EQUAL(backend_create(&b, &options, &e), STATUS_OK);
+    CHECK_EQUAL(b->table->buffer_create(b, &buffer, bytes, &e), STATUS_OK);
+    CHECK_EQUAL(b->table->upload(buffer, 0, numbers, bytes, &e), STATUS_OK);
+    build(&g, buffer);
+    CHECK_EQUAL(program_create(&p, b, &g, 1, NULL, &e), STATUS_OK);
+    for (int round = 0; round < 2; round++) {
+        if (threads) {
+            CHECK_EQUAL(b->table->run(b, p->forward, 1, &e), STATUS_OK);
+        } else {
+            for (int i = 0; i < g.n_nodes; i++) {
+                struct op_call call;
+                program_resolve(&call, &g, &p->plan, &p->at[0], i);
+                op_run(&call);
+            }
+        }
+    }
+    CHECK_EQUAL(b->table->download(numbers, buffer, 0, bytes, &e), STATUS_OK);
+    program_destroy(&p);
+    graph_release(&g);
+    b->table->buffer_destroy(buffer);
+    backend_destroy(&b);
+    return numbers;
+}
+
+int main(void) {
+    float *before = start(), *whole = update(0);
+    for (int threads = 1; threads <= 4; threads++) {
+        float *found = update(threads);
+        for (int i = 0; i < PLACES; i++) {
+            const int64_t at = i * stride / 4;
+            const bool is_read_only = i == OTHER;
+            if (!CHECK_TRUE(memcmp(found + at, whole + at, N * sizeof(float)) == 0))
+                printf("    %d threads, place %d\n", threads, i);
+            CHECK_EQUAL(memcmp(found + at + N - 1, before + at + N - 1, sizeof(float)) == 0,
+                        is_read_only);
+        }
+        free(found);
+    }
+    free(whole);
+    free(before);
+    return check_report();
+}
