@@ -43,7 +43,7 @@ static int tensor_add(struct graph *g, const char *name, struct tensor t, struct
         return GRAPH_NONE;
     CHECK(place.offset % 256 == 0 && place.slice_stride % 256 == 0);
     struct graph_tensor *new = &g->tensors[g->n_tensors];
-    *new = (struct graph_tensor){.tensor = t, .place = place, .gradient = GRAPH_NONE};
+    *new = (struct graph_tensor){.tensor = t, .place = place, .gradient = GRAPH_NONE, .again = GRAPH_NONE};
     snprintf(new->name, sizeof new->name, "%s", name);
     return g->n_tensors++;
 }
@@ -195,6 +195,59 @@ static int gradient_of(struct graph *g, int t) {
     return g->tensors[t].gradient;
 }
 
+/* The tensor to read for t: what was computed again, where it was. */
+static int newest(const struct graph *g, int t) {
+    return t != GRAPH_NONE && g->tensors[t].again != GRAPH_NONE ? g->tensors[t].again : t;
+}
+
+void graph_section(struct graph *g) {
+    if (g->n_sections < GRAPH_SECTIONS_MAX) g->section[g->n_sections++] = g->n_nodes;
+    g->section[g->n_sections] = g->n_nodes;
+}
+
+void graph_sections_end(struct graph *g) {
+    g->section[g->n_sections] = g->n_nodes;
+}
+
+static bool is_read_after(const struct graph *g, int t, int node) {
+    for (int i = node; i < g->n_forward; i++)
+        for (int slot = OP_IN; slot < OP_OUT; slot++)
+            if (g->nodes[i].slot[slot] == t) return true;
+    return false;
+}
+
+/* Appends forward call f of a section that ends at node `end` once more, unless all it gives is kept
+ * anyway. */
+static void node_again(struct graph *g, int f, int end) {
+    const struct graph_node forward = g->nodes[f];
+    bool is_kept = true;
+    for (int slot = OP_OUT; slot < OP_D_OUT; slot++) {
+        const int t = forward.slot[slot];
+        if (t != GRAPH_NONE && !g->tensors[t].place.buffer && !is_read_after(g, t, end))
+            is_kept = false;
+    }
+    if (is_kept) return;
+    if (!node_add(g, forward.op, OP_FORWARD)) return;
+    const int node = g->n_nodes - 1;
+    memcpy(g->nodes[node].options, forward.options, sizeof forward.options);
+    for (int slot = OP_IN; slot < OP_OUT; slot++)
+        g->nodes[node].slot[slot] = newest(g, forward.slot[slot]);
+    for (int slot = OP_OUT; slot < OP_D_OUT; slot++) {
+        const int t = forward.slot[slot];
+        if (t == GRAPH_NONE) continue;
+        const int again = tensor_add(g, g->tensors[t].name, g->tensors[t].tensor,
+                                     g->tensors[t].place);
+        if (again == GRAPH_NONE) return;
+        g->tensors[t].again = again;
+        g->nodes[node].slot[slot] = again;
+    }
+}
+
+/* Before the backward calls of section i. */
+static void section_again(struct graph *g, int i) {
+    for (int f = g->section[i]; f < g->section[i + 1]; f++) node_again(g, f, g->section[i + 1]);
+}
+
 /* Appends the backward call of forward node f, if anything it can give is needed. */
 static void node_backward(struct graph *g, int f) {
     const struct op *op = op_of(g->nodes[f].op);
@@ -220,7 +273,7 @@ static void node_backward(struct graph *g, int f) {
     graph_describe(g, f, &call);
     const uint64_t reads = op->backward_reads(&call, wanted);
     for (int slot = 0; slot < OP_D_OUT; slot++)
-        if (reads >> slot & 1) b->slot[slot] = forward.slot[slot];
+        if (reads >> slot & 1) b->slot[slot] = newest(g, forward.slot[slot]);
     for (uint32_t i = 0; i < op->n_outputs; i++) {
         const struct graph_tensor *out = &g->tensors[forward.slot[OP_OUT + i]];
         if (out->d_started) b->slot[OP_D_OUT + i] = out->gradient;
@@ -248,5 +301,9 @@ void graph_backward(struct graph *g, int n, const int *outputs, const int *gradi
         out->gradient = gradients[i];
         out->d_started = true;
     }
-    for (int f = g->n_forward - 1; f >= 0; f--) node_backward(g, f);
+    int section = g->is_recomputed ? g->n_sections - 1 : -1;
+    for (int f = g->n_forward - 1; f >= 0; f--) {
+        if (section >= 0 && f < g->section[section + 1]) section_again(g, section--);
+        node_backward(g, f);
+    }
 }

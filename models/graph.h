@@ -8,7 +8,7 @@
 
 #include "models/op.h"
 
-enum { GRAPH_NONE = -1, GRAPH_NAME_MAX = 96 };
+enum { GRAPH_NONE = -1, GRAPH_NAME_MAX = 96, GRAPH_SECTIONS_MAX = 64 };
 
 /* A place in a buffer. Offset and slice_stride are multiples of 256 bytes. */
 struct place {
@@ -25,6 +25,7 @@ struct graph_tensor {
     int gradient;         /* tensor that receives the gradient, or GRAPH_NONE */
     struct place d_place; /* of a trainable parameter: where its gradient goes */
     bool d_started;       /* the gradient has its first contribution */
+    int again;            /* the same numbers computed again for the backward calls, or GRAPH_NONE */
     char name[GRAPH_NAME_MAX];
 };
 
@@ -42,6 +43,11 @@ struct graph {
     struct graph_tensor *tensors;
     struct graph_node *nodes;
     int tensors_capacity, nodes_capacity;
+    /* Sections, of which backward computes the activations again instead of keeping them: section i
+     * has the forward calls [section[i], section[i + 1]). */
+    int n_sections;
+    int section[GRAPH_SECTIONS_MAX + 1];
+    bool is_recomputed; /* set before graph_backward; else sections make no difference */
     /* The first mistake of the builder; later calls do nothing, so that building code need not
      * check each step. graph_status reports it. */
     struct error error;
@@ -73,6 +79,13 @@ void graph_update(struct graph *g, enum op_id op, const int *inputs, const int *
 /* The call of a node with types, shapes and options but without memory: what shape rules, scratch
  * sizes and FLOP counts look at. A present operand has a buffer that must not be used. */
 void graph_describe(const struct graph *g, int node, struct op_call *call);
+
+/* The calls appended from now on, until the next call of this or graph_sections_end, are a section.
+ * What it gives to calls after it is kept, with is_recomputed; all else inside is computed again
+ * from what came into the section, by the same calls, right before its backward calls. Beyond
+ * GRAPH_SECTIONS_MAX the last section takes in the rest. */
+void graph_section(struct graph *g);
+void graph_sections_end(struct graph *g);
 
 /* Appends the gradient calls. outputs[i] has the gradient found in gradients[i] (tensors made by
  * graph_input). Forms no gradient that no parameter needs. Call once, at the end. */

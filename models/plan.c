@@ -86,7 +86,8 @@ enum status plan_init(struct plan *p, const struct graph *g, struct error *e) {
         if (scratch > 0)
             blocks[n++] = (struct block){
                 .first = i, .last = i, .bytes = round_up(scratch), .tensor = GRAPH_NONE};
-        if (op->flops)
+        const bool is_again = node->direction == OP_FORWARD && i >= g->n_forward;
+        if (op->flops && !is_again)
             *(node->direction == OP_FORWARD ? &p->flops_forward : &p->flops_backward) +=
                 op->flops(&call);
     }

@@ -12,7 +12,7 @@ struct plan {
     int64_t arena_bytes; /* peak, a multiple of 256 */
     int64_t *offset;     /* per tensor; -1: not in the arena */
     int64_t *scratch;    /* per node; -1: none */
-    double flops_forward, flops_backward;
+    double flops_forward, flops_backward; /* without what is computed again */
 };
 
 enum status plan_init(struct plan *p, const struct graph *g, struct error *e);

@@ -47,7 +47,8 @@ static void note_gradients(struct encoder *n, const struct graph *g,
     }
 }
 
-static enum status build(struct encoder *n, struct graph *g, int bucket, struct error *e) {
+static enum status build(struct encoder *n, struct graph *g, int bucket, bool is_small,
+                         struct error *e) {
     enum status rc = STATUS_OK;
     const struct encoder_config *c = &n->config;
     const struct architecture *a = c->view.architecture;
@@ -77,6 +78,7 @@ static enum status build(struct encoder *n, struct graph *g, int bucket, struct 
         const struct tensor d = tensor_make(TENSOR_F32, 2, (int64_t[]){rows, n->row_width});
         const struct place place = {.buffer = n->d_features, .slice_stride = n->feature_stride};
         const int gradient = graph_input(g, "d features", d, place);
+        g->is_recomputed = is_small;
         graph_backward(g, 1, &result, &gradient);
     }
     rc = graph_status(g, e);
@@ -92,7 +94,7 @@ static enum status compile(struct encoder *n, int bucket, struct error *e) {
     struct graph g;
     if (n->program[bucket]) return rc;
     graph_init(&g);
-    TRY(build(n, &g, bucket, e));
+    TRY(build(n, &g, bucket, n->memory.is_small, e));
     TRY(program_create(&n->program[bucket], n->backend, &g, n->config.n_slices, n->at, e));
 done:
     graph_release(&g);
@@ -107,14 +109,15 @@ static int n_buckets(const struct encoder *n) {
 /* Plans do not have to grow with the length, so all are looked at. */
 static enum status measure_arena(struct encoder *n, struct error *e) {
     enum status rc = STATUS_OK;
-    for (int bucket = 0; bucket < n_buckets(n) && rc == STATUS_OK; bucket++) {
+    for (int k = 0; k < 2 * n_buckets(n) && rc == STATUS_OK; k++) {
+        const bool is_small = k % 2;
         struct graph g;
         struct plan p = {0};
         graph_init(&g);
-        rc = build(n, &g, bucket, e);
+        rc = build(n, &g, k / 2, is_small, e);
         if (rc == STATUS_OK) rc = plan_init(&p, &g, e);
-        if (rc == STATUS_OK && program_arena_bytes(&p) > n->arena_bytes)
-            n->arena_bytes = program_arena_bytes(&p);
+        if (rc == STATUS_OK && program_arena_bytes(&p) > n->arena_bytes[is_small])
+            n->arena_bytes[is_small] = program_arena_bytes(&p);
         plan_release(&p);
         graph_release(&g);
     }
@@ -149,7 +152,7 @@ static enum status place_alone(struct encoder *n, struct error *e) {
     if (!n->own)
         return fail(e, STATUS_NO_MEMORY, "%s: no memory for %d arenas", n->config.name, n->n_own);
     for (int i = 0; i < n->n_own; i++)
-        TRY(n->backend->table->buffer_create(n->backend, &n->own[i], n->arena_bytes, e));
+        TRY(n->backend->table->buffer_create(n->backend, &n->own[i], n->arena_bytes[0], e));
     TRY(encoder_place(n,
                       &(struct encoder_memory){.lane = n->own,
                                                .kept = n->own,
@@ -343,7 +346,7 @@ done:
 
 int64_t encoder_bytes(const struct encoder *n) {
     return n->input->bytes + n->index->bytes + n->features->bytes + n->d_features->bytes +
-           n->n_own * n->arena_bytes;
+           n->n_own * n->arena_bytes[0];
 }
 
 double encoder_flops(const struct encoder *n) {

@@ -10,7 +10,9 @@
  *
  * Activations of the first slices may be kept from forward to backward, each in an arena of its own
  * (encoder_memory). The others use the arena of the worker that runs them, and their backward
- * encodes them again first: the same calls on the same numbers, so the same bits.
+ * encodes them again first. And arenas can be small: then only what goes from block to block is in
+ * them, and backward computes the inside of each block again. All are the same calls on the same
+ * numbers, so the bits are the same.
  *
  * Rows: ENCODER_FEATURES gives one row of `joint` numbers of length 1 per sample;
  * ENCODER_RAW_FEATURES the same before it is scaled to length 1; ENCODER_TOKENS gives
@@ -40,6 +42,7 @@ struct encoder_memory {
     struct buffer *const *lane; /* the arena of each worker */
     struct buffer *const *kept; /* arenas of the first n_kept slices */
     int n_kept;
+    bool is_small; /* arenas of arena_bytes[1] */
     /* Of the backward of slice s, on a backend without moves_work: block[popcount(s)], as the fixed
      * tree of sums uses them in order (slice_tree.h). */
     struct buffer *const *block;
@@ -51,7 +54,7 @@ struct encoder {
     int row_width;                                      /* numbers per result row */
     int64_t input_stride, index_stride, feature_stride; /* bytes per slice */
     struct buffer *input, *index, *features, *d_features;
-    int64_t arena_bytes;                      /* of one slice, for the largest bucket */
+    int64_t arena_bytes[2]; /* of one slice, for the largest bucket; 1: with is_small */
     bool *learns;                             /* per parameter: its backward writes a gradient */
     struct encoder_memory memory;
     struct work_place *at;                    /* n_slices; by memory */

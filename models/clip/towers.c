@@ -310,6 +310,16 @@ static int block(struct tower_builder *b, int tower, int layer, int x) {
     return y;
 }
 
+/* Each block is a section of the graph. */
+static int blocks(struct tower_builder *b, int tower, int x) {
+    for (int layer = 0; layer < b->view.architecture->tower[tower].layers; layer++) {
+        graph_section(b->graph);
+        x = block(b, tower, layer, x);
+    }
+    graph_sections_end(b->graph);
+    return x;
+}
+
 int tower_image_tokens(struct tower_builder *b, int pixels) {
     const struct architecture *a = b->view.architecture;
     struct graph *g = b->graph;
@@ -326,17 +336,13 @@ int tower_image_tokens(struct tower_builder *b, int pixels) {
     };
     int x = image_tokens_call(g, tokens);
     if (a->has_pre_norm) x = norm(b, "visual.", "ln_pre", x);
-    for (int layer = 0; layer < a->tower[TOWER_IMAGE].layers; layer++)
-        x = block(b, TOWER_IMAGE, layer, x);
-    return x;
+    return blocks(b, TOWER_IMAGE, x);
 }
 
 int tower_text_tokens(struct tower_builder *b, int ids) {
-    int x = text_tokens_call(b->graph, ids, tower_parameter(b, "token_embedding.weight"),
-                             tower_parameter(b, "positional_embedding"));
-    for (int layer = 0; layer < b->view.architecture->tower[TOWER_TEXT].layers; layer++)
-        x = block(b, TOWER_TEXT, layer, x);
-    return x;
+    const int x = text_tokens_call(b->graph, ids, tower_parameter(b, "token_embedding.weight"),
+                                   tower_parameter(b, "positional_embedding"));
+    return blocks(b, TOWER_TEXT, x);
 }
 
 static int final_norm(struct tower_builder *b, int tower, int x) {

@@ -128,7 +128,7 @@ enum status learner_compile_longest(struct learner *l, struct error *e);
  * activations with the longest captions; the same from learner_compile on. And the FLOPs of a step
  * at the present text length. */
 int64_t learner_bytes(const struct learner *l);
-/* The same with no activations kept: less does not do. */
+/* The same with no activations kept and small arenas: less does not do. */
 int64_t learner_least_bytes(const struct learner *l);
 bool learner_fits(const struct learner *l);
 /* NO_MEMORY, or BAD_ARG where memory_bytes is too small; says what would do. */

@@ -27,10 +27,14 @@ static void buffers_destroy(struct slice_run *r, struct buffer **buffer, int n) 
     free(buffer);
 }
 
+static int64_t arena_bytes(const struct slice_run *r, int i) {
+    return r->encoder[i]->arena_bytes[r->is_small];
+}
+
 static int64_t kept_bytes(const struct slice_run *r) {
     int64_t bytes = 0;
     for (int i = 0; i < r->config.n_encoders; i++)
-        bytes += r->n_kept[i] * r->encoder[i]->arena_bytes;
+        bytes += r->n_kept[i] * arena_bytes(r, i);
     return bytes;
 }
 
@@ -40,10 +44,17 @@ static void size_lanes(struct slice_run *r) {
     r->n_lanes = r->n_forward < workers ? r->n_forward : workers;
     r->lane_bytes = 0;
     for (int i = 0; i < r->config.n_encoders; i++)
-        if (r->n_kept[i] < n_slices_of(r->encoder[i]) &&
-            r->encoder[i]->arena_bytes > r->lane_bytes)
-            r->lane_bytes = r->encoder[i]->arena_bytes;
+        if (r->n_kept[i] < n_slices_of(r->encoder[i]) && arena_bytes(r, i) > r->lane_bytes)
+            r->lane_bytes = arena_bytes(r, i);
     if (r->lane_bytes == 0) r->n_lanes = 0;
+}
+
+static int64_t bytes_with_nothing_kept(const struct slice_run *r) {
+    const int workers = r->config.backend->n_workers;
+    int64_t most = 0;
+    for (int i = 0; i < r->config.n_encoders; i++)
+        if (arena_bytes(r, i) > most) most = arena_bytes(r, i);
+    return (r->n_forward < workers ? r->n_forward : workers) * most + r->n_blocks * r->block_bytes;
 }
 
 /* Keeps the activations of all slices if there is room for them. Else of as many as there is room
@@ -53,11 +64,12 @@ static void choose_kept(struct slice_run *r) {
         r->n_kept[i] = encoder_learns(r->encoder[i]) ? n_slices_of(r->encoder[i]) : 0;
     size_lanes(r);
     if (slice_run_bytes(r) <= r->config.memory_bytes) return;
-    int64_t rest = r->config.memory_bytes - slice_run_least_bytes(r);
+    r->is_small = bytes_with_nothing_kept(r) > r->config.memory_bytes;
+    int64_t rest = r->config.memory_bytes - bytes_with_nothing_kept(r);
     for (int i = 0; i < r->config.n_encoders; i++) {
-        const int64_t room = rest > 0 ? rest / r->encoder[i]->arena_bytes : 0;
+        const int64_t room = rest > 0 ? rest / arena_bytes(r, i) : 0;
         if (room < r->n_kept[i]) r->n_kept[i] = (int)room;
-        rest -= r->n_kept[i] * r->encoder[i]->arena_bytes;
+        rest -= r->n_kept[i] * arena_bytes(r, i);
     }
     size_lanes(r);
 }
@@ -207,11 +219,12 @@ enum status slice_run_place(struct slice_run *r, struct error *e) {
     if (!r->is_used) TRY(fail(e, STATUS_NO_MEMORY, "learner: no memory to run slices"));
     for (int i = 0, first = 0; i < r->config.n_encoders; i++) {
         struct encoder *n = r->encoder[i];
-        TRY(buffers_create(r, &r->kept[i], r->n_kept[i], n->arena_bytes, e));
+        TRY(buffers_create(r, &r->kept[i], r->n_kept[i], arena_bytes(r, i), e));
         const struct encoder_memory memory = {
             .lane = r->lane,
             .kept = r->kept[i],
             .n_kept = r->n_kept[i],
+            .is_small = r->is_small,
             .block = encoder_learns(n) ? r->block + first++ : NULL,
         };
         TRY(encoder_place(n, &memory, e));
@@ -246,11 +259,9 @@ int64_t slice_run_bytes(const struct slice_run *r) {
 }
 
 int64_t slice_run_least_bytes(const struct slice_run *r) {
-    const int workers = r->config.backend->n_workers;
-    int64_t most = 0;
-    for (int i = 0; i < r->config.n_encoders; i++)
-        if (r->encoder[i]->arena_bytes > most) most = r->encoder[i]->arena_bytes;
-    return (r->n_forward < workers ? r->n_forward : workers) * most + r->n_blocks * r->block_bytes;
+    struct slice_run small = *r;
+    small.is_small = true;
+    return bytes_with_nothing_kept(&small);
 }
 
 int slice_run_learning(const struct slice_run *r) {

@@ -5,6 +5,7 @@
  * Threads take slices as they become free. Memory:
  *   lanes    an arena per worker, for slices whose activations are not kept
  *   kept     an arena per slice that is kept from forward to backward: as many as the budget allows
+ *   small    where not even the lanes have room, arenas without the inside of blocks
  *   blocks   gradients of one tower each: one per worker and about log2(slices) that wait to be
  *            added (slice_tree.h)
  * The gradient is, for each encoder in the order given, the sum over its slices by the fixed tree;
@@ -42,6 +43,7 @@ struct slice_run {
     struct buffer **lane, **block;
     int n_lanes, n_blocks;
     int64_t lane_bytes, block_bytes;
+    bool is_small; /* as in struct encoder_memory */
     struct program *merge[SLICE_RUN_ENCODERS_MAX]; /* block += other */
     struct program *total[SLICE_RUN_ENCODERS_MAX]; /* gradient = or += block */
     struct slice_item *forward, *backward;

@@ -45,9 +45,11 @@ static void print_memory(const struct learner *l) {
     printf("memory          %.1f MiB planned, with the longest captions; a step may take %.1f "
            "MiB\n",
            mebibytes(learner_bytes(l)), mebibytes(learner_budget(l)));
-    printf("activations     of %d of %d slices kept", kept, learning);
-    if (kept < learning)
-        printf(", the others are computed again; least memory %.1f MiB",
+    const bool is_small = l->slices->is_small;
+    printf("activations     of %d of %d slices kept%s", kept, learning,
+           is_small ? " from block to block" : "");
+    if (kept < learning || is_small)
+        printf(", the rest is computed again; least memory %.1f MiB",
                mebibytes(learner_least_bytes(l)));
     printf("\n");
 }

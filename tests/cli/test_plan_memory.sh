@@ -17,22 +17,22 @@ plan() {
     "$sapwood" train "$folder/recipe.json" --run "$folder/run" --dry-run --set data.update.batch_size="$pairs" "$@"
 }
 
-# --- 240 GiB: within 2 s of the processor in 1 GiB, where the process is one that can be limited ---
+# --- 330 GiB: within 2 s of the processor in 1 GiB, where the process is one that can be limited ---
 
 if grep -qE '__[at]san_init' "$sapwood"; then
     limited() { "$@"; } # a sanitizer reserves terabytes
 else
     limited() { (ulimit -v 1048576 && ulimit -t 2 && "$@"); }
 fi
-check "too large" 8 'expected at least 2[0-9]\{5\} MiB, which a step takes with no' \
-    limited plan 4096 --set data.slice=4096 --set memory_bytes=0
-limited plan 4096 --set data.slice=4096 --set memory_bytes=17179869184 >"$folder/said" 2>&1
-check "why" 0 '^does not fit    with nothing kept it takes 2[0-9]\{5\}\.[0-9] MiB, and cpu has 16384.0 MiB$' \
+check "too large" 8 'expected at least 3[0-9]\{5\} MiB, which a step takes with no' \
+    limited plan 32768 --set data.slice=32768 --set memory_bytes=0
+limited plan 32768 --set data.slice=32768 --set memory_bytes=17179869184 >"$folder/said" 2>&1
+check "why" 0 '^does not fit    with nothing kept it takes 3[0-9]\{5\}\.[0-9] MiB, and cpu has 16384.0 MiB$' \
     cat "$folder/said"
 remedy=$(sed -n 's/^ *--set \(data.slice=[0-9]*\) would fit: it takes [0-9.]* MiB$/\1/p' "$folder/said")
-check "the remedy $remedy" 0 '^activations ' limited plan 4096 --set "${remedy:-none}" --set memory_bytes=17179869184
+check "the remedy $remedy" 0 '^activations ' limited plan 32768 --set "${remedy:-none}" --set memory_bytes=17179869184
 check "a step larger, it does not fit" 2 'data.slice' \
-    limited plan 4096 --set "data.slice=$((${remedy#*=} * 2))" --set memory_bytes=17179869184
+    limited plan 32768 --set "data.slice=$((${remedy#*=} * 2))" --set memory_bytes=17179869184
 check "fewer pairs where slices do not help" 2 '^ *--set data.slice=1 --set data.update.batch_size=[0-9]* would fit' \
     plan 65536 --set memory_bytes=2147483648
 check "nothing fits" 2 'no slice or batch fits; take a smaller architecture' plan 64 --set memory_bytes=1048576

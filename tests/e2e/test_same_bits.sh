@@ -36,7 +36,7 @@ grep -q 'activations *of \([0-9]*\) of \1 slices kept$' "$folder/all" && good ||
 some=$(((least + planned * 1048576) / 2))
 for bytes in "$least" "$some"; do
     plan "plan$bytes" --set memory_bytes="$bytes"
-    kept=$(number "plan$bytes" 'activations *of \([0-9]*\) of [0-9]* slices kept, the others')
+    kept=$(number "plan$bytes" 'activations *of \([0-9]*\) of [0-9]* slices kept.*, the rest')
     if [ "$bytes" = "$least" ]; then
         [ "$kept" = 0 ] && good || bad "least memory: expected 0 slices kept, found $kept"
     else

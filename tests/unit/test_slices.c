@@ -1,5 +1,5 @@
 /* How a step is cut and run changes no bit of its gradient: threads, activations kept or computed
- * again, the order of slices. And the size of a slice changes it by rounding alone.
+ * again, by slice or by block, the order of slices. And the size of a slice changes it by rounding alone.
  * SAPWOOD_TEST_DEVICE: the device. */
 #include "models/learn/learner.h"
 #include "pipeline/base/random.h"
@@ -17,6 +17,7 @@ enum kept { ALL, SOME, NONE };
 enum order { RISING, FALLING };
 
 static struct error e;
+static int n_small, n_again; /* jobs with small arenas; with large ones, not all kept */
 
 /* A batch of noise; captions end at many lengths. */
 struct noise {
@@ -106,6 +107,8 @@ static float *gradient_of(struct backend *b, const struct job *j, int64_t memory
     if (memory_bytes) CHECK_TRUE(learner_bytes(&l) <= memory_bytes);
     CHECK_EQUAL(kept == learning, j->kept == ALL);
     CHECK_EQUAL(kept == 0, j->kept == NONE);
+    n_small += l.slices->is_small;
+    n_again += !l.slices->is_small && kept < learning;
     if (j->order == FALLING) {
         reverse(l.slices->forward, l.slices->n_forward);
         reverse(l.slices->backward, l.slices->n_backward);
@@ -216,6 +219,7 @@ int main(void) {
         check_threads(true);
         check_sizes(b);
     }
+    CHECK_TRUE(n_small > 0 && n_again > 0);
     tested_backend_close(&b);
     return check_report();
 }
