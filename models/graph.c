@@ -43,7 +43,8 @@ static int tensor_add(struct graph *g, const char *name, struct tensor t, struct
         return GRAPH_NONE;
     CHECK(place.offset % 256 == 0 && place.slice_stride % 256 == 0);
     struct graph_tensor *new = &g->tensors[g->n_tensors];
-    *new = (struct graph_tensor){.tensor = t, .place = place, .gradient = GRAPH_NONE, .again = GRAPH_NONE};
+    *new = (struct graph_tensor){
+        .tensor = t, .place = place, .gradient = GRAPH_NONE, .again = GRAPH_NONE};
     snprintf(new->name, sizeof new->name, "%s", name);
     return g->n_tensors++;
 }
@@ -216,8 +217,8 @@ static bool is_read_after(const struct graph *g, int t, int node) {
     return false;
 }
 
-/* Appends forward call f of a section that ends at node `end` once more, unless all it gives is kept
- * anyway. */
+/* Appends forward call f of a section that ends at node `end` once more, unless all it gives is
+ * kept anyway. */
 static void node_again(struct graph *g, int f, int end) {
     const struct graph_node forward = g->nodes[f];
     bool is_kept = true;

@@ -25,7 +25,7 @@ struct graph_tensor {
     int gradient;         /* tensor that receives the gradient, or GRAPH_NONE */
     struct place d_place; /* of a trainable parameter: where its gradient goes */
     bool d_started;       /* the gradient has its first contribution */
-    int again;            /* the same numbers computed again for the backward calls, or GRAPH_NONE */
+    int again;            /* the same numbers, computed again for backward calls; or GRAPH_NONE */
     char name[GRAPH_NAME_MAX];
 };
 

@@ -1,5 +1,6 @@
 /* How a step is cut and run changes no bit of its gradient: threads, activations kept or computed
- * again, by slice or by block, the order of slices. And the size of a slice changes it by rounding alone.
+ * again, by slice or by block, the order of slices. And the size of a slice changes it by rounding
+ * alone.
  * SAPWOOD_TEST_DEVICE: the device. */
 #include "models/learn/learner.h"
 #include "pipeline/base/random.h"
