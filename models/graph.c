@@ -236,8 +236,8 @@ static void node_again(struct graph *g, int f, int end) {
     for (int slot = OP_OUT; slot < OP_D_OUT; slot++) {
         const int t = forward.slot[slot];
         if (t == GRAPH_NONE) continue;
-        const int again = tensor_add(g, g->tensors[t].name, g->tensors[t].tensor,
-                                     g->tensors[t].place);
+        const struct graph_tensor was = g->tensors[t]; /* a copy: tensors may move */
+        const int again = tensor_add(g, was.name, was.tensor, was.place);
         if (again == GRAPH_NONE) return;
         g->tensors[t].again = again;
         g->nodes[node].slot[slot] = again;
