@@ -58,7 +58,7 @@ int graph_parameter(struct graph *g, const char *name, struct tensor t, struct p
                     struct place d_place) {
     const int id = graph_input(g, name, t, place);
     if (id == GRAPH_NONE) return id;
-    CHECK(d_place.buffer != NULL);
+    CHECK(d_place.buffer != NULL && t.type == TENSOR_F32);
     g->tensors[id].needs_gradient = true;
     g->tensors[id].d_place = d_place;
     return id;

@@ -17,6 +17,7 @@ list(SORT shader_sources)
 # A source is built once, under its own name, unless this list names its builds:
 # NAME SOURCE DEFINES...
 # BLOCK, A_IS_TURNED, B_IS_TURNED: shaders/gemm.comp
+# B_16, B_WORDS: shaders/common/gemm_operands.glsl
 # SUBGROUP: sums within subgroups, shaders/common/row.glsl
 set(shader_build_list
   "attention_bwd attention_bwd"
@@ -29,6 +30,17 @@ set(shader_build_list
   "gemm_nt_8 gemm BLOCK=8 B_IS_TURNED"
   "gemm_tn gemm BLOCK=4 A_IS_TURNED"
   "gemm_tn_8 gemm BLOCK=8 A_IS_TURNED"
+  "gemm_nn_16 gemm BLOCK=4 B_16"
+  "gemm_nn_words gemm BLOCK=4 B_WORDS"
+  "gemm_nn_8_16 gemm BLOCK=8 B_16"
+  "gemm_nn_8_words gemm BLOCK=8 B_WORDS"
+  "gemm_nt_16 gemm BLOCK=4 B_16 B_IS_TURNED"
+  "gemm_nt_words gemm BLOCK=4 B_WORDS B_IS_TURNED"
+  "gemm_nt_8_16 gemm BLOCK=8 B_16 B_IS_TURNED"
+  "gemm_nt_8_words gemm BLOCK=8 B_WORDS B_IS_TURNED"
+  "gemm_small gemm_small"
+  "gemm_small_16 gemm_small B_16"
+  "gemm_small_words gemm_small B_WORDS"
   "layernorm_bwd layernorm_bwd"
   "layernorm_bwd_subgroup layernorm_bwd SUBGROUP"
   "layernorm_fwd layernorm_fwd"

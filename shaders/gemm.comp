@@ -38,7 +38,7 @@ void load_b(uint i, uint b_start, uint column0, uint k0) {
     const uint index = (k0 + bk) * p.b_line + column0 + bn;
 #endif
     const bool is_inside = k0 + bk < p.k && column0 + bn < p.n;
-    b_tile[bk * LINE_B + bn] = is_inside ? b[b_start + index] : 0.0;
+    b_tile[bk * LINE_B + bn] = is_inside ? b_number(b_start + index) : 0.0;
 }
 
 /* A thread's block: sums_RC holds columns 4 C to 4 C + 3 of row R. */

@@ -18,13 +18,13 @@ void main() {
     float sum = 0.0;
     uint k = 0;
     for (; k + 4 <= p.k; k += 4) {
-        sum += a[i_a] * b[i_b];
-        sum += a[i_a + a_step] * b[i_b + b_step];
-        sum += a[i_a + 2 * a_step] * b[i_b + 2 * b_step];
-        sum += a[i_a + 3 * a_step] * b[i_b + 3 * b_step];
+        sum += a[i_a] * b_number(i_b);
+        sum += a[i_a + a_step] * b_number(i_b + b_step);
+        sum += a[i_a + 2 * a_step] * b_number(i_b + 2 * b_step);
+        sum += a[i_a + 3 * a_step] * b_number(i_b + 3 * b_step);
         i_a += 4 * a_step;
         i_b += 4 * b_step;
     }
-    for (; k < p.k; k++, i_a += a_step, i_b += b_step) sum += a[i_a] * b[i_b];
+    for (; k < p.k; k++, i_a += a_step, i_b += b_step) sum += a[i_a] * b_number(i_b);
     store(p.c_start + outer * p.c_outer + inner * p.c_inner, row, column, sum);
 }

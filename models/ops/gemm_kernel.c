@@ -40,8 +40,19 @@ static const struct tile *choose_tile(const struct traits *t, const struct gemm_
 }
 
 void gemm_kernel_fill(struct kernel *k, const struct traits *t, const struct gemm_kernel *g) {
-    static const char *const shaders[2][3] = {{"gemm_nt", "gemm_nn", "gemm_tn"},
-                                              {"gemm_nt_8", "gemm_nn_8", "gemm_tn_8"}};
+    /* B of floats, of 16-bit numbers, and of these in words of two for a device that loads none. */
+    enum { FLOATS, HALVES, WORDS };
+    static const char *const shaders[3][3][3] = {
+        {{"gemm_small", "gemm_small", "gemm_small"},
+         {"gemm_nt", "gemm_nn", "gemm_tn"},
+         {"gemm_nt_8", "gemm_nn_8", "gemm_tn_8"}},
+        {{"gemm_small_16", "gemm_small_16"},
+         {"gemm_nt_16", "gemm_nn_16"},
+         {"gemm_nt_8_16", "gemm_nn_8_16"}},
+        {{"gemm_small_words", "gemm_small_words"},
+         {"gemm_nt_words", "gemm_nn_words"},
+         {"gemm_nt_8_words", "gemm_nn_8_words"}}};
+    const int storage = g->b_type == TENSOR_F32 ? FLOATS : t->tier >= 1 ? HALVES : WORDS;
     struct gemm_params p = g->params;
     if (!p.products) p.products = 1;
     if (!p.inner_n) p.inner_n = 1;
@@ -53,7 +64,7 @@ void gemm_kernel_fill(struct kernel *k, const struct traits *t, const struct gem
     if (!tile && g->layout == GEMM_TN) p.flags |= GEMM_A_TURNED;
     if (!tile && g->layout == GEMM_NT) p.flags |= GEMM_B_TURNED;
     *k = (struct kernel){
-        .shader = tile ? shaders[tile->block == 8][g->layout] : "gemm_small",
+        .shader = shaders[storage][tile ? tile->block / 4 : 0][g->layout],
         .n_bindings = 5,
         .binding = {g->a, g->b, g->c, p.flags & GEMM_BIAS ? g->bias : g->a,
                     p.flags & GEMM_RESIDUAL ? g->residual : g->a},
@@ -66,5 +77,7 @@ void gemm_kernel_fill(struct kernel *k, const struct traits *t, const struct gem
     } else {
         kernel_groups(k, (int64_t)p.m * p.n * p.products, KERNEL_THREADS);
     }
+    k->spec[2] = g->b_type == TENSOR_BF16;
+    CHECK(k->shader != NULL);
     kernel_push(k, &p, sizeof p);
 }

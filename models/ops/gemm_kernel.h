@@ -1,7 +1,7 @@
-/* gemm_kernel: a matrix product on the GPU, one dispatch of shaders/gemm.comp, whose tile the device
- * and the shape choose, or of shaders/gemm_small.comp.
+/* gemm_kernel: a matrix product on the GPU, one dispatch of shaders/gemm.comp, whose tile the
+ * device and the shape choose, or of shaders/gemm_small.comp.
  * C = alpha A B (+ bias + residual) (+ C); A (m, k), B (k, n), C (m, n).
- * Used by linear, attention and the contrastive loss. */
+ * Used by linear, attention and the losses over pairs. */
 #ifndef MODELS_OPS_GEMM_KERNEL_H
 #define MODELS_OPS_GEMM_KERNEL_H
 
@@ -17,6 +17,7 @@ enum gemm_layout {
 struct gemm_kernel {
     enum gemm_layout layout;
     int a, b, c;               /* slots */
+    enum tensor_type b_type;   /* F32; F16 or BF16: not with GEMM_TN */
     int bias, residual;        /* slots, read with GEMM_BIAS and GEMM_RESIDUAL */
     struct gemm_params params; /* zeros: one product, lines as long as the matrices are wide */
 };

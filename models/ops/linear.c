@@ -1,5 +1,6 @@
 #include "models/ops/linear.h"
 
+#include "models/half.h"
 #include "models/ops/matmul.h"
 #include "models/ops/op_kernels.h"
 
@@ -31,8 +32,9 @@ static enum status expect_matrix(const struct op_call *c, int input, int64_t row
     static const char *const names[] = {"x", "weight", "bias", "lora_a", "lora_b", "residual"};
     const struct tensor *t = op_tensor(c, OP_IN + input);
     if (!op_has(c, OP_IN + input)) return STATUS_OK;
-    if (t->type != TENSOR_F32 || op_columns(c, OP_IN + input) != columns ||
-        op_rows(c, OP_IN + input) != rows)
+    const bool is_16 = t->type == TENSOR_F16 || t->type == TENSOR_BF16;
+    if ((t->type != TENSOR_F32 && !(is_16 && input == LINEAR_WEIGHT)) ||
+        op_columns(c, OP_IN + input) != columns || op_rows(c, OP_IN + input) != rows)
         return fail(e, STATUS_BAD_ARG,
                     "linear: %s; expected float (%lld, %lld), found (%lld, %lld)", names[input],
                     (long long)rows, (long long)columns, (long long)op_rows(c, OP_IN + input),
@@ -86,17 +88,38 @@ static bool needs_dy_b(const struct op_call *c) {
            (op_wants(c, LINEAR_X) || op_wants(c, LINEAR_LORA_A));
 }
 
-static int64_t scratch_bytes(const struct op_call *c) {
+/* Rows of a 16-bit weight that are widened at a time, on the CPU: a piece of a mebibyte. */
+static int64_t widened_rows(const struct op_call *c) {
+    enum { PIECE = 1 << 18 };
+    const struct tensor *w = op_tensor(c, OP_IN + LINEAR_WEIGHT);
+    if (w->type == TENSOR_F32) return 0;
+    const int64_t rows = PIECE / w->shape[1];
+    return rows < 1 ? 1 : rows < w->shape[0] ? rows : w->shape[0];
+}
+
+static int64_t dy_b_numbers(const struct op_call *c) {
     const struct sizes s = sizes_of(c);
-    const int64_t here = needs_dy_b(c) ? s.rows * s.rank * (int64_t)sizeof(float) : 0;
+    return needs_dy_b(c) ? s.rows * s.rank : 0;
+}
+
+static int64_t scratch_bytes(const struct op_call *c) {
+    const int64_t widened = widened_rows(c) * op_columns(c, OP_IN + LINEAR_WEIGHT);
+    const int64_t here = (dy_b_numbers(c) + widened) * (int64_t)sizeof(float);
     const int64_t on_gpu = linear_kernels_scratch(c);
     return here > on_gpu ? here : on_gpu;
+}
+
+static float weight_at(const struct op_call *c, int64_t i) {
+    const enum tensor_type type = op_tensor(c, OP_IN + LINEAR_WEIGHT)->type;
+    const void *w = c->slot[OP_IN + LINEAR_WEIGHT].data;
+    if (type == TENSOR_F16) return half_f16_wide(((const uint16_t *)w)[i]);
+    if (type == TENSOR_BF16) return half_bf16_wide(((const uint16_t *)w)[i]);
+    return ((const float *)w)[i];
 }
 
 static void forward_reference(const struct op_call *c) {
     const struct sizes s = sizes_of(c);
     const struct linear_options o = options_of(c);
-    const float *w = op_f32(c, OP_IN + LINEAR_WEIGHT);
     for (int64_t n = 0; n < s.rows; n++) {
         const float *x = op_f32(c, OP_IN + LINEAR_X) + n * s.inputs;
         for (int64_t k = 0; k < s.rank; k++) {
@@ -109,7 +132,7 @@ static void forward_reference(const struct op_call *c) {
             const int64_t at = n * s.outputs + j;
             float product = 0, adapter = 0;
             for (int64_t i = 0; i < s.inputs; i++)
-                product += x[i] * (o.transposed ? w[i * s.outputs + j] : w[j * s.inputs + i]);
+                product += x[i] * weight_at(c, o.transposed ? i * s.outputs + j : j * s.inputs + i);
             for (int64_t k = 0; k < s.rank; k++)
                 adapter += op_f32(c, OP_SAVE)[n * s.rank + k] *
                            op_f32(c, OP_IN + LINEAR_LORA_B)[j * s.rank + k];
@@ -139,20 +162,43 @@ static bool begin_output(const struct op_call *c, const struct sizes *s) {
     return true;
 }
 
+typedef void product(const struct matmul *p);
+
+/* out = a W, or a W' with turned, or += it; W as it is stored. A 16-bit one goes through scratch
+ * memory in pieces of its rows, which are steps of the sums of a W and numbers of a W'. */
+static void weight_product(const struct op_call *c, product *multiply, const float *a, bool turned,
+                           float *out, bool adds) {
+    const struct tensor *w = op_tensor(c, OP_IN + LINEAR_WEIGHT);
+    const int64_t rows = w->shape[0], columns = w->shape[1], m = sizes_of(c).rows;
+    const int64_t piece = w->type == TENSOR_F32 ? rows : widened_rows(c);
+    float *wide = w->type == TENSOR_F32 ? NULL : op_f32(c, OP_SCRATCH) + dy_b_numbers(c);
+    for (int64_t first = 0, n; first < rows; first += n) {
+        n = rows - first < piece ? rows - first : piece;
+        if (wide)
+            half_widen(wide,
+                       (const uint16_t *)c->slot[OP_IN + LINEAR_WEIGHT].data + first * columns,
+                       n * columns, w->type);
+        const float *b = wide ? wide : op_f32(c, OP_IN + LINEAR_WEIGHT);
+        multiply(&(struct matmul){.m = m,
+                                  .n = turned ? n : columns,
+                                  .k = turned ? columns : n,
+                                  .a = turned ? a : a + first,
+                                  .lda = turned ? columns : rows,
+                                  .b = b,
+                                  .b_transposed = turned,
+                                  .c = turned ? out + first : out,
+                                  .ldc = turned ? rows : columns,
+                                  .alpha = 1,
+                                  .beta = adds || (!turned && first > 0)});
+    }
+}
+
 static void forward(const struct op_call *c) {
     const struct sizes s = sizes_of(c);
     const struct linear_options o = options_of(c);
     const float *x = op_f32(c, OP_IN + LINEAR_X);
     const bool begun = begin_output(c, &s);
-    matmul(&(struct matmul){.m = s.rows,
-                            .n = s.outputs,
-                            .k = s.inputs,
-                            .a = x,
-                            .b = op_f32(c, OP_IN + LINEAR_WEIGHT),
-                            .b_transposed = !o.transposed,
-                            .c = op_f32(c, OP_OUT),
-                            .alpha = 1,
-                            .beta = begun});
+    weight_product(c, matmul, x, !o.transposed, op_f32(c, OP_OUT), begun);
     if (!s.rank) return;
     matmul(&(struct matmul){.m = s.rows,
                             .n = s.rank,
@@ -173,21 +219,12 @@ static void forward(const struct op_call *c) {
                             .beta = 1});
 }
 
-typedef void product(const struct matmul *p);
-
 /* dx = dy W + scale u A, with u = dy B */
 static void backward_x(const struct op_call *c, product *multiply) {
     const struct sizes s = sizes_of(c);
     const struct linear_options o = options_of(c);
-    multiply(&(struct matmul){.m = s.rows,
-                              .n = s.inputs,
-                              .k = s.outputs,
-                              .a = op_f32(c, OP_D_OUT),
-                              .b = op_f32(c, OP_IN + LINEAR_WEIGHT),
-                              .b_transposed = o.transposed,
-                              .c = op_f32(c, OP_D_IN + LINEAR_X),
-                              .alpha = 1,
-                              .beta = op_adds(c, LINEAR_X)});
+    weight_product(c, multiply, op_f32(c, OP_D_OUT), o.transposed, op_f32(c, OP_D_IN + LINEAR_X),
+                   op_adds(c, LINEAR_X));
     if (s.rank)
         multiply(&(struct matmul){.m = s.rows,
                                   .n = s.inputs,

@@ -1,5 +1,6 @@
 /* linear: y = x W' + b + residual + scale (x A') B'
- *   in   x (N, I), W (O, I) or with transposed (I, O), b (O) optional,
+ *   in   x (N, I), W (O, I) or with transposed (I, O), of floats or, where it is frozen, of 16 bits
+ *        (F16, BF16; products and sums stay 32-bit), b (O) optional,
  *        A (r, I) and B (O, r) optional, both or neither (LoRA), residual (N, O) optional
  *   out  y (N, O)      saved t = x A' (N, r)
  *   Leading axes of x are rows; y has the axes of x with the last replaced by O.

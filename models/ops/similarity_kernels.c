@@ -16,8 +16,8 @@ int64_t similarity_scratch(int64_t n) {
     return (similarity_rows(n, 0) * n + 2 * n) * (int64_t)sizeof(float);
 }
 
-void similarity_kernels_forward(struct kernel *k, const struct traits *t, const struct op_call *c, int input,
-                                int64_t first) {
+void similarity_kernels_forward(struct kernel *k, const struct traits *t,
+                                const struct op_call *c, int input, int64_t first) {
     const uint n = (uint)op_rows(c, OP_IN + U), width = (uint)op_columns(c, OP_IN + U);
     gemm_kernel_fill(k, t, &(struct gemm_kernel){
                             .layout = GEMM_NT,
@@ -32,8 +32,8 @@ void similarity_kernels_forward(struct kernel *k, const struct traits *t, const 
                         });
 }
 
-void similarity_kernels_backward(struct kernel *k, const struct traits *t, const struct op_call *c, int input,
-                                 int64_t first) {
+void similarity_kernels_backward(struct kernel *k, const struct traits *t,
+                                 const struct op_call *c, int input, int64_t first) {
     const uint n = (uint)op_rows(c, OP_IN + U), width = (uint)op_columns(c, OP_IN + U);
     const uint rows = (uint)similarity_rows(n, first), start = (uint)first * width;
     const bool adds = op_adds(c, input) || (input == V && first > 0);

@@ -16,11 +16,11 @@ int64_t similarity_rows(int64_t n, int64_t first);
 int64_t similarity_scratch(int64_t n);
 
 /* On the GPU. The matrix becomes u v', rows from `first`; or, from input 1, v u'. */
-void similarity_kernels_forward(struct kernel *k, const struct traits *t, const struct op_call *c, int input,
-                                int64_t first);
+void similarity_kernels_forward(struct kernel *k, const struct traits *t,
+                                const struct op_call *c, int input, int64_t first);
 /* The matrix holds rows of E, the gradient of u v': their du = E v (input 0), or what they add to
  * dv = E' u (input 1). */
-void similarity_kernels_backward(struct kernel *k, const struct traits *t, const struct op_call *c, int input,
-                                 int64_t first);
+void similarity_kernels_backward(struct kernel *k, const struct traits *t,
+                                 const struct op_call *c, int input, int64_t first);
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "models/half.h"
 #include "models/weights/safetensors_crc.h"
 #include "pipeline/base/file.h"
 #include "pipeline/base/hash.h"
@@ -413,22 +414,6 @@ enum status safetensors_check_shape(const struct safetensors_tensor *t, int rank
     return STATUS_BAD_DATA;
 }
 
-static float f16_to_f32(uint16_t half) {
-    uint32_t sign = (uint32_t)(half & 0x8000) << 16, exponent = (half >> 10) & 31;
-    uint32_t fraction = half & 1023, bits;
-    if (exponent == 31) { /* infinite or not a number */
-        bits = sign | 0x7f800000 | fraction << 13;
-    } else if (exponent) {
-        bits = sign | (exponent + 112) << 23 | fraction << 13;
-    } else { /* fraction * 2^-24 is exact in a float */
-        float value = (float)fraction * 0x1p-24f;
-        return sign ? -value : value;
-    }
-    float value;
-    memcpy(&value, &bits, 4);
-    return value;
-}
-
 struct safetensors_tensor safetensors_piece(const struct safetensors_tensor *t, int64_t first,
                                             int64_t n) {
     struct safetensors_tensor piece = *t;
@@ -455,18 +440,13 @@ enum status safetensors_read(const struct safetensors_tensor *t, int64_t at, int
 
 static float element_to_f32(enum safetensors_type type, const uint8_t *from) {
     uint16_t word;
-    uint32_t bits;
     double wide;
-    float value;
     if (type == SAFETENSORS_F64) {
         memcpy(&wide, from, 8);
         return (float)wide;
     }
     memcpy(&word, from, 2);
-    if (type == SAFETENSORS_F16) return f16_to_f32(word);
-    bits = (uint32_t)word << 16;
-    memcpy(&value, &bits, 4);
-    return value;
+    return type == SAFETENSORS_F16 ? half_f16_wide(word) : half_bf16_wide(word);
 }
 
 enum status safetensors_read_f32(const struct safetensors_tensor *t, float *to, struct error *e) {
@@ -483,34 +463,6 @@ enum status safetensors_read_f32(const struct safetensors_tensor *t, float *to, 
         for (int64_t i = 0; i < n; i += size) *to++ = element_to_f32(t->type, bytes + i);
     }
     return STATUS_OK;
-}
-
-/* bits without their lowest `drop`, rounded to the nearest, ties to even. */
-static uint32_t shift_rounded(uint32_t bits, int drop) {
-    const uint32_t half = 1u << (drop - 1), odd = bits >> drop & 1;
-    return (bits + half - 1 + odd) >> drop;
-}
-
-static uint16_t f32_to_f16(float value) {
-    uint32_t bits;
-    memcpy(&bits, &value, 4);
-    const uint16_t sign = (uint16_t)(bits >> 16 & 0x8000);
-    bits &= 0x7fffffff;
-    if (bits > 0x7f800000) return sign | 0x7e00; /* not a number */
-    if (bits >= 0x47800000) return sign | 0x7c00;
-    if (bits < 0x38800000) { /* a multiple of 2^-24, which 0.5 puts into the lowest bits */
-        const float moved = fabsf(value) + 0.5f;
-        memcpy(&bits, &moved, 4);
-        return (uint16_t)(sign | (bits - 0x3f000000));
-    }
-    return (uint16_t)(sign | shift_rounded(bits - (112u << 23), 13));
-}
-
-static uint16_t f32_to_bf16(float value) {
-    uint32_t bits;
-    memcpy(&bits, &value, 4);
-    if ((bits & 0x7fffffff) > 0x7f800000) return (uint16_t)(bits >> 16 | 64);
-    return (uint16_t)shift_rounded(bits, 16);
 }
 
 static enum status too_large(const struct safetensors_tensor *t, float value, struct error *e) {
@@ -531,7 +483,7 @@ enum status safetensors_from_f32(const struct safetensors_tensor *t, const float
     const bool half = t->type == SAFETENSORS_F16;
     const uint16_t infinite = half ? 0x7c00 : 0x7f80;
     for (int64_t i = 0; i < n; i++) {
-        to[i] = half ? f32_to_f16(from[i]) : f32_to_bf16(from[i]);
+        to[i] = half ? half_f16(from[i]) : half_bf16(from[i]);
         if ((to[i] & 0x7fff) == infinite && isfinite(from[i])) return too_large(t, from[i], e);
     }
     return STATUS_OK;

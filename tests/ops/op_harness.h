@@ -67,6 +67,9 @@ struct op_harness_case {
 struct op_harness_input op_harness_f32(int64_t a, int64_t b, int64_t c, int64_t d);
 struct op_harness_input op_harness_i32(int64_t limit, int64_t a, int64_t b, int64_t c, int64_t d);
 struct op_harness_input op_harness_u8(int64_t a, int64_t b, int64_t c, int64_t d);
+/* Numbers as for f32, rounded. */
+struct op_harness_input op_harness_16(enum tensor_type type, int64_t a, int64_t b, int64_t c,
+                                      int64_t d);
 struct op_harness_input op_harness_number(void);
 
 /* Rows of length 1. */

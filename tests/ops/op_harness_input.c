@@ -1,4 +1,5 @@
 /* The inputs of a case: their shapes, and the numbers in them. */
+#include "models/half.h"
 #include "tests/ops/op_harness.h"
 
 #include <math.h>
@@ -21,6 +22,11 @@ struct op_harness_input op_harness_i32(int64_t limit, int64_t a, int64_t b, int6
 
 struct op_harness_input op_harness_u8(int64_t a, int64_t b, int64_t c, int64_t d) {
     return make(TENSOR_U8, 0, (int64_t[]){a, b, c, d});
+}
+
+struct op_harness_input op_harness_16(enum tensor_type type, int64_t a, int64_t b, int64_t c,
+                                      int64_t d) {
+    return make(type, 0, (int64_t[]){a, b, c, d});
 }
 
 struct op_harness_input op_harness_number(void) {
@@ -59,6 +65,11 @@ void op_harness_fill_input(const struct op_harness_input *in, void *data, struct
         in->fill(data, &in->tensor, in->limit, r);
     } else if (in->tensor.type == TENSOR_F32) {
         for (int64_t i = 0; i < n; i++) ((float *)data)[i] = in->offset + scale * random_normal(r);
+    } else if (in->tensor.type == TENSOR_F16 || in->tensor.type == TENSOR_BF16) {
+        for (int64_t i = 0; i < n; i++) {
+            const float value = in->offset + scale * random_normal(r);
+            half_round((uint16_t *)data + i, &value, 1, in->tensor.type);
+        }
     } else if (in->tensor.type == TENSOR_I32) {
         for (int64_t i = 0; i < n; i++)
             ((int32_t *)data)[i] = (int32_t)random_below(r, (uint64_t)in->limit);

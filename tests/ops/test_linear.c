@@ -101,6 +101,44 @@ static void test_tiles(void) {
     }
 }
 
+/* Frozen weights of 16 bits, on devices that load 16-bit numbers and on those that do not, in the
+ * tiled and the small shaders: odd widths, so that rows begin in the middle of a word, more rows
+ * than are widened at a time on the CPU, and products by hand. */
+static void test_16(void) {
+    static const int64_t shapes[][3] = {{3, 5, 7}, {130, 113, 131}, {2, 600, 701}};
+    static const enum tensor_type types[] = {TENSOR_F16, TENSOR_BF16};
+    for (size_t i = 0; i < 3 * 2 * 2 * 2; i++) {
+        const int64_t *s = shapes[i / 8];
+        const int features = i / 4 % 2 ? TRANSPOSED : BIAS | LORA | RESIDUAL;
+        const struct linear_options options = {.transposed = features == TRANSPOSED, .scale = 1};
+        struct op_harness_case c = case_of(s[0], s[1], s[2], 4, features, &options);
+        c.in[LINEAR_WEIGHT] = features == TRANSPOSED
+                                  ? op_harness_16(types[i / 2 % 2], s[1], s[2], 0, 0)
+                                  : op_harness_16(types[i / 2 % 2], s[2], s[1], 0, 0);
+        c.wants &= ~(1u << LINEAR_WEIGHT);
+        c.name = i / 2 % 2 ? "bf16" : "f16";
+        c.traits = i % 2 ? "tier=0 groups=4" : "groups=4";
+        op_harness_run(&c);
+    }
+    /* 1, the smallest and the largest subnormal number, -2; in bfloat16 1, 3, -0.5, 2^-120. */
+    static const uint16_t f16[] = {0x3c00, 0x0001, 0x03ff, 0xc000};
+    static const uint16_t bf16[] = {0x3f80, 0x4040, 0xbf00, 0x0380};
+    static const float x[] = {2, 0x1p20f, 0x1p10f, 3, 0, 0, 0, 0x1p110f};
+    static const float y_f16[] = {2 + 0x1p-4f + 0x3ffp-14f - 6, -0x1p111f};
+    static const float y_bf16[] = {2 + 3 * 0x1p20f - 0x1p9f, 0x1p-10f};
+    const struct linear_options options = {.scale = 1};
+    for (int i = 0; i < 4; i++) {
+        struct op_harness_case c = case_of(2, 4, 1, 0, 0, &options);
+        c.in[LINEAR_WEIGHT] = op_harness_16(types[i % 2], 1, 4, 0, 0);
+        c.in[LINEAR_WEIGHT].values = i % 2 ? bf16 : f16;
+        c.in[LINEAR_X].values = x;
+        c.wants = 0;
+        c.traits = i / 2 ? "tier=0" : NULL;
+        c.expected_out[0] = i % 2 ? y_bf16 : y_f16;
+        op_harness_run(&c);
+    }
+}
+
 /* y = x W' + b + residual + 0.5 (x A') B' by hand; dA = 0.5 (dy B)' x and so on. */
 static void test_by_hand(void) {
     static const float x[] = {1, 2}, weight[] = {3, -1, 0, 4, 1, 1}, bias[] = {10, 20, 30};
@@ -139,6 +177,7 @@ int main(int argc, char **argv) {
     run(33, 16, 24, 4, BIAS | LORA, 1u << LINEAR_LORA_A | 1u << LINEAR_LORA_B, 1);
     test_by_hand();
     test_tiles();
+    test_16();
 
     const struct linear_options options = {.scale = 1};
     /* A slice of ViT-B/32, 16 pictures of 50 tokens: frozen weights with adapters, and trained. */
@@ -150,6 +189,9 @@ int main(int argc, char **argv) {
     struct op_harness_case wrong = case_of(3, 4, 5, 2, BIAS | LORA, &options);
     wrong.in[LINEAR_BIAS] = op_harness_f32(4, 0, 0, 0);
     op_harness_refuse(&wrong, "bias; expected float (1, 5), found (1, 4)");
+    wrong = case_of(3, 4, 5, 2, BIAS, &options);
+    wrong.in[LINEAR_BIAS] = op_harness_16(TENSOR_F16, 5, 0, 0, 0);
+    op_harness_refuse(&wrong, "bias; expected float (1, 5)");
     wrong = case_of(3, 4, 5, 2, LORA, &options);
     wrong.in[LINEAR_LORA_B] = (struct op_harness_input){0};
     op_harness_refuse(&wrong, "two matrices or none");
