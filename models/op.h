@@ -88,7 +88,7 @@ struct kernel {
     const char *shader;
     uint32_t threads;               /* of a group, the shader's constant 0; 0: KERNEL_THREADS */
     uint32_t spec[KERNEL_SPEC_MAX]; /* its constants 1, 2, ...; 0: the shader's own */
-    uint32_t subgroup;              /* 0: any; else full subgroups of so many threads, traits.subgroup */
+    uint32_t subgroup; /* 0: any; else full subgroups of so many threads, traits.subgroup */
     uint32_t
         groups[3]; /* each at most 65535; fold long grids into y, see shaders/common/grid.glsl */
     int n_bindings;

@@ -11,7 +11,7 @@
 
 #include <stdint.h>
 
-enum { TRAITS_TIER_MAX = 1, TRAITS_TEXT = 96 };
+enum { TRAITS_TEXT = 96 };
 
 struct traits {
     uint32_t tier;

@@ -1,6 +1,6 @@
 /* Rounding to 16 bits and back. Half precision: numpy 1.24's astype(float16), and its
- * astype(float32) back. bfloat16: the nearer of the two neighbours in exact arithmetic, the even one
- * of a tie. */
+ * astype(float32) back. bfloat16: the nearer of the two neighbours in exact arithmetic, the even
+ * one of a tie. */
 #include "models/half.h"
 #include "tests/check.h"
 

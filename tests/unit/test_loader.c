@@ -37,7 +37,7 @@ static struct dataset *open_pictures(double jpeg_gap) {
     return d;
 }
 
-/* One view of a whole picture; the numbers that it is drawn from are those of data/stream/stream.h. */
+/* One view of a whole picture, drawn from the numbers of data/stream/stream.h. */
 static void whole_view(uint8_t *out, const struct image *picture, const struct stream_part *part,
                        const struct stream_view *view, uint64_t id, int64_t step,
                        struct augment_memory *memory) {

@@ -28,7 +28,8 @@ int main(void) {
     test_mask("tier=0", "tier 0, subgroup 32, threads 1024, shared 49152, groups 128");
     test_mask("subgroup=16", "tier 1, subgroup 0, threads 1024, shared 49152, groups 128");
     test_mask("subgroup=32", "tier 1, subgroup 32, threads 1024, shared 49152, groups 128");
-    test_mask("shared=16384 threads=128", "tier 1, subgroup 32, threads 128, shared 16384, groups 128");
+    test_mask("shared=16384 threads=128",
+              "tier 1, subgroup 32, threads 128, shared 16384, groups 128");
     test_mask("tier=3 shared=65536", "tier 1, subgroup 32, threads 1024, shared 49152, groups 128");
     test_mask("groups=1", "tier 1, subgroup 32, threads 1024, shared 49152, groups 1");
     test_wrong("tiers=0");
