@@ -123,8 +123,8 @@ enum status program_run(const struct program *p, enum op_direction direction,
     struct work *const *works = direction == OP_FORWARD ? p->forward : p->backward;
     const struct work_place *made = &p->at[at->slice];
     CHECK(at->slice >= 0 && at->slice < p->n_slices);
-    CHECK(p->n_works == 1 || (at->arena == made->arena && at->block == made->block &&
-                              at->other == made->other));
+    CHECK(p->backend->moves_work || (at->arena == made->arena && at->block == made->block &&
+                                     at->other == made->other));
     if (!works) return STATUS_OK;
     struct work *w = works[p->n_works == 1 ? 0 : at->slice];
     return p->backend->table->work_run(w, at, e);

@@ -1,8 +1,7 @@
 #include "models/ops/contrastive_loss.h"
 
-#include "models/ops/matmul.h"
 #include "models/ops/op_kernels.h"
-#include "models/ops/similarity_kernels.h"
+#include "models/ops/similarity_tiles.h"
 
 #include <math.h>
 
@@ -75,18 +74,6 @@ static int64_t count_targets(const struct pairs *p, int64_t i) {
     return n;
 }
 
-/* Rows from `first`. */
-static void scores(const struct pairs *p, int64_t first, float *s) {
-    matmul(&(struct matmul){.m = similarity_rows(p->n, first),
-                            .n = p->n,
-                            .k = p->width,
-                            .a = p->u + first * p->width,
-                            .b = p->v,
-                            .b_transposed = true,
-                            .c = s,
-                            .alpha = p->scale});
-}
-
 /* What the tiles so far say of the columns. */
 struct columns {
     float *max, *sum; /* of exp(score - max) */
@@ -137,7 +124,7 @@ static void forward(const struct op_call *c) {
         columns.sum[j] = 0;
     }
     for (int64_t first = 0; first < n; first += SIMILARITY_ROWS) {
-        scores(&p, first, s);
+        similarity_forward(c, first, p.scale, s);
         raise_columns(&p, first, s, columns);
         for (int64_t i = 0; i < similarity_rows(n, first); i++)
             loss += loss_row(&p, first + i, s + i * n, &row_lse[first + i], columns);
@@ -178,29 +165,11 @@ static void backward(const struct op_call *c) {
     float *s = op_f32(c, OP_SCRATCH);
     double d_logit_scale = 0;
     for (int64_t first = 0; first < n; first += SIMILARITY_ROWS) {
-        const int64_t rows = similarity_rows(n, first), start = first * p.width;
-        scores(&p, first, s);
+        const int64_t rows = similarity_rows(n, first);
+        similarity_forward(c, first, p.scale, s);
         for (int64_t i = 0; i < rows; i++)
             d_logit_scale += error_row(&p, first + i, s + i * n, row_lse, column_lse, factor);
-        if (op_wants(c, U)) /* du = s E v */
-            matmul(&(struct matmul){.m = rows,
-                                    .n = p.width,
-                                    .k = n,
-                                    .a = s,
-                                    .b = p.v,
-                                    .alpha = p.scale,
-                                    .c = op_f32(c, OP_D_IN + U) + start,
-                                    .beta = op_adds(c, U) ? 1 : 0});
-        if (op_wants(c, V)) /* dv = s E' u, a sum over tiles */
-            matmul(&(struct matmul){.m = n,
-                                    .n = p.width,
-                                    .k = rows,
-                                    .a = s,
-                                    .a_transposed = true,
-                                    .b = p.u + start,
-                                    .alpha = p.scale,
-                                    .c = op_f32(c, OP_D_IN + V),
-                                    .beta = op_adds(c, V) || first > 0 ? 1 : 0});
+        similarity_backward(c, first, p.scale, s);
     }
     if (op_wants(c, LOGIT_SCALE)) {
         float *d = op_f32(c, OP_D_IN + LOGIT_SCALE);

@@ -4,7 +4,7 @@
 #include "models/ops/contrastive_loss.h"
 
 #include "models/ops/op_kernels.h"
-#include "models/ops/similarity_kernels.h"
+#include "models/ops/similarity_tiles.h"
 #include "shaders/params/contrastive_loss.h"
 
 enum { U, V, LOGIT_SCALE, CAPTION_ID, USABLE };

@@ -1,8 +1,7 @@
 #include "models/ops/sigmoid_loss.h"
 
-#include "models/ops/matmul.h"
 #include "models/ops/op_kernels.h"
-#include "models/ops/similarity_kernels.h"
+#include "models/ops/similarity_tiles.h"
 
 #include <math.h>
 #include <string.h>
@@ -68,24 +67,12 @@ static bool is_target(const struct pairs *p, int64_t i, int64_t j) {
     return p->caption_id[i] == p->caption_id[j];
 }
 
-/* Rows from `first`. */
-static void similarities(const struct pairs *p, int64_t first, float *s) {
-    matmul(&(struct matmul){.m = similarity_rows(p->n, first),
-                            .n = p->n,
-                            .k = p->width,
-                            .a = p->u + first * p->width,
-                            .b = p->v,
-                            .b_transposed = true,
-                            .c = s,
-                            .alpha = 1});
-}
-
 static void forward(const struct op_call *c) {
     const struct pairs p = pairs_of(c);
     float *s = op_f32(c, OP_SCRATCH);
     double loss = 0;
     for (int64_t first = 0; first < p.n; first += SIMILARITY_ROWS) {
-        similarities(&p, first, s);
+        similarity_forward(c, first, 1, s);
         for (int64_t i = first; i < first + similarity_rows(p.n, first); i++) {
             for (int64_t j = 0; j < p.n; j++) {
                 if (p.usable[i] == 0 || p.usable[j] == 0) continue;
@@ -118,29 +105,11 @@ static void backward(const struct op_call *c) {
     float *s = op_f32(c, OP_SCRATCH);
     double d_scale = 0, d_bias = 0;
     for (int64_t first = 0; first < p.n; first += SIMILARITY_ROWS) {
-        const int64_t rows = similarity_rows(p.n, first), start = first * p.width;
-        similarities(&p, first, s);
+        const int64_t rows = similarity_rows(p.n, first);
+        similarity_forward(c, first, 1, s);
         for (int64_t i = 0; i < rows; i++)
             error_row(&p, first + i, s + i * p.n, factor, &d_scale, &d_bias);
-        if (op_wants(c, U)) /* du = s E v */
-            matmul(&(struct matmul){.m = rows,
-                                    .n = p.width,
-                                    .k = p.n,
-                                    .a = s,
-                                    .b = p.v,
-                                    .alpha = p.scale,
-                                    .c = op_f32(c, OP_D_IN + U) + start,
-                                    .beta = op_adds(c, U) ? 1 : 0});
-        if (op_wants(c, V)) /* dv = s E' u, a sum over tiles */
-            matmul(&(struct matmul){.m = p.n,
-                                    .n = p.width,
-                                    .k = rows,
-                                    .a = s,
-                                    .a_transposed = true,
-                                    .b = p.u + start,
-                                    .alpha = p.scale,
-                                    .c = op_f32(c, OP_D_IN + V),
-                                    .beta = op_adds(c, V) || first > 0 ? 1 : 0});
+        similarity_backward(c, first, p.scale, s);
     }
     float *d = op_f32(c, OP_D_IN + LOGIT_SCALE);
     if (op_wants(c, LOGIT_SCALE)) *d = (float)d_scale + (op_adds(c, LOGIT_SCALE) ? *d : 0);

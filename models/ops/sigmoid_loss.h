@@ -9,7 +9,7 @@
  *   du = s E v;  dv = s E' u;  dlogit_scale = sum E (z - b);  dlogit_bias = sum E.
  * Source: Zhai et al. 2023; open_clip loss.py (SigLipLoss). Shared targets for equal captions:
  * ours.
- * Scores are formed for 256 rows at a time (similarity_kernels.h): no matrix is (N, N). */
+ * Scores are formed for 256 rows at a time (similarity_tiles.h): no matrix is (N, N). */
 #ifndef MODELS_OPS_SIGMOID_LOSS_H
 #define MODELS_OPS_SIGMOID_LOSS_H
 

@@ -2,7 +2,7 @@
  * numbers per row. A part of the call is a tile. */
 #include "models/ops/op_kernels.h"
 #include "models/ops/sigmoid_loss.h"
-#include "models/ops/similarity_kernels.h"
+#include "models/ops/similarity_tiles.h"
 #include "shaders/params/sigmoid_loss.h"
 
 enum { U, V, LOGIT_SCALE, LOGIT_BIAS, CAPTION_ID, USABLE };

@@ -80,9 +80,10 @@ static enum status print_remedy(const struct recipe *r, const struct plan_run *r
     const enum batch_role role = recipe_main_role(r);
     int64_t slice = r->data.slice, batch = r->data.part[role]->n, bytes = 0;
     bool fits = false;
-    printf("does not fit    with nothing kept it takes %.1f MiB, and %s has %.1f MiB\n",
-           mebibytes(learner_least_bytes(l)), l->backend->name,
-           mebibytes(l->memory_bytes > 0 ? l->memory_bytes : l->backend->memory_bytes));
+    const bool is_limited = l->memory_bytes > 0;
+    printf("does not fit    with nothing kept it takes %.1f MiB, and %s %.1f MiB\n",
+           mebibytes(learner_least_bytes(l)), is_limited ? "memory_bytes allows" : "the device has",
+           mebibytes(is_limited ? l->memory_bytes : l->backend->memory_bytes));
     log_set_level(LOG_ERROR); /* all warnings were given, and nothing but the error follows */
     for (int64_t divisor = 2; divisor <= r->data.slice && !fits; divisor++) {
         if (r->data.slice % divisor) continue;
@@ -91,8 +92,9 @@ static enum status print_remedy(const struct recipe *r, const struct plan_run *r
     }
     while (!fits && batch > 1) TRY(least_bytes(r, run->folder, 1, batch /= 2, &bytes, &fits, e));
     if (!fits)
-        printf("                no slice or batch fits; take a smaller architecture, adapters "
-               "instead of all weights, or another device\n");
+        printf("                no slice or batch fits; %stake a smaller architecture, adapters "
+               "instead of all weights, or another device\n",
+               is_limited ? "allow more with memory_bytes, or " : "");
     else if (batch == r->data.part[role]->n)
         printf("                --set data.slice=%lld would fit: it takes %.1f MiB\n",
                (long long)slice, mebibytes(bytes));

@@ -1,9 +1,9 @@
-/* similarity_kernels: losses over all pairs of two sets of features go through their similarities
+/* similarity_tiles: losses over all pairs of two sets of features go through their similarities
  * in tiles of up to SIMILARITY_ROWS rows, so that their memory grows with the number of samples and
  * not with its square. Inputs 0 and 1 of the op are the features u and v, (n, width) each; its
  * scratch memory begins with the matrix of a tile, (rows, n). */
-#ifndef MODELS_OPS_SIMILARITY_KERNELS_H
-#define MODELS_OPS_SIMILARITY_KERNELS_H
+#ifndef MODELS_OPS_SIMILARITY_TILES_H
+#define MODELS_OPS_SIMILARITY_TILES_H
 
 #include "models/op.h"
 
@@ -14,6 +14,11 @@ int similarity_tiles(int64_t n);
 int64_t similarity_rows(int64_t n, int64_t first);
 /* Bytes of the matrix of a tile and 2 n further numbers. */
 int64_t similarity_scratch(int64_t n);
+
+/* On the CPU: rows from `first` of scale u v' into s; and from rows e of the gradient of scale u v'
+ * the wanted du = scale e v of these rows, and what they add to dv = scale e' u. */
+void similarity_forward(const struct op_call *c, int64_t first, float scale, float *s);
+void similarity_backward(const struct op_call *c, int64_t first, float scale, const float *e);
 
 /* On the GPU. The matrix becomes u v', rows from `first`; or, from input 1, v u'. */
 void similarity_kernels_forward(struct kernel *k, const struct traits *t,
