@@ -39,6 +39,14 @@ check "fewer pairs where slices do not help" 2 '^ *--set data.slice=1 --set data
     plan 65536 --set memory_bytes=2147483648
 check "nothing fits" 2 'no slice or batch fits; allow more with memory_bytes, or take a smaller architecture' plan 64 --set memory_bytes=1048576
 
+# --- Without memory_bytes: three quarters of the machine, or of the control group around it ---
+
+limit=$(cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/memory/memory.limit_in_bytes 2>/dev/null | grep -x '[0-9]*' | sort -n | head -n 1)
+expected=$(awk -v pages="$(getconf _PHYS_PAGES)" -v page="$(getconf PAGESIZE)" -v limit="${limit:-0}" 'BEGIN {
+    bytes = pages * page; if (limit > 0 && limit < bytes) bytes = limit
+    printf "%.1f", int(bytes / 4) * 3 / 1048576 }')
+check "three quarters of the machine" 0 "; a step may take $expected MiB\$" plan 16 --set memory_bytes=0
+
 # --- A step fits, whatever the batch, in a sum that does not grow, and 0.3 MiB a pair ---
 
 # bounded MIB PAIRS SETTING...
