@@ -11,25 +11,25 @@
 enum { FILE_BYTES_MAX = 64 << 20, COUNT_DEFAULT = 10000 };
 static const int64_t bytes_default = 3000000000;
 
+static bool is_one_tar(const char *to) {
+    return !strchr(to, '%') && text_ends_with(to, ".tar") && !file_is_folder(to);
+}
+
 /* The path of shard `number`: %06d in the pattern replaced. */
 static enum status shard_path(char out[FILE_PATH_MAX], const char *to, int number,
                               struct error *e) {
     const char *percent = strchr(to, '%'), *p = percent ? percent + 1 : NULL;
     int width = 0, n;
-    if (!percent && text_ends_with(to, ".tar") && !file_is_folder(to))
-        return fail(e, STATUS_BAD_ARG,
-                    "%.300s: would be a folder of shards; expected its name without .tar, or a "
-                    "pattern as shards/name-%%06d.tar",
-                    to);
     if (!percent) {
-        n = snprintf(out, FILE_PATH_MAX, "%s/%06d.tar", to, number);
+        n = is_one_tar(to) ? snprintf(out, FILE_PATH_MAX, "%s", to)
+                           : snprintf(out, FILE_PATH_MAX, "%s/%06d.tar", to, number);
         return n < FILE_PATH_MAX ? STATUS_OK : fail(e, STATUS_BAD_ARG, "%.200s: too long", to);
     }
     while (isdigit((unsigned char)*p) && width < 100) width = 10 * width + (*p++ - '0');
     if (*p != 'd' || width > 12 || strchr(p, '%') || !text_ends_with(to, ".tar"))
         return fail(e, STATUS_BAD_ARG,
-                    "%.300s: not a pattern for shards; expected a folder or one %%06d and .tar at "
-                    "the end, as in shards/name-%%06d.tar",
+                    "%.300s: not a pattern for shards; expected a folder, name.tar, or one %%06d "
+                    "and .tar at the end, as in shards/name-%%06d.tar",
                     to);
     n = snprintf(out, FILE_PATH_MAX, "%.*s%0*d%s", (int)(percent - to), to, width, number, p + 1);
     return n < FILE_PATH_MAX ? STATUS_OK : fail(e, STATUS_BAD_ARG, "%.200s: too long", to);
@@ -169,8 +169,9 @@ enum status make_writer_end(struct make_writer *w, struct error *e) {
     rc = prepare_sample(w, &bytes, e);
     if (rc != STATUS_OK && w->place.n) error_context(e, "%s", text_string(&w->place));
     if (rc != STATUS_OK || !w->n_parts) goto done;
-    if (w->in_shard == max_count || (w->in_shard && w->bytes_in_shard + bytes > max_bytes))
-        TRY(make_writer_finish(w, e));
+    const bool is_full =
+        w->in_shard == max_count || (w->in_shard && w->bytes_in_shard + bytes > max_bytes);
+    if (is_full && !is_one_tar(p->to)) TRY(make_writer_finish(w, e));
     if (!w->shard) TRY(begin_shard(w, e));
     for (int i = 0; i < w->n_parts; i++) {
         caption = caption || !strcmp(w->part[i].extension, "txt");
@@ -195,12 +196,13 @@ enum status make_writer_begin(struct make_writer *w, const char *key, struct err
     CHECK(w->n_parts == 0);
     w->is_renamed = false;
     text_clear(&w->key);
-    text_append(&w->key, key);
+    text_printf(&w->key, "%s%s", text_string(&w->prefix), key);
     return text_check(&w->key, e);
 }
 
 void make_writer_release(struct make_writer *w) {
     drop_parts(w);
+    text_release(&w->prefix);
     text_release(&w->key);
     text_release(&w->place);
 }

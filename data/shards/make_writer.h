@@ -37,6 +37,7 @@ struct make_writer {
     int64_t in_shard, bytes_in_shard;
     struct make_part part[INDEX_MEMBERS_MAX];
     int n_parts;
+    struct text prefix; /* of all keys of the source at hand, "cats/" or empty */
     struct text key;
     bool is_renamed;   /* the key is not the beginning of the file's name */
     struct text place; /* of the sample in a list, "a.csv:7", for messages; may be empty */
@@ -45,6 +46,7 @@ struct make_writer {
 /* Refuses a name of shards that cannot be written, and a first shard that exists. */
 enum status make_writer_check(const struct make_writer *w, struct error *e);
 
+/* key: what follows the prefix. */
 enum status make_writer_begin(struct make_writer *w, const char *key, struct error *e);
 /* All are copied. The extension may have capitals. BAD_DATA: more than INDEX_MEMBERS_MAX. */
 enum status make_writer_add_file(struct make_writer *w, const char *extension, const char *path,

@@ -1,6 +1,7 @@
 #include "data/shards/shard_make.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "data/shards/file_tree.h"
 #include "data/shards/make_folder.h"
@@ -9,10 +10,50 @@
 #include "pipeline/base/file.h"
 #include "pipeline/base/text.h"
 
+/* The name of a source without what stands behind its dot, "photos" of data/photos.tsv. */
+static enum status source_name(char out[FILE_PATH_MAX], const char *from, struct error *e) {
+    size_t n = strlen(from);
+    while (n > 1 && from[n - 1] == '/') n--;
+    snprintf(out, FILE_PATH_MAX, "%.*s", (int)n, from);
+    memmove(out, file_base_name(out), strlen(file_base_name(out)) + 1);
+    if (!*out || strspn(out, ".") == strlen(out))
+        return fail(e, STATUS_BAD_ARG,
+                    "%.300s: has no name that keys could begin with; expected a path that ends "
+                    "with a name where there are several sources",
+                    from);
+    if (!file_is_folder(from)) out[strcspn(out + 1, ".") + 1] = '\0';
+    return STATUS_OK;
+}
+
+/* With several sources each has a name of its own. */
+static enum status check_names(const struct shard_make *params, struct error *e) {
+    enum status rc = STATUS_OK;
+    char name[FILE_PATH_MAX], other[FILE_PATH_MAX];
+    for (int i = 0; i < params->n_from && params->n_from > 1; i++) {
+        TRY(source_name(name, params->from[i], e));
+        for (int j = 0; j < i; j++) {
+            TRY(source_name(other, params->from[j], e));
+            if (!strcmp(name, other))
+                TRY(fail(e, STATUS_BAD_ARG,
+                         "%.200s and %.200s: keys of both would begin with %.100s/; rename one, or "
+                         "make shards of each",
+                         params->from[j], params->from[i], name));
+        }
+    }
+done:
+    return rc;
+}
+
 static enum status make(struct make_writer *w, const char *from, struct error *e) {
     enum status rc = STATUS_OK;
     struct file_tree tree = {.root = from};
-    char folder[FILE_PATH_MAX];
+    char folder[FILE_PATH_MAX], name[FILE_PATH_MAX];
+    text_clear(&w->prefix);
+    if (w->params->n_from > 1) {
+        TRY(source_name(name, from, e));
+        text_printf(&w->prefix, "%s/", name);
+        TRY(text_check(&w->prefix, e));
+    }
     w->tree = &tree;
     if (file_is_folder(from)) {
         TRY(file_tree_list(&tree, e));
@@ -27,8 +68,9 @@ static enum status make(struct make_writer *w, const char *from, struct error *e
                   from);
     }
 done:
+    if (!w->made->links)
+        snprintf(w->made->first_link, sizeof w->made->first_link, "%s", tree.first_link);
     w->made->links += tree.links;
-    snprintf(w->made->first_link, sizeof w->made->first_link, "%s", tree.first_link);
     file_tree_release(&tree);
     return rc;
 }
@@ -38,13 +80,14 @@ enum status shard_make(struct shard_made *made, const struct shard_make *params,
     struct make_writer w = {.params = params, .made = made};
     *made = (struct shard_made){0};
     TRY(make_writer_check(&w, e));
-    TRY(make(&w, params->from, e));
+    TRY(check_names(params, e));
+    for (int i = 0; i < params->n_from; i++) TRY(make(&w, params->from[i], e));
     TRY(make_writer_finish(&w, e));
     if (!made->samples)
         rc = fail(e, STATUS_BAD_DATA,
                   "%.300s: no sample; expected pictures (jpg, png, webp) with a .txt of the same "
                   "name beside each",
-                  params->from);
+                  params->from[0]);
 done:
     if (rc != STATUS_OK) make_writer_remove(&w);
     make_writer_release(&w);

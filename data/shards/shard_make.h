@@ -20,10 +20,12 @@
 #include "pipeline/base/status.h"
 
 struct shard_make {
-    const char *from;  /* a folder, NAME.tsv or NAME.jsonl */
-    const char *to;    /* folder/name-%06d.tar, or a folder: then %06d.tar in it */
-    int64_t max_count; /* samples per shard; 0: 10000 */
-    int64_t max_bytes; /* of members per shard; 0: 3e9 */
+    const char *const *from; /* (n_from) each a folder, NAME.tsv or NAME.jsonl */
+    int n_from;              /* with several, keys begin with the name of theirs: cats/1 */
+    const char *to;          /* folder/name-%06d.tar, or a folder: then %06d.tar in it, or
+                                name.tar: then one shard of all samples */
+    int64_t max_count;       /* samples per shard; 0: 10000 */
+    int64_t max_bytes;       /* of members per shard; 0: 3e9 */
 };
 
 struct shard_made {

@@ -29,12 +29,14 @@ static enum status make(int argc, char **argv, struct error *e) {
     enum status rc = STATUS_OK;
     struct shard_make params = {.max_count = 10000, .max_bytes = 3000000000};
     struct shard_made made;
+    struct option_list from = {0};
     const struct option table[] = {
-        {"FROM", OPTION_PLACE, &params.from, .required = true,
+        {"FROM", OPTION_REST, &from, .required = true,
          .help = "folder of files that share stems (1.jpg, 1.txt), or NAME.tsv with key TAB "
-                 "picture TAB caption per line, or NAME.jsonl with key, image and caption"},
+                 "picture TAB caption per line, or NAME.jsonl with key, image and caption; with "
+                 "several, keys begin with the name of theirs"},
         {"TO", OPTION_PLACE, &params.to, .required = true,
-         .help = "folder, or a pattern as shards/name-%06d.tar"},
+         .help = "folder, a pattern as shards/name-%06d.tar, or name.tar for one shard of all"},
         {"max-count", OPTION_INT, &params.max_count, .min = 1, .max = 1e9,
          .help = "samples per shard"},
         {"max-bytes", OPTION_INT, &params.max_bytes, .min = 1, .max = 1e15,
@@ -44,6 +46,8 @@ static enum status make(int argc, char **argv, struct error *e) {
                                         .summary = "Writes tar shards, as webdataset does.",
                                         OPTIONS(table)},
                       argc, argv, e));
+    params.from = from.item;
+    params.n_from = from.n;
     signals_catch();
     rc = shard_make(&made, &params, e);
     if (rc == STATUS_STOPPED) {
@@ -57,9 +61,9 @@ static enum status make(int argc, char **argv, struct error *e) {
         printf("%" PRId64 " left out: no picture (jpg, jpeg, png, webp); the first: %s\n",
                made.without_picture, made.first_left_out);
     if (made.links)
-        printf("%" PRId64 " link%s left out, to folders or out of %s; to pack what they point to, "
-               "copy it there (cp -rL); the first: %s\n",
-               made.links, text_plural(made.links), params.from, made.first_link);
+        printf("%" PRId64 " link%s left out, to folders or out of the folder; to pack what they point "
+               "to, copy it there (cp -rL); the first: %s\n",
+               made.links, text_plural(made.links), made.first_link);
     if (made.renamed)
         printf("%" PRId64 " have a key with _ for the dots of their name\n", made.renamed);
     if (made.without_caption)

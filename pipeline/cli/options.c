@@ -241,6 +241,18 @@ static enum status word_parse(const struct options *o, const char *word, bool *g
                 o->command, word, o->command);
 }
 
+/* A place behind the rest takes the last word, as the target of `cp A... B` does. */
+static void take_last_word(const struct options *o, bool *given) {
+    struct option_list *rest = NULL;
+    for (int i = 0; i < o->n; i++) {
+        const struct option *option = &o->table[i];
+        if (option->kind == OPTION_REST) rest = option->value;
+        if (option->kind != OPTION_PLACE || given[i] || !rest || rest->n < 2) continue;
+        *(const char **)option->value = rest->item[--rest->n];
+        given[i] = true;
+    }
+}
+
 enum status options_parse(const struct options *o, int argc, char **argv, struct error *e) {
     enum status rc = STATUS_OK;
     bool given[128] = {0}, only_words = false;
@@ -258,6 +270,7 @@ enum status options_parse(const struct options *o, int argc, char **argv, struct
         else
             TRY(word_parse(o, argv[i], given, e));
     }
+    take_last_word(o, given);
     for (int i = 0; i < o->n; i++) {
         if (!o->table[i].required || given[i]) continue;
         rc = fail(e, STATUS_BAD_ARG, "%s: %s%s is missing; `sapwood %s --help` shows the usage",

@@ -29,7 +29,7 @@ enum option_kind {
     OPTION_CHOICE, /* const char **: one of choices */
     OPTION_LIST,   /* struct option_list *: may be given several times */
     OPTION_PLACE,  /* const char **: a word without --, in the order of the table */
-    OPTION_REST,   /* struct option_list *: all further words */
+    OPTION_REST,   /* struct option_list *: all further words; a PLACE behind it takes the last */
 };
 
 enum { OPTION_LIST_MAX = 4096 };

@@ -28,7 +28,9 @@ check "what was left out" 0 '^1 left out: no picture' "$sapwood" shards make "$f
 check "without captions" 0 '^1 have no caption' "$sapwood" shards make "$folder/in" "$folder/third"
 check "the same bytes" 0 '' cmp "$folder/again/000000.tar" "$folder/third/000000.tar"
 check "no overwriting" 2 'exists already' "$sapwood" shards make "$folder/in" "$folder/again"
-check "one tar" 2 'would be a folder' "$sapwood" shards make "$folder/in" "$folder/one.tar"
+check "one tar" 0 '^6 samples in 1 shard from .*/one.tar$' "$sapwood" shards make "$folder/in" "$folder/one.tar" --max-count 2
+check "the same content" 0 '' cmp "$folder/one.tar" "$folder/again/000000.tar"
+check "one tar that is there" 2 'one.tar: exists already' "$sapwood" shards make "$folder/in" "$folder/one.tar"
 check "pattern" 2 'not a pattern' "$sapwood" shards make "$folder/in" "$folder/s-%s.tar"
 check "nothing there" 3 'expected a folder' "$sapwood" shards make "$folder/nothing" "$folder/x"
 mkdir "$folder/empty"
@@ -47,6 +49,22 @@ for key in ../../etc/cron.d/x /abs/key a/../b a//b . ./a; do
     check "key $key" 3 "slip.tsv:1: key '$key': no path inside a shard" \
         "$sapwood" shards make "$folder/slip.tsv" "$folder/x2"
 done
+# Several sources, each with a name of its own in the keys
+mkdir "$folder/cats" "$folder/dogs" "$folder/old"
+for i in 1 2; do
+    png >"$folder/cats/$i.png"
+    png >"$folder/dogs/$i.png"
+done
+check "several folders" 0 '^4 samples in 1 shard' "$sapwood" shards make "$folder/cats" "$folder/dogs/" "$folder/pets"
+check "their keys" 0 '^cats/1.png cats/2.png dogs/1.png dogs/2.png $' sh -c 'tar tf "$0" | tr "\n" " "; echo' \
+    "$folder/pets/000000.tar"
+check "folder and list" 0 '^4 samples' "$sapwood" shards make "$folder/cats" "$folder/list.tsv" "$folder/mixed.tar"
+check "their keys" 0 '^list/a.png$' tar tf "$folder/mixed.tar"
+cp -r "$folder/cats" "$folder/old"
+check "of one name" 2 '/cats and .*/old/cats: keys of both would begin with cats/' \
+    "$sapwood" shards make "$folder/cats" "$folder/old/cats" "$folder/both.tar"
+check "of no name" 2 '^sapwood: \.: has no name' "$sapwood" shards make . "$folder/cats" "$folder/both.tar"
+check "no target" 2 'TO is missing' "$sapwood" shards make "$folder/cats"
 # Links lead out of the folder, in a circle, to another folder, or to a file beside them.
 mkdir -p "$folder/links/below" "$folder/linked"
 cp "$folder/in/1.png" "$folder/links/1.png"
