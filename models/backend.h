@@ -9,7 +9,7 @@
 #ifndef MODELS_BACKEND_H
 #define MODELS_BACKEND_H
 
-#include "models/op.h"
+#include "models/op_times.h"
 
 #include <stddef.h>
 
@@ -56,6 +56,8 @@ struct backend_table {
     /* A number that changes whenever queued work is finished; a watchdog sees by it that a long run
      * goes on. From any thread, while others run; does not wait. */
     uint64_t (*progress)(struct backend *b);
+    /* What calls took since the last time that this was asked for. For backends with is_timed. */
+    enum status (*times)(struct backend *b, struct op_times *out, struct error *e);
     void (*destroy)(struct backend *b);
 };
 
@@ -68,6 +70,7 @@ struct backend {
     char advice[256];      /* why products are slower than they could be; empty: they are not */
     int n_workers;         /* tasks that may run at the same time */
     bool is_plan;          /* of backend_plan_create */
+    bool is_timed;         /* made with backend_options.times */
     bool moves_work;       /* a work can run at any work_place; else it is made for each */
     int64_t memory_bytes;  /* of the device; CPU: of the machine, or of its control group */
 };
@@ -76,6 +79,8 @@ struct backend_options {
     const char *device; /* `cpu`, `auto`, or part of a Vulkan device's name or its number */
     int threads;        /* CPU threads; 0: all cores */
     bool validation;    /* Vulkan: load the Khronos validation layer and count its messages */
+    bool times;         /* time each call, for backend_table.times. Vulkan: one call at a time;
+                           UNSUPPORTED where the queue has no timestamps */
     const char *traits; /* Vulkan: what kernels may not use (traits_mask); NULL: all there is */
 };
 

@@ -3,9 +3,11 @@
 #include "models/ops/blas_core.h"
 #include "models/ops/matmul.h"
 #include "models/ops/matmul_check.h"
+#include "pipeline/base/clock.h"
 #include "pipeline/base/file.h"
 #include "pipeline/base/thread.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +19,9 @@ struct cpu_backend {
     struct thread_pool *pool;
     bool has_tasks;        /* an each is under way */
     int *number;           /* per thread of the pool: 1 + its worker's number in this each */
-    atomic_ullong n_done; /* items */
+    atomic_ullong n_done;   /* items */
+    pthread_mutex_t mutex; /* of times */
+    struct op_times times;
 };
 
 struct work {
@@ -104,8 +108,8 @@ static void run_piece(void *context, int64_t i, int thread) {
     op_of(call->op)->piece(call, i);
 }
 
-/* One call on all threads. */
-static void run_call(struct thread_pool *pool, const struct op_call *call) {
+/* One call on all threads, where it can be shared; else false. */
+static bool share_call(struct thread_pool *pool, const struct op_call *call) {
     const struct op *op = op_of(call->op);
     if (call->direction == OP_FORWARD && op->each_number) {
         const int64_t n = tensor_elements(op_tensor(call, OP_OUT));
@@ -114,15 +118,29 @@ static void run_call(struct thread_pool *pool, const struct op_call *call) {
         thread_pool_run(pool, op->pieces(call), run_piece, (void *)call);
         op->finish(call);
     } else {
-        op_run(call);
+        return false;
     }
+    return true;
+}
+
+/* One call: of a task on its own thread, else on all. */
+static void run_call(struct cpu_backend *cpu, const struct op_call *call, bool is_task) {
+    const double start = cpu->base.is_timed ? clock_seconds() : 0;
+    const bool is_shared = !is_task && share_call(cpu->pool, call);
+    if (!is_shared) op_run(call);
+    if (!cpu->base.is_timed) return;
+    struct op_time time = op_times_of(call);
+    time.seconds = (clock_seconds() - start) * (is_shared ? cpu->base.n_workers : 1);
+    pthread_mutex_lock(&cpu->mutex);
+    op_times_add(&cpu->times, call->op, call->direction, &time);
+    pthread_mutex_unlock(&cpu->mutex);
 }
 
 static void run_item(void *context, int64_t i, int thread) {
     struct work *const *items = context;
     const struct work *w = items[i];
     (void)thread;
-    for (int c = 0; c < w->n_calls; c++) op_run(&w->calls[c]);
+    for (int c = 0; c < w->n_calls; c++) run_call(w->cpu, &w->calls[c], true);
     w->cpu->n_done++;
 }
 
@@ -145,10 +163,7 @@ static enum status work_run(struct work *w, const struct work_place *at, struct 
     for (int c = 0; c < w->n_calls; c++) {
         struct op_call call = w->calls[c];
         if (at) move_call(&call, at);
-        if (cpu->has_tasks)
-            op_run(&call);
-        else
-            run_call(cpu->pool, &call);
+        run_call(cpu, &call, cpu->has_tasks);
     }
     cpu->n_done++;
     return STATUS_OK;
@@ -208,8 +223,17 @@ static uint64_t progress(struct backend *b) {
     return ((struct cpu_backend *)b)->n_done;
 }
 
+static enum status times(struct backend *b, struct op_times *out, struct error *e) {
+    struct cpu_backend *cpu = (struct cpu_backend *)b;
+    (void)e;
+    *out = cpu->times;
+    cpu->times = (struct op_times){0};
+    return STATUS_OK;
+}
+
 static void destroy(struct backend *b) {
     struct cpu_backend *cpu = (struct cpu_backend *)b;
+    pthread_mutex_destroy(&cpu->mutex);
     thread_pool_destroy(&cpu->pool);
     free(cpu->number);
     free(cpu);
@@ -227,6 +251,7 @@ static const struct backend_table cpu_table = {
     .each = each,
     .wait = wait,
     .progress = progress,
+    .times = times,
     .destroy = destroy,
 };
 
@@ -261,6 +286,8 @@ enum status backend_cpu_create(struct backend **out, const struct backend_option
     *out = NULL;
     if (!cpu) return fail(e, STATUS_NO_MEMORY, "cpu: no memory for a backend");
     cpu->base.table = &cpu_table;
+    cpu->base.is_timed = o->times;
+    pthread_mutex_init(&cpu->mutex, NULL);
     snprintf(cpu->base.name, sizeof cpu->base.name, "cpu");
     snprintf(cpu->base.fingerprint, sizeof cpu->base.fingerprint, "cpu %s", matmul_library());
     blas_core_describe(cpu->base.detail, matmul_core());

@@ -76,6 +76,12 @@ static uint64_t progress(struct backend *b) {
     return 0;
 }
 
+static enum status times(struct backend *b, struct op_times *out, struct error *e) {
+    (void)b;
+    *out = (struct op_times){0};
+    return refuse(e);
+}
+
 static void destroy(struct backend *b) {
     free(b);
 }
@@ -92,6 +98,7 @@ static const struct backend_table plan_table = {
     .each = each,
     .wait = wait,
     .progress = progress,
+    .times = times,
     .destroy = destroy,
 };
 

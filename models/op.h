@@ -141,6 +141,8 @@ struct op {
 
     /* Floating-point operations of the call, 2 per multiply-add. */
     double (*flops)(const struct op_call *call);
+    /* Bytes that the call reads and writes, where these are not all of its operands; else NULL. */
+    double (*bytes)(const struct op_call *call);
 };
 
 /* Groups for n invocations in groups of size, folded into (x, y) so that x stays below 65536; the
@@ -184,6 +186,11 @@ static inline int64_t op_rows(const struct op_call *c, int slot) {
     const int64_t columns = op_columns(c, slot);
     return columns ? tensor_elements(&c->slot[slot].tensor) / columns : 0;
 }
+
+/* Bytes of the operands that a call reads and writes, scratch memory left out; a gradient that it
+ * adds to counts twice. What op.bytes starts from, and what it is without. */
+double op_operand_bytes(const struct op_call *c);
+double op_bytes(const struct op_call *c);
 
 /* Runs a call on the CPU. */
 void op_run(const struct op_call *call);

@@ -74,6 +74,14 @@ static double flops(const struct op_call *c) {
     return c->direction == OP_FORWARD ? 0 : (double)tensor_elements(op_tensor(c, OP_OUT));
 }
 
+/* Forward reads the rows that it writes. */
+static double bytes(const struct op_call *c) {
+    const double all = op_operand_bytes(c);
+    if (c->direction == OP_BACKWARD) return all;
+    return all - (double)tensor_bytes(op_tensor(c, OP_IN)) +
+           (double)tensor_bytes(op_tensor(c, OP_OUT));
+}
+
 const struct op op_gather_rows = {
     .name = "gather_rows",
     .n_inputs = 2,
@@ -85,6 +93,7 @@ const struct op op_gather_rows = {
     .backward = backward,
     .kernels = kernels,
     .flops = flops,
+    .bytes = bytes,
 };
 
 int gather_rows_call(struct graph *g, int x, int index) {

@@ -95,6 +95,14 @@ static double flops(const struct op_call *c) {
     return (double)tensor_elements(op_tensor(c, OP_OUT));
 }
 
+/* Forward reads one row of the table for each token. */
+static double bytes(const struct op_call *c) {
+    const double all = op_operand_bytes(c);
+    if (c->direction == OP_BACKWARD) return all;
+    return all - (double)tensor_bytes(op_tensor(c, OP_IN + TABLE)) +
+           (double)tensor_bytes(op_tensor(c, OP_OUT));
+}
+
 const struct op op_text_tokens = {
     .name = "text_tokens",
     .n_inputs = 3,
@@ -106,6 +114,7 @@ const struct op op_text_tokens = {
     .backward = backward,
     .kernels = text_tokens_kernels,
     .flops = flops,
+    .bytes = bytes,
 };
 
 int text_tokens_call(struct graph *g, int ids, int table, int positions) {

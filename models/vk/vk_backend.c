@@ -1,6 +1,7 @@
 #include "models/vk/vk_backend.h"
 
 #include "models/vk/vk_shader.h"
+#include "models/vk/vk_time.h"
 #include "pipeline/base/hash.h"
 #include "pipeline/base/log.h"
 
@@ -96,6 +97,14 @@ static uint64_t progress(struct backend *backend) {
     return reached;
 }
 
+static enum status times(struct backend *backend, struct op_times *out, struct error *e) {
+    struct vk_backend *b = (struct vk_backend *)backend;
+    (void)e;
+    *out = b->times;
+    b->times = (struct op_times){0};
+    return STATUS_OK;
+}
+
 static void destroy(struct backend *backend) {
     struct vk_backend *b = (struct vk_backend *)backend;
     if (!b) return;
@@ -123,6 +132,7 @@ static const struct backend_table table = {
     .each = vk_run_each,
     .wait = wait,
     .progress = progress,
+    .times = times,
     .destroy = destroy,
 };
 
@@ -184,6 +194,8 @@ enum status vk_backend_create(struct backend **out, const struct vk_options *o, 
     TRY(vk_device_choose(&chosen, devices, n, o->common.device ? o->common.device : "auto", e));
     b->device = devices[chosen];
     b->backend.memory_bytes = b->device.listed.memory_bytes;
+    b->backend.is_timed = o->common.times;
+    if (o->common.times) TRY(vk_time_check(&b->device, e));
     if (o->common.traits) TRY(traits_mask(&b->device.traits, o->common.traits, e));
     snprintf(b->backend.name, sizeof b->backend.name, "%.63s", b->device.listed.name);
     char traits[TRAITS_TEXT];

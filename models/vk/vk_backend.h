@@ -41,6 +41,8 @@ struct vk_backend {
     VkPipelineLayout layout[KERNEL_BINDINGS_MAX + 1];
     struct vk_pipeline *pipelines;
     int n_pipelines;
+
+    struct op_times times; /* of finished runs, with backend.is_timed */
 };
 
 /* What tests choose besides the options of every backend. */

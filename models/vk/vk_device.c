@@ -74,6 +74,7 @@ static bool find_queue(const struct vk_instance *v, struct vk_device *d) {
     for (uint32_t i = 0; i < n; i++)
         if (families[i].queueCount && families[i].queueFlags & VK_QUEUE_COMPUTE_BIT) {
             d->queue_family = i;
+            d->timestamp_bits = families[i].timestampValidBits;
             return true;
         }
     return false;
@@ -152,6 +153,7 @@ static void describe(const struct vk_instance *v, struct vk_device *d) {
     v->GetPhysicalDeviceMemoryProperties(d->handle, &d->memory);
     const VkPhysicalDeviceProperties *p = &properties.properties;
     d->type = p->deviceType;
+    d->timestamp_ns = p->limits.timestampPeriod;
     snprintf(b->name, sizeof b->name, "%s", p->deviceName);
     snprintf(b->driver, sizeof b->driver, "%.50s %.200s", driver.driverName, driver.driverInfo);
     b->is_software = p->deviceType == VK_PHYSICAL_DEVICE_TYPE_CPU;

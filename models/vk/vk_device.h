@@ -25,6 +25,8 @@ struct vk_device {
     VkPhysicalDeviceMemoryProperties memory;
     struct traits traits;
     uint32_t queue_family;
+    uint32_t timestamp_bits; /* of the queue's counter; 0: it has none */
+    double timestamp_ns;     /* from one tick to the next */
     char fingerprint[256];
 };
 

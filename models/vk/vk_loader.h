@@ -58,6 +58,11 @@
     X(CmdPipelineBarrier)                                                                          \
     X(CmdCopyBuffer)                                                                               \
     X(CmdFillBuffer)                                                                               \
+    X(CreateQueryPool)                                                                             \
+    X(DestroyQueryPool)                                                                            \
+    X(CmdResetQueryPool)                                                                           \
+    X(CmdWriteTimestamp)                                                                           \
+    X(GetQueryPoolResults)                                                                         \
     X(CreateSemaphore)                                                                             \
     X(DestroySemaphore)                                                                            \
     X(GetSemaphoreCounterValue)                                                                    \

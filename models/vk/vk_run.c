@@ -4,7 +4,7 @@
  * the last barrier wrote, or writes what they touched; independent calls may overlap. Long lists
  * are cut into several submissions: desktop systems reset a GPU that is busy for seconds with one.
  */
-#include "models/vk/vk_backend.h"
+#include "models/vk/vk_time.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -20,6 +20,7 @@ struct work {
     VkCommandBuffer *commands;
     int n_commands;
     uint64_t last; /* timeline value of the latest submission */
+    struct vk_time time;
 };
 
 struct access {
@@ -78,6 +79,7 @@ static enum status commands_begin(struct recorder *r, struct error *e) {
     VK_TRY(r->b, r->b->f.AllocateCommandBuffers(r->b->handle, &info, &r->commands));
     w->commands[w->n_commands++] = r->commands;
     VK_TRY(r->b, r->b->f.BeginCommandBuffer(r->commands, &begin));
+    if (w->n_commands == 1) vk_time_reset(&w->time, r->b, r->commands);
     r->n_kernels = 0;
     r->flops = 0;
     r->n_accesses = 0; /* a submission waits for the one before */
@@ -102,7 +104,7 @@ done:
     return rc;
 }
 
-/* Whether c must wait for what was recorded since the last barrier. */
+/* Whether c must wait for what was recorded since the last barrier; with times it always does. */
 static bool must_wait(const struct recorder *r, const struct op_call *c) {
     for (int slot = 0; slot < OP_SLOTS; slot++) {
         if (!op_has(c, slot)) continue;
@@ -115,7 +117,7 @@ static bool must_wait(const struct recorder *r, const struct op_call *c) {
                 return true;
         }
     }
-    return r->n_accesses + OP_SLOTS > ACCESSES_MAX;
+    return r->n_accesses + OP_SLOTS > ACCESSES_MAX || r->b->backend.is_timed;
 }
 
 static void note_accesses(struct recorder *r, const struct op_call *c) {
@@ -215,10 +217,12 @@ static enum status record_part(struct recorder *r, const struct op_call *c, doub
         TRY(commands_end(r, e));
     if (!r->commands) TRY(commands_begin(r, e));
     if (must_wait(r, c)) barrier(r);
+    vk_time_begin(&r->work->time, r->b, r->commands);
     for (int i = 0; i < n; i++) {
         if (i) barrier(r);
         TRY(record_kernel(r, c, &kernels[i], e));
     }
+    vk_time_end(&r->work->time, r->b, r->commands, c);
     note_accesses(r, c);
     r->n_kernels += n;
     r->flops += flops;
@@ -243,10 +247,12 @@ static enum status pools_create(struct work *w, const struct op_call *calls, int
     enum status rc = STATUS_OK;
     struct vk_backend *b = w->backend;
     uint32_t n_kernels = 1, n_bindings = 1;
+    int n_parts = 0;
     for (int i = 0; i < n_calls; i++) {
         struct kernel kernels[OP_KERNELS_MAX];
         struct op_call part = calls[i];
         const int parts = op_of(part.op)->kernels ? parts_of(&part) : 0;
+        n_parts += parts;
         for (part.part = 0; part.part < parts; part.part++) {
             const int n = kernels_of(b, &part, kernels);
             for (int j = 0; j < n; j++) {
@@ -269,6 +275,7 @@ static enum status pools_create(struct work *w, const struct op_call *calls, int
     };
     VK_TRY(b, b->f.CreateDescriptorPool(b->handle, &descriptors, NULL, &w->descriptors));
     VK_TRY(b, b->f.CreateCommandPool(b->handle, &pool, NULL, &w->pool));
+    if (b->backend.is_timed) TRY(vk_time_create(&w->time, b, n_parts, e));
 done:
     return rc;
 }
@@ -306,9 +313,18 @@ void vk_run_work_destroy(struct work *w) {
         if (w->last) (void)vk_backend_wait(b, w->last, &ignored);
         b->f.DestroyDescriptorPool(b->handle, w->descriptors, NULL);
         b->f.DestroyCommandPool(b->handle, w->pool, NULL);
+        vk_time_release(&w->time, b);
     }
     free(w->commands);
     free(w);
+}
+
+static enum status collect_times(struct work *w, struct error *e) {
+    enum status rc = STATUS_OK;
+    TRY(vk_backend_wait(w->backend, w->last, e));
+    TRY(vk_time_collect(&w->time, w->backend, e));
+done:
+    return rc;
 }
 
 enum status vk_run_work(struct work *w, const struct work_place *at, struct error *e) {
@@ -320,6 +336,7 @@ enum status vk_run_work(struct work *w, const struct work_place *at, struct erro
         TRY(vk_backend_submit(b, w->commands[j], e));
         w->last = b->submitted;
     }
+    if (b->backend.is_timed) TRY(collect_times(w, e));
 done:
     return rc;
 }

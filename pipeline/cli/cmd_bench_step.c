@@ -1,6 +1,7 @@
 #include "pipeline/base/json_write.h"
 #include "pipeline/base/thread.h"
 #include "pipeline/cli/cmd_bench.h"
+#include "pipeline/cli/op_table.h"
 #include "pipeline/cli/options.h"
 #include "pipeline/train/slice.h"
 #include "pipeline/train/step_bench.h"
@@ -42,6 +43,14 @@ static enum status print_json(const struct step_bench *b, const struct step_benc
         json_write_name(&w, numbers[i].name);
         json_write_double(&w, numbers[i].value);
     }
+    if (backend->is_timed) {
+        json_write_name(&w, "steps_timed");
+        json_write_int(&w, r->steps_timed);
+        json_write_name(&w, "step_ms");
+        json_write_double(&w, 1e3 * r->seconds_timed / r->steps_timed);
+        json_write_name(&w, "ops");
+        op_table_json(&w, &r->times);
+    }
     json_write_object_end(&w);
     const enum status rc = text_check(&w.text, e);
     if (rc == STATUS_OK) puts(text_string(&w.text));
@@ -49,12 +58,21 @@ static enum status print_json(const struct step_bench *b, const struct step_benc
     return rc;
 }
 
+static void print_ops(const struct step_bench_result *r, const struct backend *backend) {
+    printf("\n%d steps of %.3f ms; the ops of all of them", r->steps_timed,
+           1e3 * r->seconds_timed / r->steps_timed);
+    if (backend->n_workers > 1)
+        printf(", their times added up over %d threads", backend->n_workers);
+    puts(":");
+    op_table_print(&r->times);
+}
+
 enum status cmd_bench_step(int argc, char **argv, struct error *e) {
     enum status rc = STATUS_OK;
     const char *arch = "tiny", *device = "cpu", *traits = NULL;
     int64_t batch = 16, slice = 0, rank = 16, caption_tokens = 16, threads = 0, steps = 5;
     int64_t memory_mib = 0;
-    bool json = false, all = false;
+    bool json = false, all = false, ops = false;
     struct backend *backend = NULL;
     struct step_bench_result r;
     struct rusage usage;
@@ -75,6 +93,8 @@ enum status cmd_bench_step(int argc, char **argv, struct error *e) {
          .help = "use no more of a Vulkan device than this (tier=0 subgroup=0); `sapwood devices` "
                  "shows what it has"},
         {"all", OPTION_FLAG, &all, .help = "train every weight instead of adapters"},
+        {"ops", OPTION_FLAG, &ops,
+         .help = "time each op too: calls, milliseconds, GFLOP/s, GB/s; the step gets slower"},
         {"json", OPTION_FLAG, &json, .help = "one line of JSON"},
     };
     TRY(options_parse(&(struct options){.command = "bench step",
@@ -83,7 +103,7 @@ enum status cmd_bench_step(int argc, char **argv, struct error *e) {
                       argc, argv, e));
     if (threads == 0) threads = thread_count_default();
     const struct backend_options o = {
-        .device = device, .threads = (int)threads, .traits = traits};
+        .device = device, .threads = (int)threads, .traits = traits, .times = ops};
     TRY(backend_create(&backend, &o, e));
     const struct step_bench b = {
         .architecture = arch,
@@ -107,6 +127,7 @@ enum status cmd_bench_step(int argc, char **argv, struct error *e) {
            b.architecture, b.batch, b.slice, b.rank, b.caption_tokens, (int)threads, backend->name,
            r.pairs_per_s_best, r.pairs_per_s_median, r.flops_per_pair * 1e-9,
            mebibytes(r.planned_bytes), peak_mib);
+    if (ops) print_ops(&r, backend);
 done:
     backend_destroy(&backend);
     return rc;

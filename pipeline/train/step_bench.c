@@ -91,11 +91,16 @@ static enum status run_steps(struct step_bench_result *out, const struct step_be
         TRY(learner_update(l, e));
         TRY(l->backend->table->wait(l->backend, e));
         times[i] = clock_seconds() - begin;
+        /* Those of the first step are dropped, unless it is the only one. */
+        if (l->backend->is_timed && (i == 0 || i == b->steps - 1))
+            TRY(l->backend->table->times(l->backend, &out->times, e));
         if (i == 0) out->loss_first = numbers.total;
         out->loss_last = numbers.total;
     }
     /* The first step compiles the text program; it counts for the best only. */
     const int first = b->steps > 1;
+    out->steps_timed = b->steps - first;
+    for (int i = first; i < b->steps; i++) out->seconds_timed += times[i];
     qsort(times + first, (size_t)(b->steps - first), sizeof *times, rising);
     out->pairs_per_s_best = b->batch / times[first];
     out->pairs_per_s_median = b->batch / times[first + (b->steps - first) / 2];

@@ -22,6 +22,10 @@ struct step_bench_result {
     double pairs_per_s_best, pairs_per_s_median, loss_first, loss_last;
     double flops_per_pair;
     int64_t planned_bytes;
+    /* With a backend that is_timed: of steps_timed steps, which took so long in all. */
+    struct op_times times;
+    int steps_timed;
+    double seconds_timed;
 };
 
 enum status step_bench_run(struct step_bench_result *out, const struct step_bench *b,

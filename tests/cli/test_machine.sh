@@ -97,6 +97,26 @@ check "JSON" 0 "^{\"arch\": \"$folder/architecture.json\", \"precision\": \"fp32
 sed -n 's/.*"pairs_per_s_best": \([0-9.]*\), "pairs_per_s_median": \([0-9.]*\), "gflops_per_pair": \([0-9.]*\), "planned_mib": \([0-9.]*\), "peak_mib": \([0-9]*\)}$/\1 \2 \3 \4 \5/p' \
     "$folder/said" >"$folder/numbers"
 measured "bench step --json" "$folder/numbers" "$seconds"
+# --ops, --json: 8 blocks of 4 products, patches and 2 projections for 2 slices a step; the ops of towers and
+# loss do the FLOPs that the step is said to do; no op takes longer than the step on all threads.
+bench --ops --json
+sed -n 's/.*"gflops_per_pair": \([0-9.]*\).*"steps_timed": \([0-9]*\), "step_ms": \([0-9.]*\), "ops": \[\(.*\)\]}$/\1 \2 \3\n\4/p' \
+    "$folder/said" | sed 's/}, {/}\n{/g; s/[{}",]//g' >"$folder/ops"
+awk -v threads="$(nproc)" 'NR == 1 { expected = $1 * 4 * $2; steps = $2; wall = $2 * $3; next }
+    { calls[$2 " " $4] = $6; ms += $8; share += $10; if (last && $8 > last) print "not the longest first"; last = $8
+      if ($2 !~ /^(add_block|gradient_norm|adamw|clamp)$/) gflop += $12 * $8 / 1e3 }
+    END { if (steps != 19) print steps, "steps"
+          if (calls["linear forward"] != 19 * 2 * (8 * 4 + 1 + 2)) print calls["linear forward"], "products"
+          if (calls["attention backward"] != 19 * 2 * 8) print calls["attention backward"], "attentions"
+          if (calls["adamw forward"] < 19) print calls["adamw forward"], "updates"
+          if (!(share > 0.999 && share < 1.001)) print "shares add up to", share
+          if (!(gflop > expected * 0.999 && gflop < expected * 1.001)) print gflop, "GFLOP, expected", expected
+          if (!(ms <= wall * threads && ms > wall / 5)) print ms, "ms of", wall, "on", threads, "threads" }' \
+    "$folder/ops" >"$folder/wrong"
+[ -s "$folder/wrong" ] && bad "bench step --ops --json: $(cat "$folder/wrong" "$folder/said")" || good
+bench --ops
+check "a table of ops" 0 '^linear  *forward  *1330  *[0-9.]*  *[0-9.]*%  *[0-9.]*  *[0-9.]*$' cat "$folder/said"
+check "its head" 0 '^19 steps of [0-9.]* ms; the ops of all of them' cat "$folder/said"
 check "slices of train, whatever the threads" 0 '^tiny, batch 16 in slices of 4, .* 3 threads' \
     "$sapwood" bench step --threads 3 --steps 1
 check "slices of an odd batch" 0 "^tiny, batch 7 in slices of 1, rank 16, captions of 16 tokens, fp32, $(nproc) threads, cpu\$" \

@@ -497,9 +497,7 @@ static double best_ms(const struct trial *t, struct memory *m, enum way way) {
 
 static void time_call(const struct trial *t, struct memory *m, const char *what) {
     const double flops = t->c->op->flops ? t->c->op->flops(&m->call) : 0;
-    double bytes = 0;
-    for (int s = 0; s < OP_SCRATCH; s++)
-        if (op_has(&m->call, s)) bytes += (double)tensor_bytes(&m->call.slot[s].tensor);
+    const double bytes = op_bytes(&m->call);
     for (enum way way = FAST; way <= DEVICE; way++) {
         const double ms = way == REFERENCE ? 0 : best_ms(t, m, way);
         if (ms > 0)

@@ -1,11 +1,12 @@
 /* The calls of an update are shared by all threads in pieces that do not depend on their number:
- * the bits are those of one thread, and of the whole call at once. */
+ * the bits are those of one thread, and of the whole call at once. Their times add up. */
 #include "models/backend.h"
 #include "models/ops/adamw.h"
 #include "models/ops/add_block.h"
 #include "models/ops/blend.h"
 #include "models/ops/gradient_norm.h"
 #include "models/program.h"
+#include "pipeline/base/clock.h"
 #include "pipeline/base/random.h"
 #include "shaders/params/step.h"
 #include "tests/check.h"
@@ -64,9 +65,44 @@ static float *start(void) {
     return numbers;
 }
 
+/* The times of two updates: of each op two calls, what they did, and a share of the time that
+ * passed; then nothing, until something runs again. */
+static void test_times(struct backend *b, double wall) {
+    static const struct {
+        enum op_id op;
+        double flops, bytes; /* for each number; the step and the norm are few */
+    } rows[] = {
+        {OP_add_block, 1, 3 * 4},
+        {OP_gradient_norm, 2, 4},
+        {OP_adamw, 0, 7 * 4},
+        {OP_blend, 0, 3 * 4}};
+    struct op_times t;
+    double seconds = 0;
+    int n_rows = 0;
+    CHECK_EQUAL(b->table->times(b, &t, &e), STATUS_OK);
+    for (int i = 0; i < OP_COUNT; i++) {
+        CHECK_EQUAL(t.of[i][OP_BACKWARD].calls, 0);
+        n_rows += t.of[i][OP_FORWARD].calls > 0;
+        seconds += t.of[i][OP_FORWARD].seconds;
+    }
+    CHECK_EQUAL(n_rows, 4);
+    CHECK_TRUE(seconds <= wall * b->n_workers);
+    for (int i = 0; i < 4; i++) {
+        const struct op_time *row = &t.of[rows[i].op][OP_FORWARD];
+        CHECK_EQUAL(row->calls, 2);
+        CHECK_TRUE(row->seconds > 0);
+        CHECK_CLOSE(row->bytes, 2.0 * N * rows[i].bytes, 2 * (STEP_COUNT + 2) * 4);
+        if (rows[i].flops > 0) CHECK_CLOSE(row->flops, 2.0 * N * rows[i].flops, 0);
+    }
+    CHECK_EQUAL(b->table->times(b, &t, &e), STATUS_OK);
+    CHECK_EQUAL(t.of[OP_add_block][OP_FORWARD].calls, 0);
+    CHECK_TRUE(t.of[OP_add_block][OP_FORWARD].seconds == 0);
+}
+
 /* Two updates with so many threads; 0: each call at once, without a backend's work. */
 static float *update(int threads) {
-    const struct backend_options options = {.device = "cpu", .threads = threads ? threads : 1};
+    const struct backend_options options = {
+        .device = "cpu", .threads = threads ? threads : 1, .times = threads > 0};
     struct backend *b = NULL;
     struct buffer *buffer = NULL;
     struct program *p = NULL;
@@ -77,6 +113,7 @@ static float *update(int threads) {
     CHECK_EQUAL(b->table->buffer_create(b, &buffer, bytes, &e), STATUS_OK);
     CHECK_EQUAL(b->table->upload(buffer, 0, numbers, bytes, &e), STATUS_OK);
     build(&g, buffer);
+    const double begin = clock_seconds();
     CHECK_EQUAL(program_create(&p, b, &g, 1, NULL, &e), STATUS_OK);
     for (int round = 0; round < 2; round++) {
         if (threads) {
@@ -90,6 +127,7 @@ static float *update(int threads) {
         }
     }
     CHECK_EQUAL(b->table->download(numbers, buffer, 0, bytes, &e), STATUS_OK);
+    if (threads) test_times(b, clock_seconds() - begin);
     program_destroy(&p);
     graph_release(&g);
     b->table->buffer_destroy(buffer);
