@@ -438,12 +438,16 @@ static enum status find_place(struct place *p, const struct dataset *d, int64_t 
     return fail(e, STATUS_BAD_DATA, "%s", index_damage_text((enum index_damage)damage));
 }
 
+/* Puts the member in front of the text, where it is not there already. */
+static void name_member(struct error *e, const char *extension) {
+    const size_t n = strlen(extension);
+    if (strncmp(e->text, extension, n) != 0 || e->text[n] != ':') error_context(e, "%s", extension);
+}
+
 static enum status place_failed(const struct place *p, const char *extension, enum status rc,
                                 struct error *e) {
     if (rc == STATUS_OK) return rc;
-    const size_t n = extension ? strlen(extension) : 0;
-    const bool is_said = extension && !strncmp(e->text, extension, n) && e->text[n] == ':';
-    if (extension && !is_said) error_context(e, "%s", extension);
+    if (extension) name_member(e, extension);
     error_context(e, "%s: %s", file_base_name(p->shard->path),
                   index_key(&p->shard->index, p->sample));
     return rc;
@@ -560,7 +564,7 @@ static enum status read_json(struct json_document **document, const struct place
                              struct dataset_memory *memory, struct error *e) {
     const enum status rc = read_extension(p, "json", memory, e);
     if (rc != STATUS_OK) return rc;
-    return json_parse(document, memory->bytes.bytes, memory->bytes.n, "", e);
+    return json_parse(document, memory->bytes.bytes, memory->bytes.n, "json", e);
 }
 
 static enum status read_label(int64_t *out, const struct dataset *d, const struct place *p,
@@ -678,7 +682,7 @@ static enum status add_kind(struct dataset_captions *out, const struct dataset *
     for (int i = before; i < out->n; i++)
         out->caption[i].weight = d->mix[kind].probability / (out->n - before);
 done:
-    if (rc != STATUS_OK) error_context(e, "%s", field ? "json" : "txt");
+    if (rc != STATUS_OK) name_member(e, field ? "json" : "txt");
     return rc;
 }
 
@@ -700,7 +704,7 @@ static enum status add_class_captions(struct dataset_captions *out, const struct
         if (out->n > before) out->caption[before].weight = 1;
     }
 done:
-    if (rc != STATUS_OK) error_context(e, "%s", d->label_field ? "json" : "cls");
+    if (rc != STATUS_OK) name_member(e, d->label_field ? "json" : "cls");
     return rc;
 }
 

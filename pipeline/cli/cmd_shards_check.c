@@ -14,28 +14,41 @@
 #include "pipeline/base/text.h"
 #include "pipeline/base/thread.h"
 #include "pipeline/cli/cmd_shards.h"
+#include "pipeline/cli/findings.h"
 #include "pipeline/cli/options.h"
 
-enum {
-    PROBLEM_BYTES = 320,
-    NAMED_MAX = 8,
-    BLOCK = 256
-}; /* samples checked between two printouts */
+enum { BLOCK = 256 }; /* samples checked between two printouts */
 
 struct totals {
     int64_t samples, bad_samples, pictures, captions;
     int shards, bad_shards;
+    bool names_all; /* prints each sample as it is found, too */
+    struct findings found;
 };
+
+/* What to do about a kind of finding. */
+static const char remedy_unsorted[] =
+    "this tar is not sorted by name; make it again: tar --sort=name -cf SHARD.tar -C FOLDER . or: "
+    "sapwood shards make FOLDER SHARDS";
+static const char remedy_damaged[] = "remove or rename one of them: sapwood shards make FOLDER "
+                                     "SHARDS takes a folder as it is and says what is twice";
+static const char remedy_picture[] = "get or make these pictures again";
+static const char remedy_no_picture[] = "if these are texts alone: --pictures none";
+static const char remedy_txt[] = "put a .txt beside each picture and make the shard again; where "
+                                 "captions are in the json member: --caption-field NAME; without "
+                                 "captions: --captions none";
+static const char remedy_field[] = "choose a field that is there: --caption-field NAME";
+static const char remedy_caption[] = "write another caption and make the shard again";
+static const char remedy_lost[] = "get or make this shard again";
 
 /* A block of samples of one shard; a worker writes the problem of its sample, or "". */
 struct block {
     const struct dataset *dataset;
     int64_t first;
     bool want_pictures, want_captions;
-    bool is_unsorted; /* told in one line, not sample by sample */
     struct dataset_memory *memory;     /* (workers) */
     struct dataset_captions *captions; /* (workers) */
-    char problem[BLOCK][PROBLEM_BYTES];
+    char problem[BLOCK][FINDINGS_TEXT];
     bool bad_picture[BLOCK], bad_caption[BLOCK];
 };
 
@@ -48,37 +61,41 @@ static void check_sample(void *context, int64_t item, int worker) {
     b->bad_picture[item] =
         b->want_pictures && dataset_picture(b->dataset, i, memory, &e) != STATUS_OK;
     image_done(&memory->picture);
-    if (b->bad_picture[item]) snprintf(b->problem[item], PROBLEM_BYTES, "%s", e.text);
+    if (b->bad_picture[item]) snprintf(b->problem[item], FINDINGS_TEXT, "%s", e.text);
     b->bad_caption[item] = b->want_captions && dataset_captions(&b->captions[worker], b->dataset, i,
                                                                 memory, &e) != STATUS_OK;
     if (b->bad_caption[item] && !b->bad_picture[item])
-        snprintf(b->problem[item], PROBLEM_BYTES, "%s", e.text);
+        snprintf(b->problem[item], FINDINGS_TEXT, "%s", e.text);
 }
 
-/* Part of a sample whose other members stand elsewhere in the shard. d: of one shard. */
-static bool is_torn(const struct dataset *d, int64_t sample) {
-    return dataset_index(d, 0)->sample[sample].damage == INDEX_DAMAGE_KEY;
+/* remedy: of b's sample `item`, by what is wrong with it. */
+static const char *choose_remedy(const struct block *b, int64_t item, const char *text,
+                                 const char *field) {
+    const struct dataset_sample sample = dataset_sample(b->dataset, b->first + item);
+    if (sample.damage == INDEX_DAMAGE_KEY) return remedy_unsorted;
+    if (sample.damage == INDEX_DAMAGE_MEMBER) return remedy_lost;
+    if (sample.damage != INDEX_DAMAGE_NONE) return remedy_damaged;
+    if (b->bad_picture[item])
+        return text_starts_with(text, "no picture") ? remedy_no_picture : remedy_picture;
+    return field                           ? remedy_field
+           : text_ends_with(text, "missing") ? remedy_txt
+                                             : remedy_caption;
 }
 
-/* A tar in the order of a folder (tar cf) has hardly a sample in one piece: one line with the count
- * and the remedy instead of thousands. */
-static bool tell_unsorted(const struct dataset *d, const char *shown) {
-    const int64_t n = dataset_counts(d).samples;
-    int64_t n_torn = 0, first = -1;
-    for (int64_t i = 0; i < n; i++)
-        if (is_torn(d, i) && !n_torn++) first = i;
-    if (n_torn <= NAMED_MAX) return false;
-    char key[SHARD_NAME_MAX];
-    text_printable(key, sizeof key, index_key(dataset_index(d, 0), (uint64_t)first));
-    printf("%s: %" PRId64 " of %" PRId64
-           " samples are parts of others, the first is %s: members of a "
-           "sample must follow each other, and this tar is not sorted by name; make it again: tar "
-           "--sort=name -cf SHARD.tar -C FOLDER . or: sapwood shards make FOLDER SHARDS\n",
-           file_base_name(shown), n_torn, n, key);
-    return true;
+/* "shard.tar: key" as it stands in front of a sample's error. */
+static void show_place(char out[FINDINGS_PLACE], const char *shard, const char *key) {
+    struct error e;
+    fail(&e, STATUS_BAD_DATA, "%s: %s", file_base_name(shard), key);
+    snprintf(out, FINDINGS_PLACE, "%s", e.text);
 }
 
-static void check_samples(struct block *b, struct thread_pool *pool, struct totals *totals) {
+static void tell(struct totals *totals, const char *place, const char *text, const char *remedy) {
+    findings_add(&totals->found, place, text, remedy);
+    if (totals->names_all) printf("%s: %s\n", place, text);
+}
+
+static void check_samples(struct block *b, struct thread_pool *pool, const char *field,
+                          struct totals *totals) {
     const int64_t n = dataset_counts(b->dataset).samples;
     for (b->first = 0; b->first < n; b->first += BLOCK) {
         const int64_t count = n - b->first < BLOCK ? n - b->first : BLOCK;
@@ -88,8 +105,12 @@ static void check_samples(struct block *b, struct thread_pool *pool, struct tota
             totals->captions += b->bad_caption[i];
             if (!b->problem[i][0]) continue;
             totals->bad_samples++;
-            if (!b->is_unsorted || !is_torn(b->dataset, b->first + i))
-                printf("%s\n", b->problem[i]);
+            const struct dataset_sample sample = dataset_sample(b->dataset, b->first + i);
+            char place[FINDINGS_PLACE];
+            show_place(place, sample.shard, sample.key);
+            const char *text = b->problem[i];
+            if (text_starts_with(text, place)) text += strlen(place) + strlen(": ");
+            tell(totals, place, text, choose_remedy(b, i, text, field));
         }
     }
     totals->samples += n;
@@ -125,9 +146,9 @@ static void list_lost(const char *path, const struct index *kept, struct totals 
     for (uint64_t i = 0; file && i < kept->n_samples; i++) {
         const char *damage = find_damage(kept, i, file, size);
         if (!damage) continue;
-        char key[SHARD_NAME_MAX];
-        text_printable(key, sizeof key, index_key(kept, i));
-        printf("%s: %s: %s\n", file_base_name(path), key, damage);
+        char place[FINDINGS_PLACE];
+        show_place(place, path, index_key(kept, i));
+        tell(totals, place, damage, remedy_lost);
         n_lost++;
     }
     if (file)
@@ -196,6 +217,25 @@ static bool check_bytes(const char *path, const char *cache, struct totals *tota
     return is_good;
 }
 
+/* A shard without what is wanted is a finding of its own, not one of each sample. */
+static void tell_lack(const char *shard, bool lacks_pictures, const char *field,
+                      const char *members, struct totals *totals) {
+    char text[FINDINGS_TEXT];
+    const bool has_json = strstr(members, "json") != NULL;
+    if (lacks_pictures)
+        snprintf(text, sizeof text,
+                 "no sample has a picture (jpg, jpeg, png, webp); found members %s; if that is "
+                 "meant: --pictures none",
+                 members);
+    else
+        snprintf(text, sizeof text,
+                 "no sample has a caption (%s); found members %s; if that is meant: --captions "
+                 "none%s",
+                 field ? "json" : "txt", members,
+                 has_json ? "; where the json has it: --caption-field NAME" : "");
+    tell(totals, shard, text, NULL);
+}
+
 static void check_shard(const char *path, struct dataset_source *source, bool pictures,
                         bool captions, struct block *b, struct thread_pool *pool,
                         struct totals *totals) {
@@ -220,9 +260,7 @@ static void check_shard(const char *path, struct dataset_source *source, bool pi
     if (lacks_pictures || (captions && !counts.captions && !counts.labels)) {
         struct text found = {0};
         dataset_extensions(d, &found);
-        printf("%s: no sample has a %s; found members %s; if that is meant: %s\n", shown,
-               lacks_pictures ? "picture (jpg, jpeg, png, webp)" : "caption (txt)",
-               text_string(&found), lacks_pictures ? "--pictures none" : "--captions none");
+        tell_lack(shown, lacks_pictures, source->caption_field, text_string(&found), totals);
         text_release(&found);
         totals->bad_shards++;
         totals->samples += counts.samples;
@@ -233,13 +271,13 @@ static void check_shard(const char *path, struct dataset_source *source, bool pi
         b->dataset = d;
         b->want_pictures = pictures;
         b->want_captions = captions && counts.captions > 0;
-        b->is_unsorted = tell_unsorted(d, shown);
-        check_samples(b, pool, totals);
+        check_samples(b, pool, source->caption_field, totals);
     }
     dataset_close(&d);
 }
 
 static enum status print_totals(const struct totals *t, struct error *e) {
+    findings_print(&t->found);
     printf("%d shard%s, %" PRId64 " sample%s: %" PRId64 " usable, %" PRId64 " not (%" PRId64
            " without a good picture, %" PRId64 " without a good caption); %d shard%s unusable\n",
            t->shards, text_plural(t->shards), t->samples, text_plural(t->samples), t->samples - t->bad_samples, t->bad_samples, t->pictures,
@@ -262,8 +300,9 @@ enum status cmd_shards_check(int argc, char **argv, struct error *e) {
     struct option_list shards = {0};
     struct shard_list list = {0};
     struct thread_pool *pool = NULL;
-    struct totals totals = {0};
+    struct totals *totals = calloc(1, sizeof *totals);
     struct block *block = calloc(1, sizeof *block);
+    bool names_all = false;
     int workers = 0;
     const struct option table[] = {
         {"SHARDS", OPTION_REST, &shards, .required = true, .help = SHARDS_HELP},
@@ -271,22 +310,27 @@ enum status cmd_shards_check(int argc, char **argv, struct error *e) {
          .help = "what must be a picture; none: shards of texts"},
         {"captions", OPTION_CHOICE, &captions, .choices = caption_choices,
          .help = "what must be a caption; none: shards of pictures"},
+        {"caption-field", OPTION_TEXT, &source.caption_field, .argument = "NAME",
+         .help = "field of the json member that must be a caption, instead of the txt"},
+        {"all", OPTION_FLAG, &names_all, .help = "print a line for each sample, too"},
         {"threads", OPTION_INT, &n_threads, .min = 0, .max = 256, .help = "0: all processors"},
         {"cache", OPTION_TEXT, &source.cache, .argument = "DIR",
          .help = "folder of remote shards, and of indices where a shard's own cannot be written"},
     };
-    if (!block) return fail(e, STATUS_NO_MEMORY, "shards check: no memory");
+    if (!block || !totals) TRY(fail(e, STATUS_NO_MEMORY, "shards check: no memory"));
     TRY(options_parse(&(struct options){.command = "shards check",
                                         .summary = "Reads every byte, decodes every picture and "
-                                                   "names each shard and sample that cannot be "
-                                                   "used. Of a damaged shard its index tells "
-                                                   "which samples are lost. Exit code 3 when "
-                                                   "something is wrong.",
+                                                   "tells each shard that cannot be used, and "
+                                                   "samples that cannot by what is wrong: how "
+                                                   "many, the first, what to do. Of a damaged "
+                                                   "shard its index tells which samples are "
+                                                   "lost. Exit code 3 when something is wrong.",
                                         OPTIONS(table)},
                       argc, argv, e));
     TRY(cmd_shards_expand(&list, &shards, e));
     TRY(thread_pool_create(&pool, (int)n_threads, e));
     workers = thread_pool_size(pool);
+    totals->names_all = names_all;
     block->memory = calloc((size_t)workers, sizeof *block->memory);
     block->captions = calloc((size_t)workers, sizeof *block->captions);
     if (!block->memory || !block->captions) {
@@ -295,15 +339,16 @@ enum status cmd_shards_check(int argc, char **argv, struct error *e) {
     }
     for (int i = 0; i < list.n; i++)
         check_shard(list.path[i], &source, strcmp(pictures, "none") != 0,
-                    strcmp(captions, "none") != 0, block, pool, &totals);
-    rc = print_totals(&totals, e);
+                    strcmp(captions, "none") != 0, block, pool, totals);
+    rc = print_totals(totals, e);
 done:
+    free(totals);
     for (int i = 0; i < workers; i++) {
         if (block->memory) dataset_memory_release(&block->memory[i]);
         if (block->captions) dataset_captions_release(&block->captions[i]);
     }
-    free(block->memory);
-    free(block->captions);
+    if (block) free(block->memory);
+    if (block) free(block->captions);
     free(block);
     thread_pool_destroy(&pool);
     shard_list_release(&list);
