@@ -3,19 +3,18 @@
 /* norm and clip factor from the sum of squares; one thread */
 #include "shaders/common/math.glsl"
 #include "shaders/params/gradient_norm.h"
-#include "shaders/params/step.h"
 
 layout(local_size_x = 256, local_size_x_id = 0) in;
 layout(push_constant) uniform Push { gradient_norm_params p; };
-layout(binding = 0) readonly buffer Sums { float sums[]; };                /* scratch */
-layout(binding = 1) readonly buffer StepNumbers { float step_numbers[]; }; /* (STEP_COUNT) */
-layout(binding = 2) writeonly buffer Result { float result[]; };           /* (2): norm, factor */
+layout(binding = 0) readonly buffer Sums { float sums[]; };      /* scratch */
+layout(binding = 1) readonly buffer Limit { float limit[]; };    /* () */
+layout(binding = 2) writeonly buffer Result { float result[]; }; /* (2): norm, factor */
 
 void main() {
     if (gl_LocalInvocationIndex != 0) return;
     const float squares = sums[p.read_at];
     const float norm = math_is_finite(squares) ? sqrt(squares) : squares;
-    const float clip = step_numbers[STEP_CLIP_NORM], factor = clip / (norm + 1e-6);
+    const float clip = limit[0], factor = clip / (norm + 1e-6);
     result[0] = norm;
     result[1] = !math_is_finite(norm) ? 0.0 : clip == 0.0 || factor > 1.0 ? 1.0 : factor;
 }

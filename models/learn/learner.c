@@ -5,6 +5,7 @@
 #include "models/ops/clamp.h"
 #include "models/ops/gradient_norm.h"
 #include "pipeline/base/hash.h"
+#include "shaders/params/adamw.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -18,21 +19,24 @@ static int64_t at_least(int64_t bytes) {
 }
 
 enum status learner_init(struct learner *l, struct model *m, int slice_samples, struct error *e) {
+    enum status rc = STATUS_OK;
     memset(l, 0, sizeof *l);
-    (void)e;
     l->model = m;
     l->slice_samples = slice_samples;
     graph_init(&l->loss_graph);
     graph_init(&l->update_graph);
-    return STATUS_OK;
+    TRY(live_numbers_add(&l->live, "clip norm", 1, &l->clip_norm, e));
+    TRY(live_numbers_add(&l->live, "adamw", ADAMW_NUMBERS, &l->adamw, e));
+    TRY(live_numbers_add(&l->live, "teacher", 1, &l->keep_teacher, e));
+done:
+    return rc;
 }
 
 void learner_release(struct learner *l) {
-    struct buffer *const fixed[] = {l->gradient, l->first, l->second,
-                                    l->teacher,  l->step,  l->result};
+    struct buffer *const fixed[] = {l->gradient, l->first, l->second, l->teacher, l->result};
     for (int i = 0; i < l->n_encoders; i++) encoder_destroy(&l->encoder[i]);
     slice_run_destroy(&l->slices);
-    program_destroy(&l->loss);
+    program_destroy(&l->loss_program);
     program_destroy(&l->norm);
     program_destroy(&l->update);
     graph_release(&l->loss_graph);
@@ -41,6 +45,10 @@ void learner_release(struct learner *l) {
     tower_builder_release(&l->averaged);
     for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
         if (fixed[i]) l->backend->table->buffer_destroy(fixed[i]);
+    live_numbers_release(&l->live);
+    free(l->loss);
+    free(l->loss_value);
+    free(l->read);
     memset(l, 0, sizeof *l);
 }
 
@@ -112,14 +120,10 @@ static enum status create_encoder(struct learner *l, int i, struct error *e) {
     return encoder_create(&l->encoder[i], l->backend, &c, e);
 }
 
-/* Inputs shared by all loss terms. */
+/* Parameters shared by all loss terms. */
 static enum status begin_graphs(struct learner *l, struct error *e) {
     enum status rc = STATUS_OK;
-    const struct tensor step = tensor_make(TENSOR_F32, 1, (int64_t[]){STEP_COUNT});
     struct weights_view view = model_view(l->model);
-    const struct place place = {.buffer = l->step};
-    l->step_tensor_loss = graph_input(&l->loss_graph, "step", step, place);
-    l->step_tensor_update = graph_input(&l->update_graph, "step", step, place);
     view.gradients = (struct place){.buffer = l->gradient};
     TRY(tower_builder_init(&l->student, &l->loss_graph, &view, e));
     if (l->teacher) {
@@ -131,6 +135,28 @@ done:
     return rc;
 }
 
+enum status learner_loss(struct learner *l, const char *name, int *number, struct error *e) {
+    char weight[sizeof l->loss->name + 8];
+    struct learner_loss *loss = realloc(l->loss, ((size_t)l->n_losses + 1) * sizeof *loss);
+    if (!loss) return fail(e, STATUS_NO_MEMORY, "learner: no memory for the loss %s", name);
+    l->loss = loss;
+    loss += l->n_losses;
+    *loss = (struct learner_loss){.tensor = GRAPH_NONE};
+    snprintf(loss->name, sizeof loss->name, "%s", name);
+    snprintf(weight, sizeof weight, "%s weight", name);
+    *number = l->n_losses++;
+    return live_numbers_add(&l->live, weight, 1, &loss->weight, e);
+}
+
+void learner_weigh(struct learner *l, int number, double weight) {
+    *live_numbers_of(&l->live, l->loss[number].weight) = (float)weight;
+}
+
+/* Of norm and clip factor in result. */
+static int64_t norm_offset(const struct learner *l) {
+    return l->n_losses * (int64_t)RESULT_STRIDE;
+}
+
 enum status learner_allocate(struct learner *l, struct error *e) {
     enum status rc = STATUS_OK;
     const int64_t bytes = at_least(l->model->parameters.trainable_bytes);
@@ -138,8 +164,12 @@ enum status learner_allocate(struct learner *l, struct error *e) {
     TRY(learner_buffer(l, &l->gradient, bytes, e));
     TRY(learner_buffer(l, &l->first, bytes, e));
     TRY(learner_buffer(l, &l->second, bytes, e));
-    TRY(learner_buffer(l, &l->step, STEP_COUNT * 4, e));
-    TRY(learner_buffer(l, &l->result, (STEP_LOSSES_MAX + 1) * RESULT_STRIDE, e));
+    TRY(live_numbers_place(&l->live, l->backend, e));
+    l->buffer_bytes += l->live.buffer->bytes;
+    TRY(learner_buffer(l, &l->result, norm_offset(l) + RESULT_STRIDE, e));
+    l->read = malloc((size_t)l->result->bytes);
+    l->loss_value = calloc((size_t)l->n_losses + 1, sizeof *l->loss_value);
+    if (!l->read || !l->loss_value) TRY(fail(e, STATUS_NO_MEMORY, "learner: no memory for losses"));
     TRY(learner_state_add(l, "adamw.first", l->first, e));
     TRY(learner_state_add(l, "adamw.second", l->second, e));
     if (l->has_teacher) {
@@ -153,25 +183,13 @@ done:
 }
 
 int learner_rows(struct learner *l, int encoder) {
-    return encoder_rows(l->encoder[encoder], &l->loss_graph,
-                        encoder_learns(l->encoder[encoder]));
+    return encoder_rows(l->encoder[encoder], &l->loss_graph, encoder_learns(l->encoder[encoder]));
 }
 
-enum status learner_add_loss(struct learner *l, const char *name, int tensor, int *number,
-                             struct error *e) {
-    const struct tensor scalar = tensor_make(TENSOR_F32, 0, NULL);
-    if (l->n_losses == STEP_LOSSES_MAX)
-        return fail(e, STATUS_BAD_ARG, "losses: expected at most %d terms, found more",
-                    STEP_LOSSES_MAX);
-    const int i = l->n_losses++;
-    snprintf(l->loss_name[i], sizeof l->loss_name[i], "%s", name);
-    l->loss_tensor[i] = tensor;
+enum status learner_add_loss(struct learner *l, int number, int tensor, struct error *e) {
+    l->loss[number].tensor = tensor;
     graph_place(&l->loss_graph, tensor,
-                (struct place){.buffer = l->result, .offset = i * RESULT_STRIDE});
-    l->loss_gradient[i] = graph_input(
-        &l->loss_graph, "loss weight", scalar,
-        (struct place){.buffer = l->step, .offset = (STEP_LOSS_WEIGHT + 64 * i) * 4});
-    if (number) *number = i;
+                (struct place){.buffer = l->result, .offset = number * RESULT_STRIDE});
     return graph_status(&l->loss_graph, e);
 }
 
@@ -188,8 +206,8 @@ static enum status compile_norm(struct learner *l, struct error *e) {
     const int64_t n = at_least(l->model->parameters.trainable_bytes) / 4;
     graph_init(&g);
     gradient_norm_update(&g, floats_at(&g, "gradient", l->gradient, 0, n),
-                         floats_at(&g, "step", l->step, 0, STEP_COUNT),
-                         floats_at(&g, "norm", l->result, STEP_LOSSES_MAX * RESULT_STRIDE, 2));
+                         live_numbers_input(&l->live, l->clip_norm, &g),
+                         floats_at(&g, "norm", l->result, norm_offset(l), 2));
     TRY(program_create(&l->norm, l->backend, &g, 1, NULL, e));
 done:
     graph_release(&g);
@@ -203,8 +221,8 @@ static void add_adamw(struct learner *l, int64_t from, int64_t to, int decay) {
     if (n <= 0) return;
     const struct adamw_tensors t = {
         .gradient = floats_at(g, "gradient", l->gradient, from, n),
-        .norm = floats_at(g, "norm", l->result, STEP_LOSSES_MAX * RESULT_STRIDE, 2),
-        .step = l->step_tensor_update,
+        .norm = floats_at(g, "norm", l->result, norm_offset(l), 2),
+        .numbers = live_numbers_input(&l->live, l->adamw, g),
         .parameter = floats_at(g, "student", l->model->student, from, n),
         .first = floats_at(g, "first moment", l->first, from, n),
         .second = floats_at(g, "second moment", l->second, from, n),
@@ -227,8 +245,7 @@ static enum status compile_update(struct learner *l, struct error *e) {
     if (l->teacher && p->trainable_bytes > 0)
         blend_update(g, floats_at(g, "teacher", l->teacher, 0, p->trainable_bytes / 4),
                      floats_at(g, "student", l->model->student, 0, p->trainable_bytes / 4),
-                     l->step_tensor_update,
-                     (struct blend_options){.keep_index = STEP_KEEP_TEACHER});
+                     live_numbers_input(&l->live, l->keep_teacher, g));
     TRY(program_create(&l->update, l->backend, g, 1, NULL, e));
 done:
     return rc;
@@ -247,7 +264,8 @@ static void check_loss_gradients(const struct learner *l) {
 /* All but what runs the slices. */
 static int64_t fixed_bytes(const struct learner *l) {
     int64_t bytes = l->model->frozen->bytes + l->model->student->bytes + l->buffer_bytes +
-                    program_bytes(l->loss) + program_bytes(l->norm) + program_bytes(l->update);
+                    program_bytes(l->loss_program) + program_bytes(l->norm) +
+                    program_bytes(l->update);
     for (int i = 0; i < l->n_encoders; i++) bytes += encoder_bytes(l->encoder[i]);
     return bytes;
 }
@@ -307,11 +325,24 @@ done:
     return rc;
 }
 
+/* The gradient of a loss is its weight. */
+static enum status differentiate(struct learner *l, struct error *e) {
+    int *tensor = calloc((size_t)l->n_losses * 2, sizeof *tensor), *weight = tensor + l->n_losses;
+    if (!tensor) return fail(e, STATUS_NO_MEMORY, "learner: no memory for losses");
+    for (int i = 0; i < l->n_losses; i++) {
+        tensor[i] = l->loss[i].tensor;
+        weight[i] = live_numbers_input(&l->live, l->loss[i].weight, &l->loss_graph);
+    }
+    graph_backward(&l->loss_graph, l->n_losses, tensor, weight);
+    free(tensor);
+    return graph_status(&l->loss_graph, e);
+}
+
 enum status learner_compile(struct learner *l, struct error *e) {
     enum status rc = STATUS_OK;
     CHECK(l->n_losses > 0);
-    graph_backward(&l->loss_graph, l->n_losses, l->loss_tensor, l->loss_gradient);
-    TRY(program_create(&l->loss, l->backend, &l->loss_graph, 1, NULL, e));
+    TRY(differentiate(l, e));
+    TRY(program_create(&l->loss_program, l->backend, &l->loss_graph, 1, NULL, e));
     check_loss_gradients(l);
     TRY(compile_norm(l, e));
     TRY(compile_update(l, e));
@@ -370,17 +401,19 @@ done:
 
 static enum status read_numbers(struct learner *l, struct learner_numbers *n, struct error *e) {
     enum status rc = STATUS_OK;
-    float result[(STEP_LOSSES_MAX + 1) * RESULT_STRIDE / 4], scale = 0;
+    float scale = 0;
+    const float *norm = l->read + norm_offset(l) / 4;
     const int parameter = parameters_find(&l->model->parameters, "logit_scale");
-    TRY(l->backend->table->download(result, l->result, 0, sizeof result, e));
+    TRY(l->backend->table->download(l->read, l->result, 0, l->result->bytes, e));
     if (parameter >= 0) TRY(model_read(l->model, parameter, l->model->student, &scale, e));
-    *n = (struct learner_numbers){.logit_scale = exp(scale)};
+    *n = (struct learner_numbers){.loss = l->loss_value, .logit_scale = exp(scale)};
     for (int i = 0; i < l->n_losses; i++) {
-        n->loss[i] = result[i * RESULT_STRIDE / 4];
-        n->total += n->loss[i] * (double)l->constants[STEP_LOSS_WEIGHT + 64 * i];
+        n->loss[i] = l->read[i * RESULT_STRIDE / 4];
+        n->total += n->loss[i] * (double)*live_numbers_of(&l->live, l->loss[i].weight);
     }
-    n->norm = result[STEP_LOSSES_MAX * RESULT_STRIDE / 4];
-    n->clip_factor = result[STEP_LOSSES_MAX * RESULT_STRIDE / 4 + 1];
+    n->loss_hash = hash_64(n->loss, (size_t)l->n_losses * sizeof *n->loss, 0);
+    n->norm = norm[0];
+    n->clip_factor = norm[1];
     n->is_finite = isfinite(n->total) && isfinite(n->norm);
 done:
     return rc;
@@ -389,10 +422,10 @@ done:
 enum status learner_gradients(struct learner *l, struct learner_numbers *n, struct error *e) {
     enum status rc = STATUS_OK;
     const struct backend_table *t = l->backend->table;
-    TRY(t->upload(l->step, 0, l->constants, sizeof l->constants, e));
+    TRY(live_numbers_upload(&l->live, e));
     TRY(slice_run_forward(l->slices, e));
-    TRY(t->run(l->backend, l->loss->forward, 1, e));
-    if (l->loss->backward) TRY(t->run(l->backend, l->loss->backward, 1, e));
+    TRY(t->run(l->backend, l->loss_program->forward, 1, e));
+    if (l->loss_program->backward) TRY(t->run(l->backend, l->loss_program->backward, 1, e));
     TRY(slice_run_backward(l->slices, e));
     TRY(t->run(l->backend, l->norm->forward, 1, e));
     TRY(read_numbers(l, n, e));
@@ -424,7 +457,7 @@ done:
 }
 
 double learner_flops(const struct learner *l) {
-    double flops = l->loss->plan.flops_forward + l->loss->plan.flops_backward;
+    double flops = l->loss_program->plan.flops_forward + l->loss_program->plan.flops_backward;
     for (int i = 0; i < l->n_encoders; i++) flops += encoder_flops(l->encoder[i]);
     return flops;
 }

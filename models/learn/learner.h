@@ -14,8 +14,8 @@
 #include "data/batch.h"
 #include "models/clip/encoder.h"
 #include "models/clip/model.h"
+#include "models/learn/live_numbers.h"
 #include "models/learn/slice_run.h"
-#include "shaders/params/step.h"
 
 enum {
     LEARNER_ENCODERS_MAX = SLICE_RUN_ENCODERS_MAX,
@@ -47,6 +47,13 @@ struct learner_state {
     int64_t bytes;
 };
 
+struct learner_loss {
+    char name[64];
+    int tensor;    /* of the loss graph, () */
+    int weight;    /* live number */
+    double chance; /* of a model that guesses, at this step; 0: not known */
+};
+
 struct learner {
     struct model *model;
     struct backend *backend; /* NULL before learner_allocate: that of the model */
@@ -56,29 +63,29 @@ struct learner {
     struct learner_encoder_request request[LEARNER_ENCODERS_MAX];
     struct encoder *encoder[LEARNER_ENCODERS_MAX];
     struct slice_run *slices;
-    int64_t buffer_bytes; /* of learner_buffer: those below, and what the terms asked for */
+    int64_t buffer_bytes;          /* of the buffers below, and of those that terms asked for */
     struct buffer *gradient;       /* of the trainable block */
     struct buffer *first, *second; /* AdamW moments */
     bool has_teacher;
     struct buffer *teacher; /* NULL without has_teacher */
-    struct buffer *step;    /* STEP_COUNT numbers */
-    struct buffer *result;  /* losses, then norm and clip factor, 256 bytes apart */
+    struct live_numbers live;
+    int clip_norm, keep_teacher, adamw; /* live numbers; adamw: as shaders/params/adamw.h */
+    struct buffer *result;              /* losses, then norm and clip factor, 256 bytes apart */
     struct graph loss_graph, update_graph;
     struct tower_builder student, averaged; /* parameters for the loss graph */
-    int step_tensor_loss, step_tensor_update;
-    struct program *loss, *norm, *update;
+    struct program *loss_program, *norm, *update;
     int n_losses;
-    char loss_name[STEP_LOSSES_MAX][32];
-    int loss_tensor[STEP_LOSSES_MAX], loss_gradient[STEP_LOSSES_MAX];
-    double loss_chance[STEP_LOSSES_MAX]; /* of a model that guesses, at this step; 0: not known */
+    struct learner_loss *loss;
+    double *loss_value; /* (n_losses), unweighted */
+    float *read;        /* of result */
     int n_states;
     struct learner_state state[LEARNER_STATES_MAX];
-    float constants[STEP_COUNT];
 };
 
 struct learner_numbers {
-    double loss[STEP_LOSSES_MAX]; /* unweighted */
-    double total;                 /* weighted sum */
+    double *loss;       /* unweighted; the learner's, valid until the next step */
+    uint64_t loss_hash; /* of their bits */
+    double total;       /* weighted sum */
     double norm, clip_factor;
     double logit_scale; /* exp of the parameter, before the update; 1 when there is none */
     bool is_finite;
@@ -93,13 +100,17 @@ enum status learner_encoder(struct learner *l, const struct learner_encoder_requ
 /* Asks for the moving average of the trainable weights. Before learner_allocate. */
 void learner_want_teacher(struct learner *l);
 
+/* Declares a loss by its name in logs. Before learner_allocate. */
+enum status learner_loss(struct learner *l, const char *name, int *number, struct error *e);
+/* Sets the weight of a loss in the sum, from the next step on. */
+void learner_weigh(struct learner *l, int number, double weight);
+
 enum status learner_allocate(struct learner *l, struct error *e);
 
 /* For terms, between learner_allocate and learner_compile: rows of an encoder in the loss graph. */
 int learner_rows(struct learner *l, int encoder);
-/* A loss () of the loss graph, weighted by learner.constants[STEP_LOSS_WEIGHT + 64 number]. */
-enum status learner_add_loss(struct learner *l, const char *name, int tensor, int *number,
-                             struct error *e);
+/* The tensor () of the loss graph that a declared loss is. */
+enum status learner_add_loss(struct learner *l, int number, int tensor, struct error *e);
 /* Memory of a term: an input of the loss graph that the host writes (not saved), or state that is
  * kept from step to step and saved. Zero-filled. */
 enum status learner_buffer(struct learner *l, struct buffer **out, int64_t bytes, struct error *e);

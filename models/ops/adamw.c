@@ -1,18 +1,17 @@
 #include "models/ops/adamw.h"
 
 #include "shaders/params/adamw.h"
-#include "shaders/params/step.h"
 
 #include <math.h>
 
-enum { GRADIENT, NORM, STEP, PARAMETER, FIRST, SECOND };
+enum { GRADIENT, NORM, NUMBERS, PARAMETER, FIRST, SECOND };
 
 static enum status shape(struct op_call *c, struct error *e) {
     const struct tensor *parameter = op_tensor(c, OP_IN + PARAMETER);
     const int64_t n = tensor_elements(parameter);
-    static const char *const names[OP_INPUTS] = {"gradient",  "norm",         "step",
+    static const char *const names[OP_INPUTS] = {"gradient",  "norm",         "numbers",
                                                  "parameter", "first moment", "second moment"};
-    const int64_t expected[OP_INPUTS] = {n, 2, STEP_COUNT, n, n, n};
+    const int64_t expected[OP_INPUTS] = {n, 2, ADAMW_NUMBERS, n, n, n};
     for (int i = 0; i < OP_INPUTS; i++) {
         const struct tensor *t = op_tensor(c, OP_IN + i);
         if (t->type != TENSOR_F32 || tensor_elements(t) != expected[i])
@@ -27,15 +26,15 @@ static enum status shape(struct op_call *c, struct error *e) {
 static void forward(const struct op_call *c) {
     const struct adamw_options *o = (const struct adamw_options *)c->options;
     const int64_t n = tensor_elements(op_tensor(c, OP_OUT));
-    const float *gradient = op_f32(c, OP_IN + GRADIENT), *step = op_f32(c, OP_IN + STEP);
+    const float *gradient = op_f32(c, OP_IN + GRADIENT), *numbers = op_f32(c, OP_IN + NUMBERS);
     const float factor = op_f32(c, OP_IN + NORM)[1];
     float *restrict w = op_f32(c, OP_OUT);
     float *restrict m = op_f32(c, OP_OUT + 1), *restrict v = op_f32(c, OP_OUT + 2);
-    const float rate = step[STEP_LEARNING_RATE], epsilon = step[STEP_EPSILON];
-    const float beta1 = step[STEP_BETA1], beta2 = step[STEP_BETA2];
-    const float shrink = o->decay ? rate * step[STEP_WEIGHT_DECAY] : 0;
-    const float rate1 = rate / step[STEP_CORRECTION1];
-    const float root2 = sqrtf(step[STEP_CORRECTION2]);
+    const float rate = numbers[ADAMW_RATE], epsilon = numbers[ADAMW_EPSILON];
+    const float beta1 = numbers[ADAMW_BETA1], beta2 = numbers[ADAMW_BETA2];
+    const float shrink = o->decay ? rate * numbers[ADAMW_DECAY] : 0;
+    const float rate1 = rate / numbers[ADAMW_CORRECTION1];
+    const float root2 = sqrtf(numbers[ADAMW_CORRECTION2]);
     if (factor == 0) return;
     for (int64_t i = 0; i < n; i++) {
         const float g = gradient[i] * factor;
@@ -50,10 +49,10 @@ static int kernels(const struct op_call *c, const struct traits *t, struct kerne
     const struct adamw_options *o = (const struct adamw_options *)c->options;
     const struct adamw_params push = {.n = (uint)tensor_elements(op_tensor(c, OP_OUT)),
                                       .decay = (uint)o->decay};
-    *k = (struct kernel){
-        .shader = "adamw_fwd",
-        .n_bindings = 6,
-        .binding = {OP_IN + GRADIENT, OP_IN + NORM, OP_IN + STEP, OP_OUT, OP_OUT + 1, OP_OUT + 2}};
+    *k = (struct kernel){.shader = "adamw_fwd",
+                         .n_bindings = 6,
+                         .binding = {OP_IN + GRADIENT, OP_IN + NORM, OP_IN + NUMBERS, OP_OUT,
+                                     OP_OUT + 1, OP_OUT + 2}};
     kernel_groups(k, tensor_elements(op_tensor(c, OP_OUT)), 256);
     kernel_push(k, &push, sizeof push);
     return 1;
@@ -76,6 +75,6 @@ const struct op op_adamw = {
 
 void adamw_update(struct graph *g, struct adamw_tensors t, struct adamw_options options) {
     graph_update(g, OP_adamw,
-                 (int[OP_INPUTS]){t.gradient, t.norm, t.step, t.parameter, t.first, t.second},
+                 (int[OP_INPUTS]){t.gradient, t.norm, t.numbers, t.parameter, t.first, t.second},
                  (int[OP_OUTPUTS]){t.parameter, t.first, t.second}, &options, sizeof options);
 }

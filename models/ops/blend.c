@@ -1,39 +1,31 @@
 #include "models/ops/blend.h"
 
 #include "shaders/params/blend.h"
-#include "shaders/params/step.h"
 
 static enum status shape(struct op_call *c, struct error *e) {
-    const struct blend_options *o = (const struct blend_options *)c->options;
     const struct tensor *state = op_tensor(c, OP_IN), *x = op_tensor(c, OP_IN + 1);
-    const struct tensor *step = op_tensor(c, OP_IN + 2);
+    const struct tensor *keep = op_tensor(c, OP_IN + 2);
     if (state->type != TENSOR_F32 || x->type != TENSOR_F32 ||
         tensor_elements(state) != tensor_elements(x))
         return fail(e, STATUS_BAD_ARG, "blend: x; expected %lld float numbers, found %lld",
                     (long long)tensor_elements(state), (long long)tensor_elements(x));
-    if (step->type != TENSOR_F32 || tensor_elements(step) != STEP_COUNT)
-        return fail(e, STATUS_BAD_ARG, "blend: step; expected %d float numbers, found %lld",
-                    STEP_COUNT, (long long)tensor_elements(step));
-    if (o->keep_index < 0 || o->keep_index >= STEP_COUNT)
-        return fail(e, STATUS_BAD_ARG, "blend: keep_index; expected 0 to %d, found %d",
-                    STEP_COUNT - 1, (int)o->keep_index);
+    if (keep->type != TENSOR_F32 || tensor_elements(keep) != 1)
+        return fail(e, STATUS_BAD_ARG, "blend: keep; expected one float number, found %lld",
+                    (long long)tensor_elements(keep));
     c->slot[OP_OUT].tensor = *state;
     return STATUS_OK;
 }
 
 static void forward(const struct op_call *c) {
-    const struct blend_options *o = (const struct blend_options *)c->options;
     const int64_t n = tensor_elements(op_tensor(c, OP_OUT));
-    const float keep = op_f32(c, OP_IN + 2)[o->keep_index], *x = op_f32(c, OP_IN + 1);
+    const float keep = *op_f32(c, OP_IN + 2), *x = op_f32(c, OP_IN + 1);
     float *state = op_f32(c, OP_OUT);
     for (int64_t i = 0; i < n; i++) state[i] = keep * state[i] + (1 - keep) * x[i];
 }
 
 static int kernels(const struct op_call *c, const struct traits *t, struct kernel *k) {
     (void)t;
-    const struct blend_options *o = (const struct blend_options *)c->options;
-    const struct blend_params push = {.n = (uint)tensor_elements(op_tensor(c, OP_OUT)),
-                                      .keep_index = (uint)o->keep_index};
+    const struct blend_params push = {.n = (uint)tensor_elements(op_tensor(c, OP_OUT))};
     *k = (struct kernel){
         .shader = "blend_fwd", .n_bindings = 3, .binding = {OP_IN + 1, OP_IN + 2, OP_OUT}};
     kernel_groups(k, tensor_elements(op_tensor(c, OP_OUT)), 256);
@@ -56,7 +48,7 @@ const struct op op_blend = {
     .flops = flops,
 };
 
-void blend_update(struct graph *g, int state, int x, int step, struct blend_options options) {
-    graph_update(g, OP_blend, (int[OP_INPUTS]){state, x, step, GRAPH_NONE, GRAPH_NONE, GRAPH_NONE},
-                 (int[OP_OUTPUTS]){state, GRAPH_NONE, GRAPH_NONE}, &options, sizeof options);
+void blend_update(struct graph *g, int state, int x, int keep) {
+    graph_update(g, OP_blend, (int[OP_INPUTS]){state, x, keep, GRAPH_NONE, GRAPH_NONE, GRAPH_NONE},
+                 (int[OP_OUTPUTS]){state, GRAPH_NONE, GRAPH_NONE}, NULL, 0);
 }

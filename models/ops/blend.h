@@ -1,15 +1,15 @@
 /* blend: state = keep state + (1 - keep) x, in place
- *   in state (n), x (n), step (STEP_COUNT); out state. keep = step[keep_index], so that it may
- *   follow a schedule. Used for EMA teachers and centres. */
+ *   in state (n), x (n), keep (); out state. keep is read on the device, so that it may follow a
+ *   schedule. Used for moving averages of weights and centres. */
 #ifndef MODELS_OPS_BLEND_H
 #define MODELS_OPS_BLEND_H
 
 #include "models/graph.h"
 
 struct blend_options {
-    int32_t keep_index;
+    int32_t unused;
 };
 
-void blend_update(struct graph *g, int state, int x, int step, struct blend_options options);
+void blend_update(struct graph *g, int state, int x, int keep);
 
 #endif

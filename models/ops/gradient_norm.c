@@ -1,22 +1,21 @@
 #include "models/ops/gradient_norm.h"
 
 #include "shaders/params/gradient_norm.h"
-#include "shaders/params/step.h"
 
 #include <math.h>
 
 enum { BLOCK = GRADIENT_NORM_BLOCK, LEVELS_MAX = 5 /* 1024^5 numbers */, PIECE_BLOCKS = 64 };
 
 static enum status shape(struct op_call *c, struct error *e) {
-    const struct tensor *gradients = op_tensor(c, OP_IN), *step = op_tensor(c, OP_IN + 1);
+    const struct tensor *gradients = op_tensor(c, OP_IN), *limit = op_tensor(c, OP_IN + 1);
     const int64_t two = 2;
     if (gradients->type != TENSOR_F32)
         return fail(e, STATUS_BAD_ARG,
                     "gradient_norm: gradients; expected float numbers, found another type");
-    if (step->type != TENSOR_F32 || tensor_elements(step) != STEP_COUNT)
+    if (limit->type != TENSOR_F32 || tensor_elements(limit) != 1)
         return fail(e, STATUS_BAD_ARG,
-                    "gradient_norm: step; expected %d float numbers, found %lld of type %d",
-                    STEP_COUNT, (long long)tensor_elements(step), (int)step->type);
+                    "gradient_norm: clip; expected one float number, found %lld of type %d",
+                    (long long)tensor_elements(limit), (int)limit->type);
     c->slot[OP_OUT].tensor = tensor_make(TENSOR_F32, 1, &two);
     return STATUS_OK;
 }
@@ -64,7 +63,7 @@ static float ladder_total(const struct ladder *l) {
 }
 
 static void set_result(const struct op_call *c, float squares) {
-    const float clip = op_f32(c, OP_IN + 1)[STEP_CLIP_NORM];
+    const float clip = *op_f32(c, OP_IN + 1);
     float *result = op_f32(c, OP_OUT);
     const float norm = sqrtf(squares), factor = clip / (norm + 1e-6f);
     result[0] = norm;
@@ -164,8 +163,8 @@ const struct op op_gradient_norm = {
     .flops = flops,
 };
 
-void gradient_norm_update(struct graph *g, int gradients, int step, int result) {
+void gradient_norm_update(struct graph *g, int gradients, int clip, int result) {
     graph_update(g, OP_gradient_norm,
-                 (int[OP_INPUTS]){gradients, step, GRAPH_NONE, GRAPH_NONE, GRAPH_NONE, GRAPH_NONE},
+                 (int[OP_INPUTS]){gradients, clip, GRAPH_NONE, GRAPH_NONE, GRAPH_NONE, GRAPH_NONE},
                  (int[OP_OUTPUTS]){result, GRAPH_NONE, GRAPH_NONE}, NULL, 0);
 }

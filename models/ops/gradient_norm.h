@@ -1,5 +1,5 @@
 /* gradient_norm: the global norm of the gradients and the factor that clips it.
- *   in gradients (n), step (STEP_COUNT, shaders/params/step.h)
+ *   in gradients (n), clip ()
  *   out result (2): norm = sqrt(sum g^2), factor = min(1, clip / (norm + 1e-6)), or 1 with clip 0;
  *   factor 0 when the norm is not finite: adamw then leaves everything as it was.
  *   Summed in blocks of 1024 numbers in rising order, the block sums again in blocks of 1024, and
@@ -16,6 +16,6 @@ struct gradient_norm_options {
     int32_t unused;
 };
 
-void gradient_norm_update(struct graph *g, int gradients, int step, int result);
+void gradient_norm_update(struct graph *g, int gradients, int clip, int result);
 
 #endif

@@ -46,7 +46,7 @@ void loss_set_weight(const struct loss_term *t, struct learner *l, int number, d
                      int64_t step) {
     const int64_t ramp = t->config.ramp_steps;
     const double done = ramp > 0 && step < ramp ? (double)(step + 1) / (double)(ramp + 1) : 1;
-    l->constants[STEP_LOSS_WEIGHT + 64 * number] = (float)(t->config.weight * share * done);
+    learner_weigh(l, number, t->config.weight * share * done);
 }
 
 enum status loss_input(struct learner *l, const char *name, enum tensor_type type, int64_t n,

@@ -56,7 +56,7 @@ struct recipe_ordering {
     bool reversed;
 };
 
-enum { RECIPE_STAGES_MAX = 10000 };
+enum { RECIPE_STAGES_MAX = 10000, RECIPE_LOSSES_MAX = 8 };
 
 struct recipe_stage {
     const char *name;
@@ -88,8 +88,8 @@ enum recipe_non_finite { RECIPE_STOP, RECIPE_SKIP, RECIPE_REWIND };
 struct recipe {
     const char *name;
     int64_t seed;
-    const char *device; /* as struct backend_options */
-    int64_t threads;    /* 0: all cores */
+    const char *device;   /* as struct backend_options */
+    int64_t threads;      /* 0: all cores */
     int64_t memory_bytes; /* as in struct learner */
     struct {
         const char *architecture, *vocabulary, *weights; /* weights "": random start */
@@ -137,7 +137,7 @@ struct recipe {
     struct recipe_expanded *expanded; /* NULL: no stage stood for several */
     struct recipe_stage *expanded_stages;
     int n_losses;
-    struct loss_config loss[STEP_LOSSES_MAX];
+    struct loss_config loss[RECIPE_LOSSES_MAX];
     /* What decides the numbers of a run: the recipe with its defaults, paths as they were given,
      * without what recipe_schema.c marks as not compared; as JSON with one value per line, and its
      * digest. */

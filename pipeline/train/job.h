@@ -24,7 +24,7 @@ struct job {
     struct model model;
     struct learner learner;
     int n_terms;
-    struct loss_term *term[STEP_LOSSES_MAX];
+    struct loss_term *term[RECIPE_LOSSES_MAX];
     struct run_data data;
     struct ledger ledger; /* what became of the samples so far */
     struct reference_cache *references;

@@ -3,6 +3,7 @@
 #include "pipeline/base/clock.h"
 #include "pipeline/base/random.h"
 #include "pipeline/continual/loss_term.h"
+#include "shaders/params/adamw.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -77,13 +78,13 @@ static enum status run_steps(struct step_bench_result *out, const struct step_be
     for (int i = 0; i < b->steps; i++) {
         struct learner_numbers numbers;
         const double begin = clock_seconds();
-        float *c = l->constants;
-        c[STEP_LEARNING_RATE] = 1e-4f;
-        c[STEP_BETA1] = 0.9f;
-        c[STEP_BETA2] = 0.999f;
-        c[STEP_EPSILON] = 1e-8f;
-        c[STEP_CORRECTION1] = (float)(1 - pow(0.9, i + 1));
-        c[STEP_CORRECTION2] = (float)(1 - pow(0.999, i + 1));
+        float *c = live_numbers_of(&l->live, l->adamw);
+        c[ADAMW_RATE] = 1e-4f;
+        c[ADAMW_BETA1] = 0.9f;
+        c[ADAMW_BETA2] = 0.999f;
+        c[ADAMW_EPSILON] = 1e-8f;
+        c[ADAMW_CORRECTION1] = (float)(1 - pow(0.9, i + 1));
+        c[ADAMW_CORRECTION2] = (float)(1 - pow(0.999, i + 1));
         n->batch.step = i;
         TRY(learner_feed(l, &n->batch, e));
         TRY(term->class->begin_step(term, l, &n->batch, e));

@@ -12,6 +12,7 @@
 #include "pipeline/run/run_folder.h"
 #include "pipeline/train/job.h"
 #include "pipeline/train/schedule.h"
+#include "shaders/params/adamw.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -66,7 +67,7 @@ static enum status write_metrics(struct trainer *t, const struct batch *batch, d
     json_write_name(&w, "loss");
     json_write_double(&w, n->total);
     for (int i = 0; i < t->job.learner.n_losses; i++) {
-        json_write_name(&w, t->job.learner.loss_name[i]);
+        json_write_name(&w, t->job.learner.loss[i].name);
         json_write_double(&w, n->loss[i]);
     }
     json_write_name(&w, "grad_norm");
@@ -220,10 +221,10 @@ static void show_losses(const struct trainer *t, char *out, size_t n) {
     for (int i = 0; i < l->n_losses && used < n; i++) {
         const double loss = t->numbers.loss[i];
         /* no -0.0000 */
-        used += (size_t)snprintf(out + used, n - used, "  %s %.4f", l->loss_name[i],
+        used += (size_t)snprintf(out + used, n - used, "  %s %.4f", l->loss[i].name,
                                  fabs(loss) < 5e-5 ? 0 : loss);
-        if (l->loss_chance[i] > 0 && used < n)
-            used += (size_t)snprintf(out + used, n - used, " (chance %.2f)", l->loss_chance[i]);
+        if (l->loss[i].chance > 0 && used < n)
+            used += (size_t)snprintf(out + used, n - used, " (chance %.2f)", l->loss[i].chance);
     }
 }
 
@@ -318,7 +319,8 @@ done:
 static double set_constants(struct trainer *t, int64_t first) {
     const struct recipe *r = t->recipe;
     const struct recipe_stage *stage = recipe_stage(r, t->stage);
-    float *c = t->job.learner.constants;
+    struct learner *l = &t->job.learner;
+    float *c = live_numbers_of(&l->live, l->adamw);
     const struct schedule schedule = {
         .peak = stage->lr > 0 ? stage->lr : r->optimizer.lr,
         .floor = r->optimizer.lr_floor,
@@ -326,14 +328,14 @@ static double set_constants(struct trainer *t, int64_t first) {
         .total_steps = stage->steps};
     const double lr = schedule_rate(&schedule, t->position.step - first);
     const double n = (double)(t->position.updates + 1);
-    c[STEP_LEARNING_RATE] = (float)lr;
-    c[STEP_WEIGHT_DECAY] = (float)r->optimizer.wd;
-    c[STEP_BETA1] = (float)r->optimizer.beta1;
-    c[STEP_BETA2] = (float)r->optimizer.beta2;
-    c[STEP_EPSILON] = (float)r->optimizer.eps;
-    c[STEP_CORRECTION1] = (float)(1 - pow(r->optimizer.beta1, n));
-    c[STEP_CORRECTION2] = (float)(1 - pow(r->optimizer.beta2, n));
-    c[STEP_CLIP_NORM] = (float)r->optimizer.grad_clip_norm;
+    c[ADAMW_RATE] = (float)lr;
+    c[ADAMW_DECAY] = (float)r->optimizer.wd;
+    c[ADAMW_BETA1] = (float)r->optimizer.beta1;
+    c[ADAMW_BETA2] = (float)r->optimizer.beta2;
+    c[ADAMW_EPSILON] = (float)r->optimizer.eps;
+    c[ADAMW_CORRECTION1] = (float)(1 - pow(r->optimizer.beta1, n));
+    c[ADAMW_CORRECTION2] = (float)(1 - pow(r->optimizer.beta2, n));
+    *live_numbers_of(&l->live, l->clip_norm) = (float)r->optimizer.grad_clip_norm;
     return lr;
 }
 
@@ -360,7 +362,7 @@ static enum status compute_again(struct trainer *t, const struct batch *batch, s
     TRY(compute(t, batch, e));
     TRY(learner_gradient_hash(&t->job.learner, &hash_now, e));
     if (hash != hash_now || memcmp(&before.total, &now->total, sizeof now->total) ||
-        memcmp(before.loss, now->loss, sizeof now->loss))
+        before.loss_hash != now->loss_hash)
         rc = fail(e, STATUS_SELF_CHECK,
                   "step %" PRId64 ": computed twice; expected the same bits, found loss %.9g then "
                   "%.9g, gradient norm %.9g then %.9g (%016" PRIx64 ", %016" PRIx64

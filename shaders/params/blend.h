@@ -5,7 +5,6 @@
 
 struct blend_params {
     uint n;
-    uint keep_index; /* of the share of the old value in the step numbers */
 };
 
 #endif

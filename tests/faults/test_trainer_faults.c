@@ -15,6 +15,7 @@
 #include "pipeline/base/text.h"
 #include "pipeline/run/save_plan.h"
 #include "pipeline/train/trainer.h"
+#include "shaders/params/adamw.h"
 #include "tests/check.h"
 #include "tests/fixture.h"
 
@@ -100,8 +101,8 @@ enum status __wrap_learner_feed(struct learner *l, const struct batch *batch, st
     if (step_now == plan.save_step) save_flag = 1;
     if (step_now == plan.stop_step) stop_request();
     if (step_now == plan.seen_step) {
-        correction[0] = l->constants[STEP_CORRECTION1];
-        correction[1] = l->constants[STEP_CORRECTION2];
+        correction[0] = live_numbers_of(&l->live, l->adamw)[ADAMW_CORRECTION1];
+        correction[1] = live_numbers_of(&l->live, l->adamw)[ADAMW_CORRECTION2];
     }
     return __real_learner_feed(l, batch, e);
 }

@@ -1,6 +1,6 @@
 #include "models/ops/adamw.h"
 #include "models/ops/gradient_norm.h"
-#include "shaders/params/step.h"
+#include "shaders/params/adamw.h"
 #include "tests/check.h"
 #include "tests/golden.h"
 #include "tests/ops/op_harness.h"
@@ -10,18 +10,17 @@
 #include <string.h>
 
 static float squares; /* scratch of the norm of a few numbers */
-static float step[STEP_COUNT];
-static float norm[2];
+static float numbers[ADAMW_NUMBERS];
+static float clip = 1, norm[2];
 
-static void set_step(int number, float rate, float decay) {
-    step[STEP_LEARNING_RATE] = rate;
-    step[STEP_WEIGHT_DECAY] = decay;
-    step[STEP_BETA1] = 0.9f;
-    step[STEP_BETA2] = 0.98f;
-    step[STEP_EPSILON] = 1e-6f;
-    step[STEP_CORRECTION1] = (float)(1 - pow(0.9, number));
-    step[STEP_CORRECTION2] = (float)(1 - pow(0.98, number));
-    step[STEP_CLIP_NORM] = 1;
+static void set_numbers(int number, float rate, float decay) {
+    numbers[ADAMW_RATE] = rate;
+    numbers[ADAMW_DECAY] = decay;
+    numbers[ADAMW_BETA1] = 0.9f;
+    numbers[ADAMW_BETA2] = 0.98f;
+    numbers[ADAMW_EPSILON] = 1e-6f;
+    numbers[ADAMW_CORRECTION1] = (float)(1 - pow(0.9, number));
+    numbers[ADAMW_CORRECTION2] = (float)(1 - pow(0.98, number));
 }
 
 struct adamw_state {
@@ -40,18 +39,18 @@ static void fill_square(void *data, const struct tensor *t, int64_t limit, struc
 static void run(int64_t n, bool decays, const struct adamw_state *at,
                 const struct adamw_state *after) {
     const struct adamw_options options = {.decay = decays};
-    const struct op_harness_input numbers = op_harness_f32(n, 0, 0, 0);
+    const struct op_harness_input run_of_n = op_harness_f32(n, 0, 0, 0);
     struct op_harness_case c = {
         .op = &op_adamw,
         .id = OP_adamw,
-        .in = {numbers, op_harness_f32(2, 0, 0, 0), op_harness_f32(STEP_COUNT, 0, 0, 0), numbers,
-               numbers, numbers},
+        .in = {run_of_n, op_harness_f32(2, 0, 0, 0), op_harness_f32(ADAMW_NUMBERS, 0, 0, 0),
+               run_of_n, run_of_n, run_of_n},
         .in_place = {4, 5, 6},
         .options = &options,
         .options_bytes = sizeof options,
     };
     c.in[1].values = norm;
-    c.in[2].values = step;
+    c.in[2].values = numbers;
     c.in[5].fill = fill_square;
     if (at) {
         c.in[0].values = at->gradient;
@@ -82,14 +81,14 @@ static void test_golden(void) {
     golden_open("adamw");
     for (int number = 1; number <= 3; number++) {
         float both[30];
-        set_step(number, golden("step.%d.lr", number, "")[0], 0.2f);
+        set_numbers(number, golden("step.%d.lr", number, "")[0], 0.2f);
         memcpy(both, golden("step.%d.grad.%s", number, "weight"), 24 * sizeof(float));
         memcpy(both + 24, golden("step.%d.grad.%s", number, "bias"), 6 * sizeof(float));
         const int64_t n = 30;
         struct op_call call = {.op = OP_gradient_norm};
         call.slot[OP_IN].tensor = tensor_make(TENSOR_F32, 1, &n);
         call.slot[OP_IN].data = both;
-        call.slot[OP_IN + 1].data = step;
+        call.slot[OP_IN + 1].data = &clip;
         call.slot[OP_OUT].data = norm;
         call.slot[OP_SCRATCH].data = &squares;
         op_gradient_norm.forward(&call);
@@ -121,7 +120,7 @@ static void test_skip(void) {
     struct op_call call = {.op = OP_gradient_norm};
     call.slot[OP_IN].tensor = tensor_make(TENSOR_F32, 1, &n);
     call.slot[OP_IN].data = (float *)at.gradient;
-    call.slot[OP_IN + 1].data = step;
+    call.slot[OP_IN + 1].data = &clip;
     call.slot[OP_OUT].data = norm;
     call.slot[OP_SCRATCH].data = &squares;
     op_gradient_norm.forward(&call);
@@ -130,7 +129,7 @@ static void test_skip(void) {
 
     struct op_call update = {.op = OP_adamw};
     *(struct adamw_options *)update.options = (struct adamw_options){.decay = 1};
-    float *const data[] = {(float *)at.gradient, norm, step, w, m, v};
+    float *const data[] = {(float *)at.gradient, norm, numbers, w, m, v};
     for (int i = 0; i < 6; i++) update.slot[OP_IN + i].data = data[i];
     for (int i = 0; i < 3; i++) {
         update.slot[OP_OUT + i].tensor = call.slot[OP_IN].tensor;
@@ -143,7 +142,7 @@ static void test_skip(void) {
 
 int main(int argc, char **argv) {
     op_harness_begin(argc, argv);
-    set_step(7, 1e-3f, 0.1f);
+    set_numbers(7, 1e-3f, 0.1f);
     norm[0] = 2;
     norm[1] = 0.5f;
     run(1, true, NULL, NULL);
@@ -156,7 +155,7 @@ int main(int argc, char **argv) {
     struct op_harness_case c = {.op = &op_adamw, .id = OP_adamw};
     for (int i = 0; i < 6; i++) c.in[i] = op_harness_f32(5, 0, 0, 0);
     c.in[1] = op_harness_f32(2, 0, 0, 0);
-    c.in[2] = op_harness_f32(STEP_COUNT, 0, 0, 0);
+    c.in[2] = op_harness_f32(ADAMW_NUMBERS, 0, 0, 0);
     c.in[4] = op_harness_f32(6, 0, 0, 0);
     op_harness_refuse(&c, "first moment; expected 5 float numbers, found 6");
     return op_harness_report();

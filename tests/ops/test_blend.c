@@ -1,41 +1,33 @@
 #include "models/ops/blend.h"
-#include "shaders/params/step.h"
 #include "tests/check.h"
 #include "tests/golden.h"
 #include "tests/ops/op_harness.h"
 
 #include <math.h>
 
-static float step[STEP_COUNT];
-
-static void run(int64_t n, int index, const float *state, const float *x, const float *expected) {
-    const struct blend_options options = {.keep_index = index};
+static void run(int64_t n, float keep, const float *state, const float *x, const float *expected) {
     struct op_harness_case c = {
         .op = &op_blend,
         .id = OP_blend,
-        .in = {op_harness_f32(n, 0, 0, 0), op_harness_f32(n, 0, 0, 0),
-               op_harness_f32(STEP_COUNT, 0, 0, 0)},
+        .in = {op_harness_f32(n, 0, 0, 0), op_harness_f32(n, 0, 0, 0), op_harness_number()},
         .in_place = {1},
-        .options = &options,
-        .options_bytes = sizeof options,
         .expected_out = {expected},
     };
     c.in[0].values = state;
     c.in[1].values = x;
-    c.in[2].values = step;
+    c.in[2].values = &keep;
     op_harness_run(&c);
 }
 
 /* With a constant x, what is left of the first difference after n steps is keep^n. */
 static void test_decay(void) {
-    float state[] = {5, -3}, x[] = {1, 2};
+    float state[] = {5, -3}, x[] = {1, 2}, keep = 0.996f;
     const int64_t n = 2;
     struct op_call call = {.op = OP_blend};
-    *(struct blend_options *)call.options = (struct blend_options){STEP_KEEP_TEACHER};
     call.slot[OP_OUT].tensor = tensor_make(TENSOR_F32, 1, &n);
     call.slot[OP_IN].data = call.slot[OP_OUT].data = state;
     call.slot[OP_IN + 1].data = x;
-    call.slot[OP_IN + 2].data = step;
+    call.slot[OP_IN + 2].data = &keep;
     for (int i = 0; i < 100; i++) op_blend.forward(&call);
     CHECK_CLOSE(state[0] - 1, 4 * pow(0.996, 100), 1e-4); /* 100 roundings of numbers up to 5 */
     CHECK_CLOSE(state[1] - 2, -5 * pow(0.996, 100), 1e-4);
@@ -51,35 +43,29 @@ static void test_golden(void) {
     CHECK_TRUE(n <= 64);
     for (int64_t i = 0; i < n_rows; i++)
         for (int64_t j = 0; j < n; j++) mean[j] += teacher[i * n + j] / (float)n_rows;
-    run(n, STEP_KEEP_CENTER, center, mean, golden_f32("centre_next", NULL));
+    run(n, 0.9f, center, mean, golden_f32("centre_next", NULL));
     golden_close();
 }
 
 int main(int argc, char **argv) {
     op_harness_begin(argc, argv);
-    step[STEP_KEEP_TEACHER] = 0.996f;
-    step[STEP_KEEP_CENTER] = 0.9f;
-    run(1, STEP_KEEP_TEACHER, NULL, NULL, NULL);
-    run(255, STEP_KEEP_CENTER, NULL, NULL, NULL);
-    run(256, STEP_KEEP_TEACHER, NULL, NULL, NULL);
-    run(70001, STEP_KEEP_CENTER, NULL, NULL, NULL);
-    run(3, STEP_KEEP_CENTER, (float[]){1, 2, 3}, (float[]){11, 2, -7}, (float[]){2, 2, 2});
+    run(1, 0.996f, NULL, NULL, NULL);
+    run(255, 0.9f, NULL, NULL, NULL);
+    run(256, 0.996f, NULL, NULL, NULL);
+    run(70001, 0.9f, NULL, NULL, NULL);
+    run(3, 0.9f, (float[]){1, 2, 3}, (float[]){11, 2, -7}, (float[]){2, 2, 2});
     test_decay();
     test_golden();
-    step[STEP_KEEP_CENTER] = 1; /* nothing changes, to the last bit */
-    run(3, STEP_KEEP_CENTER, (float[]){0.1f, 0.2f, 0.3f}, (float[]){1, 2, 3},
-        (float[]){0.1f, 0.2f, 0.3f});
+    /* nothing changes, to the last bit */
+    run(3, 1, (float[]){0.1f, 0.2f, 0.3f}, (float[]){1, 2, 3}, (float[]){0.1f, 0.2f, 0.3f});
 
-    const struct blend_options wrong = {.keep_index = STEP_COUNT};
     struct op_harness_case c = {
         .op = &op_blend,
         .id = OP_blend,
-        .in = {op_harness_f32(3, 0, 0, 0), op_harness_f32(3, 0, 0, 0),
-               op_harness_f32(STEP_COUNT, 0, 0, 0)},
-        .options = &wrong,
-        .options_bytes = sizeof wrong,
+        .in = {op_harness_f32(3, 0, 0, 0), op_harness_f32(3, 0, 0, 0), op_harness_f32(2, 0, 0, 0)},
     };
-    op_harness_refuse(&c, "keep_index");
+    op_harness_refuse(&c, "keep; expected one float number, found 2");
+    c.in[2] = op_harness_number();
     c.in[1] = op_harness_f32(4, 0, 0, 0);
     op_harness_refuse(&c, "x; expected 3 float numbers, found 4");
     return op_harness_report();

@@ -1,5 +1,4 @@
 #include "models/ops/gradient_norm.h"
-#include "shaders/params/step.h"
 #include "tests/check.h"
 #include "tests/ops/op_harness.h"
 
@@ -7,20 +6,17 @@
 #include <math.h>
 #include <stdlib.h>
 
-static float step[STEP_COUNT];
-
 static void run_near(int64_t n, float clip, const float *gradients, const float *expected,
                      double tolerance) {
     struct op_harness_case c = {
         .op = &op_gradient_norm,
         .id = OP_gradient_norm,
-        .in = {op_harness_f32(n, 0, 0, 0), op_harness_f32(STEP_COUNT, 0, 0, 0)},
+        .in = {op_harness_f32(n, 0, 0, 0), op_harness_number()},
         .expected_out = {expected},
         .tolerance = tolerance,
     };
-    step[STEP_CLIP_NORM] = clip;
     c.in[0].values = gradients;
-    c.in[1].values = step;
+    c.in[1].values = &clip;
     op_harness_run(&c);
 }
 
@@ -50,11 +46,11 @@ static void test_not_finite(float bad) {
     struct op_call call = {.op = OP_gradient_norm};
     call.slot[OP_IN].tensor = tensor_make(TENSOR_F32, 1, &n);
     call.slot[OP_IN].data = x;
-    call.slot[OP_IN + 1].data = step;
+    float clip = 0;
+    call.slot[OP_IN + 1].data = &clip;
     call.slot[OP_OUT].data = result;
     call.slot[OP_SCRATCH].data = sums;
-    for (int clip = 0; clip < 2; clip++) {
-        step[STEP_CLIP_NORM] = (float)clip;
+    for (; clip < 2; clip++) {
         op_gradient_norm.forward(&call);
         CHECK_TRUE(!isfinite(result[0]));
         CHECK_CLOSE(result[1], 0, 0);

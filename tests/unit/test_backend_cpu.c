@@ -8,15 +8,25 @@
 #include "models/program.h"
 #include "pipeline/base/clock.h"
 #include "pipeline/base/random.h"
-#include "shaders/params/step.h"
+#include "shaders/params/adamw.h"
 #include "tests/check.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Four pieces of 65,536 numbers and a part of one; places of so many, and two small ones. */
-enum { N = 4 * 65536 + 4321, GRADIENT = 0, OTHER, WEIGHTS, FIRST, SECOND, TEACHER, PLACES };
+/* Four pieces of 65,536 numbers and a part of one; places of so many, and four small ones. */
+enum {
+    N = 4 * 65536 + 4321,
+    GRADIENT = 0,
+    OTHER,
+    WEIGHTS,
+    FIRST,
+    SECOND,
+    TEACHER,
+    PLACES,
+    SMALL = 1024
+};
 static const int64_t stride = (N * 4 + 255) / 256 * 256;
 
 static struct error e;
@@ -31,37 +41,38 @@ static void build(struct graph *g, struct buffer *b) {
     int place[PLACES];
     graph_init(g);
     for (int i = 0; i < PLACES; i++) place[i] = floats(g, b, i * stride, N);
-    const int step = floats(g, b, PLACES * stride, STEP_COUNT);
-    const int norm = floats(g, b, PLACES * stride + STEP_COUNT * 4, 2);
+    const int norm = floats(g, b, PLACES * stride, 2);
+    const int clip = floats(g, b, PLACES * stride + 256, 1);
+    const int keep = floats(g, b, PLACES * stride + 512, 1);
+    const int numbers = floats(g, b, PLACES * stride + 768, ADAMW_NUMBERS);
     add_block_update(g, place[GRADIENT], place[OTHER], (struct add_block_options){0});
-    gradient_norm_update(g, place[GRADIENT], step, norm);
+    gradient_norm_update(g, place[GRADIENT], clip, norm);
     const struct adamw_tensors t = {.gradient = place[GRADIENT],
                                     .norm = norm,
-                                    .step = step,
+                                    .numbers = numbers,
                                     .parameter = place[WEIGHTS],
                                     .first = place[FIRST],
                                     .second = place[SECOND]};
     adamw_update(g, t, (struct adamw_options){.decay = 1});
-    blend_update(g, place[TEACHER], place[WEIGHTS], step,
-                 (struct blend_options){.keep_index = STEP_KEEP_TEACHER});
+    blend_update(g, place[TEACHER], place[WEIGHTS], keep);
 }
 
 static float *start(void) {
     struct random r = random_begin(1, RANDOM_TEST, 9, 0);
-    float *numbers = calloc(1, (size_t)(PLACES * stride + STEP_COUNT * 4 + 256));
-    float *step = numbers + PLACES * stride / 4;
+    float *numbers = calloc(1, (size_t)(PLACES * stride + SMALL));
+    float *small = numbers + PLACES * stride / 4, *adamw = small + 192;
     CHECK(numbers);
     for (int64_t i = 0; i < PLACES * stride / 4; i++) numbers[i] = random_normal(&r);
     for (int64_t i = 0; i < N; i++) numbers[SECOND * stride / 4 + i] = 0.5f;
-    step[STEP_LEARNING_RATE] = 1e-2f;
-    step[STEP_WEIGHT_DECAY] = 0.2f;
-    step[STEP_BETA1] = 0.9f;
-    step[STEP_BETA2] = 0.98f;
-    step[STEP_EPSILON] = 1e-6f;
-    step[STEP_CORRECTION1] = 0.1f;
-    step[STEP_CORRECTION2] = 0.02f;
-    step[STEP_CLIP_NORM] = 1;
-    step[STEP_KEEP_TEACHER] = 0.99f;
+    adamw[ADAMW_RATE] = 1e-2f;
+    adamw[ADAMW_DECAY] = 0.2f;
+    adamw[ADAMW_BETA1] = 0.9f;
+    adamw[ADAMW_BETA2] = 0.98f;
+    adamw[ADAMW_EPSILON] = 1e-6f;
+    adamw[ADAMW_CORRECTION1] = 0.1f;
+    adamw[ADAMW_CORRECTION2] = 0.02f;
+    small[64] = 1;      /* clip */
+    small[128] = 0.99f; /* keep */
     return numbers;
 }
 
@@ -108,7 +119,7 @@ static float *update(int threads) {
     struct program *p = NULL;
     struct graph g;
     float *numbers = start();
-    const int64_t bytes = PLACES * stride + STEP_COUNT * 4 + 256;
+    const int64_t bytes = PLACES * stride + SMALL;
     CHECK_EQUAL(backend_create(&b, &options, &e), STATUS_OK);
     CHECK_EQUAL(b->table->buffer_create(b, &buffer, bytes, &e), STATUS_OK);
     CHECK_EQUAL(b->table->upload(buffer, 0, numbers, bytes, &e), STATUS_OK);

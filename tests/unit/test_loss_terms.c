@@ -6,6 +6,7 @@
 #include "pipeline/base/file.h"
 #include "pipeline/base/random.h"
 #include "pipeline/train/job.h"
+#include "shaders/params/adamw.h"
 #include "tests/check.h"
 #include "tests/fixture.h"
 
@@ -101,16 +102,17 @@ static void run_gradients(struct run *r, bool next) {
 }
 
 static void run_update(struct run *r, double rate) {
-    float *c = r->job.learner.constants;
+    const struct live_numbers *live = &r->job.learner.live;
+    float *c = live_numbers_of(live, r->job.learner.adamw);
     r->steps++;
-    c[STEP_LEARNING_RATE] = (float)rate;
-    c[STEP_WEIGHT_DECAY] = 0.1f;
-    c[STEP_BETA1] = 0.9f;
-    c[STEP_BETA2] = 0.98f;
-    c[STEP_EPSILON] = 1e-6f;
-    c[STEP_CORRECTION1] = (float)(1 - pow(0.9, r->steps));
-    c[STEP_CORRECTION2] = (float)(1 - pow(0.98, r->steps));
-    c[STEP_CLIP_NORM] = 1;
+    c[ADAMW_RATE] = (float)rate;
+    c[ADAMW_DECAY] = 0.1f;
+    c[ADAMW_BETA1] = 0.9f;
+    c[ADAMW_BETA2] = 0.98f;
+    c[ADAMW_EPSILON] = 1e-6f;
+    c[ADAMW_CORRECTION1] = (float)(1 - pow(0.9, r->steps));
+    c[ADAMW_CORRECTION2] = (float)(1 - pow(0.98, r->steps));
+    *live_numbers_of(live, r->job.learner.clip_norm) = 1;
     run_gradients(r, true);
     MUST(learner_update(&r->job.learner, &e));
 }
@@ -638,9 +640,9 @@ static void test_glare_draws(void) {
     for (int a = 0; a < 2 * STEPS; a++)
         for (int b = 0; b < a; b++)
             for (int i = 0; i < PICTURES; i++, n_pairs++)
-                n_same += !memcmp(drawn[a / 2][a % 2] + i * PER_PICTURE,
-                                  drawn[b / 2][b % 2] + i * PER_PICTURE,
-                                  PER_PICTURE * sizeof(int32_t));
+                n_same +=
+                    !memcmp(drawn[a / 2][a % 2] + i * PER_PICTURE,
+                            drawn[b / 2][b % 2] + i * PER_PICTURE, PER_PICTURE * sizeof(int32_t));
     CHECK_TRUE(n_same <= n_pairs / 20);
     ((struct batch *)r.batch)->step = first;
     run_close(&r);
@@ -705,7 +707,9 @@ static void test_ramp(void) {
     run_open(&r, settings);
     for (int i = 0; i < 5; i++) {
         run_update(&r, 0);
-        CHECK_CLOSE(r.job.learner.constants[STEP_LOSS_WEIGHT], expected[i], 1e-6);
+        const struct live_numbers *live = &r.job.learner.live;
+        CHECK_CLOSE(*live_numbers_of(live, live_numbers_find(live, "clip weight")), expected[i],
+                    1e-6);
         CHECK_CLOSE(r.numbers.total, expected[i] * r.numbers.loss[0], 1e-6);
     }
     run_close(&r);

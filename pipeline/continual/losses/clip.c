@@ -13,7 +13,7 @@ static enum status build(struct loss_term *base, struct learner *l, struct error
                                                          .logit_scale = in.logit_scale,
                                                          .caption_id = in.caption_id,
                                                          .usable = in.usable});
-    TRY(learner_add_loss(l, "clip", loss, &t->number, e));
+    TRY(learner_add_loss(l, t->number, loss, e));
 done:
     return rc;
 }

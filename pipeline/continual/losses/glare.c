@@ -39,6 +39,7 @@ struct glare_term {
     int n, n_patches;     /* pictures; patches of a picture */
     int first_patch;      /* token that is the first patch */
     int student, teacher; /* encoders */
+    int keep_center;      /* live number */
     struct glare_level level[LEVELS];
     int32_t *token; /* (VIEWS n, 1 + patches) */
     float *weight;
@@ -113,15 +114,19 @@ static enum status declare(struct loss_term *base, struct learner *l, struct err
     t->n_patches = architecture_patches(a);
     t->first_patch = architecture_first_patch(a);
     if (!a->has_class_token)
-        TRY(fail(e, STATUS_BAD_ARG,
-                 "losses: glare reads the class token, which architecture %s does not have; expected "
-                 "one with a class token",
-                 a->name));
+        TRY(fail(
+            e, STATUS_BAD_ARG,
+            "losses: glare reads the class token, which architecture %s does not have; expected "
+            "one with a class token",
+            a->name));
     TRY(loss_needs(base, BATCH_ROLE_VIEW, e));
     if (c->patches > t->n_patches)
         TRY(fail(e, STATUS_BAD_ARG,
                  "losses: glare.patches is %lld; expected at most %d, the patches of a picture",
                  (long long)c->patches, t->n_patches));
+    TRY(learner_loss(l, "glare_global", &t->level[GLOBAL].number, e));
+    if (c->patches > 0) TRY(learner_loss(l, "glare_local", &t->level[LOCAL].number, e));
+    TRY(live_numbers_add(&l->live, "glare.center", 1, &t->keep_center, e));
     learner_want_teacher(l);
     r.name = "views for the teacher";
     r.weights = LEARNER_TEACHER;
@@ -188,7 +193,6 @@ done:
 static enum status build_level(struct glare_term *t, struct learner *l, int level, int student,
                                int teacher, struct error *e) {
     enum status rc = STATUS_OK;
-    static const char *const loss_names[] = {"glare_global", "glare_local"};
     static const char *const state_names[] = {"glare.center.global", "glare.center.local"};
     struct graph *g = &l->loss_graph;
     struct glare_level *v = &t->level[level];
@@ -214,12 +218,11 @@ static enum status build_level(struct glare_term *t, struct learner *l, int leve
     in.teacher = gather_rows_call(g, teacher, teacher_index);
     TRY(learner_buffer(l, &v->mean, k * 4, e));
     graph_place(g, column_sum_call(g, in.teacher, in.weight), (struct place){.buffer = v->mean});
-    TRY(learner_add_loss(l, loss_names[level], soft_target_loss_call(g, in, options), &v->number,
-                         e));
+    TRY(learner_add_loss(l, v->number, soft_target_loss_call(g, in, options), e));
     blend_update(&l->update_graph,
                  graph_input(&l->update_graph, "center", line, (struct place){.buffer = v->center}),
                  graph_input(&l->update_graph, "mean", line, (struct place){.buffer = v->mean}),
-                 l->step_tensor_update, (struct blend_options){.keep_index = STEP_KEEP_CENTER});
+                 live_numbers_input(&l->live, t->keep_center, &l->update_graph));
     rc = graph_status(&l->update_graph, e);
 done:
     return rc;
@@ -235,8 +238,8 @@ static enum status build(struct loss_term *base, struct learner *l, struct error
     if (!t->token || !t->weight) return fail(e, STATUS_NO_MEMORY, "glare: no memory for rows");
     const int student = head(l, &l->student, learner_rows(l, t->student));
     const int teacher = head(l, &l->averaged, learner_rows(l, t->teacher));
-    l->constants[STEP_KEEP_TEACHER] = (float)base->config.teacher_momentum;
-    l->constants[STEP_KEEP_CENTER] = (float)base->config.center_momentum;
+    *live_numbers_of(&l->live, l->keep_teacher) = (float)base->config.teacher_momentum;
+    *live_numbers_of(&l->live, t->keep_center) = (float)base->config.center_momentum;
     TRY(build_level(t, l, GLOBAL, student, teacher, e));
     if (base->config.patches > 0) TRY(build_level(t, l, LOCAL, student, teacher, e));
 done:
@@ -255,8 +258,8 @@ static void draw_tokens(struct glare_term *t, const struct batch_part *part, int
         for (int k = 1; k < per_picture; k++)
             token[k] = t->first_patch +
                        (int32_t)random_permute(seed, RANDOM_METHOD,
-                                                   (uint64_t)step * VIEWS + (uint64_t)(row / t->n),
-                                                   (uint64_t)k - 1, (uint64_t)t->n_patches);
+                                               (uint64_t)step * VIEWS + (uint64_t)(row / t->n),
+                                               (uint64_t)k - 1, (uint64_t)t->n_patches);
     }
 }
 

@@ -43,6 +43,7 @@ enum status pair_term_declare(struct loss_term *base, struct learner *l, struct 
     r.name = "update texts";
     r.tower = TOWER_TEXT;
     TRY(learner_encoder(l, &r, &t->text, e));
+    TRY(learner_loss(l, loss_name(base->config.type), &t->number, e));
 done:
     return rc;
 }
@@ -73,7 +74,7 @@ enum status pair_term_begin_step(struct loss_term *base, struct learner *l,
     }
     /* Equal logits give each of the pairs that compete the same share, whoever the targets are. */
     if (base->config.type == LOSS_CLIP)
-        l->loss_chance[t->number] = n_usable > 0 ? log(n_usable) : 0;
+        l->loss[t->number].chance = n_usable > 0 ? log(n_usable) : 0;
     TRY(l->backend->table->upload(t->caption_id, 0, t->ids, (int64_t)part->n * 4, e));
     TRY(l->backend->table->upload(t->usable, 0, t->mask, (int64_t)part->n * 4, e));
     loss_set_weight(base, l, t->number, 1, batch->step);

@@ -27,7 +27,7 @@ static enum status build(struct loss_term *base, struct learner *l, struct error
                                      .logit_bias = tower_parameter(&l->student, "logit_bias"),
                                      .caption_id = in.caption_id,
                                      .usable = in.usable});
-    TRY(learner_add_loss(l, "siglip", loss, &t->number, e));
+    TRY(learner_add_loss(l, t->number, loss, e));
 done:
     return rc;
 }

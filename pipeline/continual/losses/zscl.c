@@ -59,6 +59,8 @@ static enum status declare(struct loss_term *base, struct learner *l, struct err
     TRY(loss_needs(base, BATCH_ROLE_REF_IMAGE, e));
     TRY(loss_needs(base, BATCH_ROLE_REF_TEXT, e));
     TRY(learner_encoder(l, &r, &t->image, e));
+    TRY(learner_loss(l, "zscl_kl_image", &t->image_number, e));
+    TRY(learner_loss(l, "zscl_kl_text", &t->text_number, e));
     if (!base->config.student_texts) return rc;
     r.name = "reference texts";
     r.role = BATCH_ROLE_REF_TEXT;
@@ -131,11 +133,9 @@ static enum status build(struct loss_term *base, struct learner *l, struct error
     const int student_texts = base->config.student_texts ? learner_rows(l, t->text) : teacher_texts;
     in.teacher = linear_plain_call(g, teacher_images, teacher_texts, GRAPH_NONE);
     in.student = linear_plain_call(g, learner_rows(l, t->image), student_texts, GRAPH_NONE);
-    TRY(learner_add_loss(l, "zscl_kl_image", soft_target_loss_call(g, in, options),
-                         &t->image_number, e));
+    TRY(learner_add_loss(l, t->image_number, soft_target_loss_call(g, in, options), e));
     options.columns = 1;
-    TRY(learner_add_loss(l, "zscl_kl_text", soft_target_loss_call(g, in, options),
-                         &t->text_number, e));
+    TRY(learner_add_loss(l, t->text_number, soft_target_loss_call(g, in, options), e));
 done:
     return rc;
 }
