@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pipeline/base/file.h"
 #include "pipeline/base/stop.h"
 
 enum { FILE_BYTES_MAX = 64 << 20, COUNT_DEFAULT = 10000 };
@@ -41,10 +40,9 @@ static enum status refuse_existing(const char *path, struct error *e) {
                 path);
 }
 
-enum status make_writer_check(const struct make_writer *w, struct error *e) {
-    char path[FILE_PATH_MAX];
-    const enum status rc = shard_path(path, w->params->to, 0, e);
-    return rc == STATUS_OK ? refuse_existing(path, e) : rc;
+enum status make_writer_check(struct make_writer *w, struct error *e) {
+    const enum status rc = shard_path(w->first, w->params->to, 0, e);
+    return rc == STATUS_OK ? refuse_existing(w->first, e) : rc;
 }
 
 enum status make_writer_finish(struct make_writer *w, struct error *e) {
@@ -126,6 +124,18 @@ enum status make_writer_add_bytes(struct make_writer *w, const char *extension, 
     return text_check(&part->bytes, e);
 }
 
+bool make_writer_has(const struct make_writer *w, const char *extension) {
+    for (int i = 0; i < w->n_parts; i++)
+        if (!strcmp(w->part[i].extension, extension)) return true;
+    return false;
+}
+
+bool make_writer_has_picture(const struct make_writer *w) {
+    for (int i = 0; i < w->n_parts; i++)
+        if (make_writer_is_picture(w->part[i].extension)) return true;
+    return false;
+}
+
 static enum status read_parts(struct make_writer *w, int64_t *bytes, struct error *e) {
     enum status rc = STATUS_OK;
     for (int i = 0; i < w->n_parts; i++) {
@@ -143,10 +153,7 @@ done:
 
 /* Reads the files of the sample at hand, or counts it as left out and forgets it. */
 static enum status prepare_sample(struct make_writer *w, int64_t *bytes, struct error *e) {
-    bool picture = false;
-    for (int i = 0; i < w->n_parts; i++)
-        picture = picture || make_writer_is_picture(w->part[i].extension);
-    if (picture) {
+    if (make_writer_has_picture(w)) {
         qsort(w->part, (size_t)w->n_parts, sizeof *w->part, compare_parts);
         return read_parts(w, bytes, e);
     }

@@ -18,6 +18,7 @@
 #include "data/shards/index.h"
 #include "data/shards/shard.h"
 #include "data/shards/shard_make.h"
+#include "pipeline/base/file.h"
 #include "pipeline/base/status.h"
 #include "pipeline/base/text.h"
 
@@ -34,6 +35,7 @@ struct make_writer {
     struct shard_made *made;
     const struct file_tree *tree; /* where the files of the samples are */
     struct shard_writer *shard;   /* NULL: none is open */
+    char first[FILE_PATH_MAX];    /* path of the first shard */
     int64_t in_shard, bytes_in_shard;
     struct make_part part[INDEX_MEMBERS_MAX];
     int n_parts;
@@ -43,8 +45,8 @@ struct make_writer {
     struct text place; /* of the sample in a list, "a.csv:7", for messages; may be empty */
 };
 
-/* Refuses a name of shards that cannot be written, and a first shard that exists. */
-enum status make_writer_check(const struct make_writer *w, struct error *e);
+/* Sets w->first. Refuses a name of shards that cannot be written, and a first shard that exists. */
+enum status make_writer_check(struct make_writer *w, struct error *e);
 
 /* key: what follows the prefix. */
 enum status make_writer_begin(struct make_writer *w, const char *key, struct error *e);
@@ -53,6 +55,8 @@ enum status make_writer_add_file(struct make_writer *w, const char *extension, c
                                  struct error *e);
 enum status make_writer_add_bytes(struct make_writer *w, const char *extension, const void *bytes,
                                   size_t n, struct error *e);
+bool make_writer_has_picture(const struct make_writer *w);
+bool make_writer_has(const struct make_writer *w, const char *extension);
 /* Writes the sample, if there is one, and forgets it. Errors: BAD_DATA (two members of one
  * extension, a file that is too large), NOT_FOUND, BAD_ARG (the next shard exists), STORAGE,
  * STOPPED. Those of the sample begin with its place. */

@@ -9,6 +9,9 @@
  * else; the object without "image" becomes the sample's json member. Paths are relative to the
  * list.
  *
+ * From a folder of folders that are classes (cat/1.jpg) samples have a cls member, and their names
+ * are in classnames.txt beside the shards (make_classes.h).
+ *
  * Samples are written in the order of their keys (folder) or of the list, members by extension.
  * Samples without a picture are left out and counted. A key that comes twice in a list, and files
  * that would be the same member, are refused. */
@@ -19,6 +22,16 @@
 
 #include "pipeline/base/status.h"
 
+/* Whether folders are classes, cat/1.jpg. */
+#define MAKE_CLASSES_LIST(X)                                                                       \
+    X(AUTO, "auto")       /* if all pictures lie in folders and none has a caption */              \
+    X(FOLDERS, "folders") /* they are */                                                           \
+    X(NONE, "none")       /* they are not */
+
+#define MAKE_CLASSES_ENUM(name, text) MAKE_CLASSES_##name,
+enum make_classes_use { MAKE_CLASSES_LIST(MAKE_CLASSES_ENUM) MAKE_CLASSES_COUNT };
+#undef MAKE_CLASSES_ENUM
+
 struct shard_make {
     const char *const *from; /* (n_from) each a folder, NAME.tsv or NAME.jsonl */
     int n_from;              /* with several, keys begin with the name of theirs: cats/1 */
@@ -26,6 +39,10 @@ struct shard_make {
                                 name.tar: then one shard of all samples */
     int64_t max_count;       /* samples per shard; 0: 10000 */
     int64_t max_bytes;       /* of members per shard; 0: 3e9 */
+    enum make_classes_use classes;
+    const char *classnames;       /* a file that numbers the classes; NULL: as make_classes_read */
+    const char *const *templates; /* (n_templates) captions of the classes, {} for the name */
+    int n_templates;
 };
 
 struct shard_made {
@@ -38,6 +55,8 @@ struct shard_made {
     char first_link[512]; /* path of the first of them in the folder */
     char first[512];          /* path of the first shard */
     char first_left_out[512]; /* key of the first sample without a picture */
+    int classes;              /* that folders became */
+    char classnames[512];     /* the file of their names */
 };
 
 /* Links of a folder are followed to files in the folder only: what is packed is given away, and a

@@ -29,7 +29,11 @@ static enum status make(int argc, char **argv, struct error *e) {
     enum status rc = STATUS_OK;
     struct shard_make params = {.max_count = 10000, .max_bytes = 3000000000};
     struct shard_made made;
-    struct option_list from = {0};
+    struct option_list from = {0}, templates = {0};
+#define MAKE_CLASSES_WORD(name, text) text,
+    static const char *const uses[] = {MAKE_CLASSES_LIST(MAKE_CLASSES_WORD) NULL};
+#undef MAKE_CLASSES_WORD
+    const char *classes = uses[MAKE_CLASSES_AUTO];
     const struct option table[] = {
         {"FROM", OPTION_REST, &from, .required = true,
          .help = "folder of files that share stems (1.jpg, 1.txt), or NAME.tsv with key TAB "
@@ -37,6 +41,15 @@ static enum status make(int argc, char **argv, struct error *e) {
                  "several, keys begin with the name of theirs"},
         {"TO", OPTION_PLACE, &params.to, .required = true,
          .help = "folder, a pattern as shards/name-%06d.tar, or name.tar for one shard of all"},
+        {"classes", OPTION_CHOICE, &classes, .choices = uses,
+         .help = "whether folders are classes, as cat/1.jpg: their numbers go into .cls, their "
+                 "names into classnames.txt; auto: where all pictures are in folders and none has "
+                 "a caption"},
+        {"classnames", OPTION_TEXT, &params.classnames, .argument = "FILE",
+         .help = "classes in the order of their numbers, one per line, as the classnames.txt of "
+                 "other shards"},
+        {"template", OPTION_LIST, &templates, .argument = "TEXT",
+         .help = "caption of every class, with {} for its name"},
         {"max-count", OPTION_INT, &params.max_count, .min = 1, .max = 1e9,
          .help = "samples per shard"},
         {"max-bytes", OPTION_INT, &params.max_bytes, .min = 1, .max = 1e15,
@@ -48,6 +61,9 @@ static enum status make(int argc, char **argv, struct error *e) {
                       argc, argv, e));
     params.from = from.item;
     params.n_from = from.n;
+    params.templates = templates.item;
+    params.n_templates = templates.n;
+    while (uses[params.classes] != classes) params.classes++;
     signals_catch();
     rc = shard_make(&made, &params, e);
     if (rc == STATUS_STOPPED) {
@@ -66,7 +82,13 @@ static enum status make(int argc, char **argv, struct error *e) {
                made.links, text_plural(made.links), made.first_link);
     if (made.renamed)
         printf("%" PRId64 " have a key with _ for the dots of their name\n", made.renamed);
-    if (made.without_caption)
+    if (made.classes)
+        printf("%d class%s by their folders, named in %s\n", made.classes,
+               made.classes == 1 ? "" : "es", made.classnames);
+    if (made.without_caption && made.classes)
+        printf("captions come from \"templates\" of the source in a recipe, as "
+               "[\"a photo of a {}.\"]; or write them here: --template 'a photo of a {}.'\n");
+    else if (made.without_caption)
         printf("%" PRId64 " have no caption (txt); training on pairs passes over them\n",
                made.without_caption);
 done:
