@@ -2,7 +2,9 @@
 
 #include "pipeline/base/log.h"
 
+#include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -27,4 +29,14 @@ enum status backend_create(struct backend **out, const struct backend_options *o
 void backend_destroy(struct backend **b) {
     if (*b) (*b)->table->destroy(*b);
     *b = NULL;
+}
+
+void backend_name(struct buffer *buffer, const char *format, ...) {
+    char name[128];
+    va_list list;
+    if (!buffer->backend->table->name) return;
+    va_start(list, format);
+    vsnprintf(name, sizeof name, format, list);
+    va_end(list);
+    buffer->backend->table->name(buffer, name);
 }

@@ -37,6 +37,8 @@ struct backend_table {
     enum status (*buffer_create)(struct backend *b, struct buffer **out, int64_t bytes,
                                  struct error *e); /* zero-filled */
     void (*buffer_destroy)(struct buffer *buffer);
+    /* What debuggers call a buffer; NULL: none looks at this backend. */
+    void (*name)(struct buffer *buffer, const char *name);
     enum status (*upload)(struct buffer *to, int64_t offset, const void *from, int64_t bytes,
                           struct error *e);
     enum status (*download)(void *to, struct buffer *from, int64_t offset, int64_t bytes,
@@ -89,6 +91,9 @@ struct backend_options {
  * NOT_FOUND names the devices there are. */
 enum status backend_create(struct backend **out, const struct backend_options *o, struct error *e);
 void backend_destroy(struct backend **b);
+/* Gives a buffer its name. */
+void backend_name(struct buffer *buffer, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /* Stands for another backend, with its name and limits, where only sizes are asked for: buffers
  * have no memory, what is written to them is dropped, what is read is 0, and nothing runs

@@ -71,10 +71,12 @@ static enum status place_slices(struct program *p, struct backend *b, const stru
     if (!p->at) return fail(e, STATUS_NO_MEMORY, "program: no memory for %d slices", p->n_slices);
     p->owns_arena = !at;
     for (int s = 0; s < p->n_slices; s++) {
-        if (at)
+        if (at) {
             p->at[s] = at[s];
-        else
+        } else {
             TRY(b->table->buffer_create(b, &p->at[s].arena, bytes, e));
+            backend_name(p->at[s].arena, "arena of slice %d", s);
+        }
         p->at[s].slice = s;
         CHECK(!p->at[s].arena || p->at[s].arena->bytes >= bytes);
     }

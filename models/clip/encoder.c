@@ -190,6 +190,10 @@ enum status encoder_create(struct encoder **out, struct backend *b,
     TRY(t->buffer_create(b, &n->index, n->index_stride * config->n_slices, e));
     TRY(t->buffer_create(b, &n->features, n->feature_stride * config->n_slices, e));
     TRY(t->buffer_create(b, &n->d_features, n->feature_stride * config->n_slices, e));
+    backend_name(n->input, "%s: input", config->name);
+    backend_name(n->index, "%s: rows", config->name);
+    backend_name(n->features, "%s: features", config->name);
+    backend_name(n->d_features, "%s: gradients of features", config->name);
     n->learns = calloc((size_t)config->view.parameters->n + 1, sizeof *n->learns);
     if (!n->learns) TRY(fail(e, STATUS_NO_MEMORY, "%s: no memory for an encoder", config->name));
     TRY(measure_arena(n, e));

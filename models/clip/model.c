@@ -59,6 +59,8 @@ enum status model_allocate(struct model *m, struct backend *b, uint64_t seed, co
     const int64_t frozen = m->parameters.frozen_bytes, student = m->parameters.trainable_bytes;
     TRY(b->table->buffer_create(b, &m->frozen, frozen > 0 ? frozen : 256, e));
     TRY(b->table->buffer_create(b, &m->student, student > 0 ? student : 256, e));
+    backend_name(m->frozen, "frozen weights");
+    backend_name(m->student, "trainable block");
     if (b->is_plan && !weights) return rc; /* random numbers that nobody reads take seconds */
     values = model_scratch(m, e);
     if (!values) return STATUS_NO_MEMORY;

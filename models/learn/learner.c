@@ -97,6 +97,7 @@ enum status learner_state_add(struct learner *l, const char *name, struct buffer
     CHECK(l->n_states < LEARNER_STATES_MAX);
     struct learner_state *s = &l->state[l->n_states++];
     snprintf(s->name, sizeof s->name, "%s", name);
+    backend_name(buffer, "%s", name);
     s->buffer = buffer;
     s->bytes = buffer->bytes;
     return STATUS_OK;
@@ -170,6 +171,9 @@ enum status learner_allocate(struct learner *l, struct error *e) {
     l->read = malloc((size_t)l->result->bytes);
     l->loss_value = calloc((size_t)l->n_losses + 1, sizeof *l->loss_value);
     if (!l->read || !l->loss_value) TRY(fail(e, STATUS_NO_MEMORY, "learner: no memory for losses"));
+    backend_name(l->gradient, "gradient");
+    backend_name(l->live.buffer, "live numbers");
+    backend_name(l->result, "result");
     TRY(learner_state_add(l, "adamw.first", l->first, e));
     TRY(learner_state_add(l, "adamw.second", l->second, e));
     if (l->has_teacher) {

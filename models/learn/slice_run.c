@@ -11,12 +11,15 @@ static int n_slices_of(const struct encoder *n) {
 /* --- Memory --- */
 
 static enum status buffers_create(struct slice_run *r, struct buffer ***out, int n, int64_t bytes,
-                                  struct error *e) {
+                                  const char *name, struct error *e) {
     enum status rc = STATUS_OK;
     struct backend *b = r->config.backend;
     *out = calloc((size_t)n + 1, sizeof **out);
     if (!*out) return fail(e, STATUS_NO_MEMORY, "learner: no memory for %d buffers", n);
-    for (int i = 0; i < n; i++) TRY(b->table->buffer_create(b, &(*out)[i], bytes, e));
+    for (int i = 0; i < n; i++) {
+        TRY(b->table->buffer_create(b, &(*out)[i], bytes, e));
+        backend_name((*out)[i], "%s %d", name, i);
+    }
 done:
     return rc;
 }
@@ -213,13 +216,13 @@ done:
 
 enum status slice_run_place(struct slice_run *r, struct error *e) {
     enum status rc = STATUS_OK;
-    TRY(buffers_create(r, &r->lane, r->n_lanes, r->lane_bytes, e));
-    TRY(buffers_create(r, &r->block, r->n_blocks, r->block_bytes, e));
+    TRY(buffers_create(r, &r->lane, r->n_lanes, r->lane_bytes, "lane", e));
+    TRY(buffers_create(r, &r->block, r->n_blocks, r->block_bytes, "gradient block", e));
     r->is_used = calloc((size_t)r->n_blocks + 1, sizeof *r->is_used);
     if (!r->is_used) TRY(fail(e, STATUS_NO_MEMORY, "learner: no memory to run slices"));
     for (int i = 0, first = 0; i < r->config.n_encoders; i++) {
         struct encoder *n = r->encoder[i];
-        TRY(buffers_create(r, &r->kept[i], r->n_kept[i], arena_bytes(r, i), e));
+        TRY(buffers_create(r, &r->kept[i], r->n_kept[i], arena_bytes(r, i), n->config.name, e));
         const struct encoder_memory memory = {
             .lane = r->lane,
             .kept = r->kept[i],

@@ -123,6 +123,7 @@ static void destroy(struct backend *backend) {
 static const struct backend_table table = {
     .buffer_create = vk_buffer_create,
     .buffer_destroy = vk_buffer_destroy,
+    .name = vk_buffer_name,
     .upload = vk_buffer_upload,
     .download = vk_buffer_download,
     .work_create = vk_run_work_create,

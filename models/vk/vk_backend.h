@@ -74,6 +74,7 @@ enum status vk_backend_wait(struct vk_backend *b, uint64_t value, struct error *
 enum status vk_buffer_create(struct backend *b, struct buffer **out, int64_t bytes,
                              struct error *e);
 void vk_buffer_destroy(struct buffer *buffer);
+void vk_buffer_name(struct buffer *buffer, const char *name);
 enum status vk_buffer_upload(struct buffer *to, int64_t offset, const void *from, int64_t bytes,
                              struct error *e);
 enum status vk_buffer_download(void *to, struct buffer *from, int64_t offset, int64_t bytes,

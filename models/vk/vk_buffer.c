@@ -1,4 +1,4 @@
-#include "models/vk/vk_backend.h"
+#include "models/vk/vk_name.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -81,7 +81,12 @@ void vk_buffer_release(struct vk_backend *b, struct vk_buffer *buffer) {
 }
 
 enum status vk_buffer_staging_create(struct vk_backend *b, struct error *e) {
-    return b->is_mapped ? STATUS_OK : allocate(b, &b->staging, VK_STAGING_BYTES, true, e);
+    enum status rc = STATUS_OK;
+    if (b->is_mapped) return rc;
+    TRY(allocate(b, &b->staging, VK_STAGING_BYTES, true, e));
+    vk_name_object(b, VK_OBJECT_TYPE_BUFFER, (uint64_t)b->staging.handle, "staging");
+done:
+    return rc;
 }
 
 static enum status copy_begin(struct vk_backend *b, struct error *e) {
@@ -149,6 +154,12 @@ void vk_buffer_destroy(struct buffer *buffer) {
     (void)vk_backend_wait(b, b->submitted, &ignored);
     vk_buffer_release(b, (struct vk_buffer *)buffer);
     free(buffer);
+}
+
+void vk_buffer_name(struct buffer *buffer, const char *name) {
+    struct vk_buffer *v = (struct vk_buffer *)buffer;
+    vk_name_object((struct vk_backend *)buffer->backend, VK_OBJECT_TYPE_BUFFER,
+                   (uint64_t)v->handle, name);
 }
 
 enum status vk_buffer_upload(struct buffer *to, int64_t offset, const void *from, int64_t bytes,

@@ -45,8 +45,39 @@ static VKAPI_ATTR VkBool32 VKAPI_CALL on_message(VkDebugUtilsMessageSeverityFlag
     /* "General" is talk of the loader about the machine, not about what this program does. */
     if (!(types & ~(VkDebugUtilsMessageTypeFlagsEXT)VK_DEBUG_UTILS_MESSAGE_TYPE_GENERAL_BIT_EXT))
         return VK_FALSE;
-    if (++*n <= MESSAGES_SHOWN) log_warning("Vulkan validation: %s", data->pMessage);
+    if (++*n > MESSAGES_SHOWN) return VK_FALSE;
+    if (data->cmdBufLabelCount)
+        log_warning("Vulkan validation in %s: %s", data->pCmdBufLabels[0].pLabelName,
+                    data->pMessage);
+    else
+        log_warning("Vulkan validation: %s", data->pMessage);
     return VK_FALSE;
+}
+
+/* Whether a driver, the loader or a layer that is always on has VK_EXT_debug_utils. */
+static bool has_debug_utils(PFN_vkGetInstanceProcAddr get) {
+    const PFN_vkEnumerateInstanceExtensionProperties enumerate =
+        (PFN_vkEnumerateInstanceExtensionProperties)(void *)get(
+            NULL, "vkEnumerateInstanceExtensionProperties");
+    uint32_t n = 0;
+    bool found = false;
+    if (!enumerate || enumerate(NULL, &n, NULL) != VK_SUCCESS) return false;
+    VkExtensionProperties *all = calloc(n ? n : 1, sizeof *all);
+    if (all && enumerate(NULL, &n, all) >= VK_SUCCESS)
+        for (uint32_t i = 0; i < n; i++)
+            found |= !strcmp(all[i].extensionName, VK_EXT_DEBUG_UTILS_EXTENSION_NAME);
+    free(all);
+    return found;
+}
+
+static void get_names(struct vk_instance *v, PFN_vkGetInstanceProcAddr get) {
+    v->SetDebugUtilsObjectNameEXT =
+        (PFN_vkSetDebugUtilsObjectNameEXT)(void *)get(v->handle, "vkSetDebugUtilsObjectNameEXT");
+    v->CmdBeginDebugUtilsLabelEXT =
+        (PFN_vkCmdBeginDebugUtilsLabelEXT)(void *)get(v->handle, "vkCmdBeginDebugUtilsLabelEXT");
+    v->CmdEndDebugUtilsLabelEXT =
+        (PFN_vkCmdEndDebugUtilsLabelEXT)(void *)get(v->handle, "vkCmdEndDebugUtilsLabelEXT");
+    if (!v->CmdEndDebugUtilsLabelEXT) v->CmdBeginDebugUtilsLabelEXT = NULL;
 }
 
 static enum status instance_create(struct vk_instance *v, PFN_vkGetInstanceProcAddr get,
@@ -78,13 +109,14 @@ static enum status instance_create(struct vk_instance *v, PFN_vkGetInstanceProcA
     const char *const layers[] = {validation_layer};
     const char *const extensions[] = {VK_EXT_DEBUG_UTILS_EXTENSION_NAME,
                                       VK_EXT_VALIDATION_FEATURES_EXTENSION_NAME};
+    const bool has_names = validation || has_debug_utils(get);
     const VkInstanceCreateInfo info = {
         .sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO,
         .pNext = validation ? &features : NULL,
         .pApplicationInfo = &application,
         .enabledLayerCount = validation ? 1 : 0,
         .ppEnabledLayerNames = layers,
-        .enabledExtensionCount = validation ? 2 : 0,
+        .enabledExtensionCount = validation ? 2 : has_names ? 1 : 0,
         .ppEnabledExtensionNames = extensions,
     };
     const PFN_vkCreateInstance create = (PFN_vkCreateInstance)(void *)get(NULL, "vkCreateInstance");
@@ -103,6 +135,7 @@ static enum status instance_create(struct vk_instance *v, PFN_vkGetInstanceProcA
 #define LOADER_GET(name) v->name = (PFN_vk##name)(void *)get(v->handle, "vk" #name);
     VK_LOADER_INSTANCE_LIST(LOADER_GET)
 #undef LOADER_GET
+    if (has_names) get_names(v, get);
     if (!validation) return STATUS_OK;
     v->DestroyDebugUtilsMessengerEXT = (PFN_vkDestroyDebugUtilsMessengerEXT)(void *)get(
         v->handle, "vkDestroyDebugUtilsMessengerEXT");

@@ -78,6 +78,10 @@ struct vk_instance {
     VkDebugUtilsMessengerEXT messenger; /* with validation */
     int *messages;                      /* where the messenger counts, the address stays */
     PFN_vkDestroyDebugUtilsMessengerEXT DestroyDebugUtilsMessengerEXT;
+    /* NULL where VK_EXT_debug_utils is missing */
+    PFN_vkSetDebugUtilsObjectNameEXT SetDebugUtilsObjectNameEXT;
+    PFN_vkCmdBeginDebugUtilsLabelEXT CmdBeginDebugUtilsLabelEXT;
+    PFN_vkCmdEndDebugUtilsLabelEXT CmdEndDebugUtilsLabelEXT;
     VK_LOADER_INSTANCE_LIST(VK_LOADER_MEMBER)
 };
 

@@ -1,4 +1,4 @@
-#include "models/vk/vk_backend.h"
+#include "models/vk/vk_name.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -127,6 +127,7 @@ enum status vk_pipeline_get(struct vk_backend *b, VkPipeline *out, const struct 
         b->pipelines = more;
     }
     TRY(pipeline_create(b, out, s, k, e));
+    vk_name_pipeline(b, *out, k);
     b->pipelines[b->n_pipelines++] = (struct vk_pipeline){.kernel = *k, .handle = *out};
 done:
     return rc;

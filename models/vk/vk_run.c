@@ -4,6 +4,7 @@
  * the last barrier wrote, or writes what they touched; independent calls may overlap. Long lists
  * are cut into several submissions: desktop systems reset a GPU that is busy for seconds with one.
  */
+#include "models/vk/vk_name.h"
 #include "models/vk/vk_time.h"
 
 #include <inttypes.h>
@@ -217,12 +218,14 @@ static enum status record_part(struct recorder *r, const struct op_call *c, doub
         TRY(commands_end(r, e));
     if (!r->commands) TRY(commands_begin(r, e));
     if (must_wait(r, c)) barrier(r);
+    vk_name_begin(r->b, r->commands, c);
     vk_time_begin(&r->work->time, r->b, r->commands);
     for (int i = 0; i < n; i++) {
         if (i) barrier(r);
         TRY(record_kernel(r, c, &kernels[i], e));
     }
     vk_time_end(&r->work->time, r->b, r->commands, c);
+    vk_name_end(r->b, r->commands);
     note_accesses(r, c);
     r->n_kernels += n;
     r->flops += flops;

@@ -5,8 +5,6 @@
 #include "models/ops/add.h"
 #include "models/vk/vk_backend.h"
 #include "models/vk/vk_shader.h"
-#include "models/vk/vk_time.h"
-#include "pipeline/base/clock.h"
 #include "pipeline/base/hash.h"
 #include "pipeline/train/watchdog.h"
 #include "tests/check.h"
@@ -208,68 +206,6 @@ static void test_barriers(struct vk_backend *b) {
     }
     b->f.CmdPipelineBarrier = real_barrier;
     vk_buffer_destroy(buffer);
-}
-
-/* A counter of 36 bits that runs over within each call, which so takes 40 ticks. */
-static VKAPI_ATTR VkResult VKAPI_CALL fake_ticks(VkDevice device, VkQueryPool pool, uint32_t first,
-                                                 uint32_t n, size_t size, void *data,
-                                                 VkDeviceSize stride, VkQueryResultFlags flags) {
-    uint64_t *ticks = data;
-    (void)device, (void)pool, (void)first, (void)size, (void)stride;
-    CHECK(n == 2 && flags & VK_QUERY_RESULT_64_BIT);
-    ticks[0] = (UINT64_C(1) << 36) - 10;
-    ticks[1] = 30;
-    return VK_SUCCESS;
-}
-
-/* The times of a run of two calls that do not wait for each other: by the device's own clock no
- * more than passed, and by a clock of known ticks exactly. Timed, they wait. */
-static void test_times(const struct vk_options *o) {
-    struct error e = {.text = ""};
-    struct backend *made = NULL;
-    struct buffer *buffer[2];
-    struct work *work = NULL;
-    struct op_times t;
-    struct vk_options timed = *o;
-    timed.common.times = true;
-    if (!CHECK_EQUAL(vk_backend_create(&made, &timed, &e), STATUS_OK)) return;
-    struct vk_backend *b = (struct vk_backend *)made;
-    const struct op_call call[2] = {make_call(b, &buffer[0]), make_call(b, &buffer[1])};
-    real_barrier = b->f.CmdPipelineBarrier;
-    b->f.CmdPipelineBarrier = count_barrier;
-    n_barriers = 0;
-    CHECK_EQUAL(vk_run_work_create(made, &work, call, 2, &e), STATUS_OK);
-    CHECK_EQUAL(n_barriers, 2);
-    b->f.CmdPipelineBarrier = real_barrier;
-    for (int is_fake = 0; is_fake < 2; is_fake++) {
-        const struct op_time *row = &t.of[OP_add][OP_FORWARD];
-        if (is_fake) {
-            b->f.GetQueryPoolResults = fake_ticks;
-            b->device.timestamp_bits = 36;
-            b->device.timestamp_ns = 2.5;
-        }
-        const double begin = clock_seconds();
-        for (int i = 0; i < 3; i++) CHECK_EQUAL(vk_run_items(made, &work, 1, &e), STATUS_OK);
-        const double wall = clock_seconds() - begin;
-        CHECK_EQUAL(made->table->times(made, &t, &e), STATUS_OK);
-        CHECK_EQUAL(row->calls, 6);
-        CHECK_CLOSE(row->flops, 6 * 64 * 2, 0);
-        CHECK_CLOSE(row->bytes, 6 * 64 * 3 * 4, 0);
-        if (is_fake)
-            CHECK_CLOSE(row->seconds, 6 * 100e-9, 1e-15);
-        else
-            CHECK_TRUE(row->seconds > 0 && row->seconds <= wall);
-        CHECK_EQUAL(made->table->times(made, &t, &e), STATUS_OK);
-        CHECK_EQUAL(row->calls, 0);
-    }
-    CHECK_EQUAL(vk_time_check(&b->device, &e), STATUS_OK);
-    b->device.timestamp_bits = 0;
-    CHECK_EQUAL(vk_time_check(&b->device, &e), STATUS_UNSUPPORTED);
-    CHECK_TRUE(strstr(e.text, "timestampValidBits is 0") != NULL);
-    vk_run_work_destroy(work);
-    for (int i = 0; i < 2; i++) vk_buffer_destroy(buffer[i]);
-    CHECK_EQUAL(backend_vulkan_messages(made), 0);
-    made->table->destroy(made);
 }
 
 static PFN_vkWaitSemaphores real_wait;
@@ -560,7 +496,6 @@ int main(void) {
         test_driver_lost((struct vk_backend *)b, staging);
         b->table->destroy(b);
         if (staging) continue;
-        test_times(&o);
         CHECK_EQUAL(vk_backend_create(&b, &o, &e), STATUS_OK);
         test_slow((struct vk_backend *)b);
         b->table->destroy(b);
