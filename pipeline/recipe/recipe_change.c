@@ -2,85 +2,128 @@
 
 #include <string.h>
 
-enum { DEPTH_MAX = 32 };
+#include "pipeline/base/json_write.h"
+#include "pipeline/recipe/recipe_schema.h"
 
-/* One line: its depth, its name (n_name 0: an item of a list) and its value without the comma. */
-struct line {
-    int depth;
-    const char *name, *value, *next;
-    int n_name, n_value;
-};
-
-static struct line read_line(const char *at) {
-    struct line l = {.name = ""};
-    const size_t n = strcspn(at, "\n");
-    const char *end = at + n;
-    l.next = *end ? end + 1 : end;
-    while (at + 1 < end && at[0] == ' ' && at[1] == ' ') {
-        l.depth++;
-        at += 2;
-    }
-    if (*at == '"') {
-        const char *close = at + 1;
-        while (close < end && *close != '"') close += *close == '\\' && close + 1 < end ? 2 : 1;
-        if (close + 2 < end && close[1] == ':' && close[2] == ' ') {
-            l.name = at + 1;
-            l.n_name = (int)(close - l.name);
-            at = close + 3;
-        }
-    }
-    if (end > at && end[-1] == ',') end--;
-    l.value = at;
-    l.n_value = (int)(end - at);
-    return l;
-}
-
-static bool is_equal(const struct line *a, const struct line *b) {
-    return a->depth == b->depth && a->n_name == b->n_name && a->n_value == b->n_value &&
-           !memcmp(a->name, b->name, (size_t)a->n_name) &&
-           !memcmp(a->value, b->value, (size_t)a->n_value);
-}
-
-static bool is_closing(const struct line *l) {
-    return l->n_value > 0 && (l->value[0] == '}' || l->value[0] == ']');
-}
-
-static void add_value(struct text *out, const struct line *l) {
-    const bool opens = l->n_value == 1 && (l->value[0] == '{' || l->value[0] == '[');
-    if (is_closing(l) || l->n_value == 0)
+static void add_value(struct text *out, const struct json *value) {
+    struct json_writer w = {0};
+    size_t n;
+    if (!value) {
         text_append(out, "nothing");
-    else
-        text_printf(out, "%.*s%s", l->n_value, l->value,
-                    !opens ? "" : l->value[0] == '{' ? "...}" : "...]");
+    } else if (value->kind == JSON_NUMBER) {
+        const char *written = json_number_written(value, &n);
+        text_append_bytes(out, written, n);
+    } else if (value->kind == JSON_OBJECT || value->kind == JSON_LIST) {
+        text_append(out, value->kind == JSON_OBJECT ? "{...}" : "[...]");
+    } else {
+        if (value->kind == JSON_TEXT)
+            json_write_text(&w, value->text);
+        else if (value->kind == JSON_BOOL)
+            json_write_bool(&w, value->boolean);
+        else
+            json_write_null(&w);
+        text_append_bytes(out, w.text.bytes, w.text.n);
+        text_release(&w.text);
+    }
 }
 
-bool recipe_change_find(struct recipe_change *change, const char *old, const char *young) {
-    struct line above[DEPTH_MAX + 1] = {0};
-    int item[DEPTH_MAX + 1] = {0}; /* number in its list of the line above */
-    *change = (struct recipe_change){0};
-    while (*old || *young) {
-        const struct line a = read_line(old), b = read_line(young);
-        const struct line *from = is_closing(&a) ? &b : &a; /* a list may have grown */
-        const int depth = from->depth < DEPTH_MAX ? from->depth : DEPTH_MAX;
-        if (!is_closing(from)) item[depth]++;
-        if (depth < DEPTH_MAX) item[depth + 1] = -1;
-        above[depth] = *from;
-        if (!is_equal(&a, &b)) {
-            for (int d = 1; d <= depth; d++) {
-                if (above[d].n_name == 0)
-                    text_printf(&change->place, "[%d]", item[d]);
-                else
-                    text_printf(&change->place, "%s%.*s", d > 1 ? "." : "", above[d].n_name,
-                                above[d].name);
-            }
-            add_value(&change->old, &a);
-            add_value(&change->young, &b);
-            return true;
-        }
-        old = a.next;
-        young = b.next;
+/* Whether the kinds and, but for lists and objects, the values are equal. NULL: not there. */
+static bool is_equal(const struct json *a, const struct json *b) {
+    if (!a || !b || a->kind != b->kind) return a == b;
+    switch (a->kind) {
+    case JSON_BOOL:
+        return a->boolean == b->boolean;
+    case JSON_NUMBER:
+        return a->is_integer && b->is_integer ? a->integer == b->integer : a->number == b->number;
+    case JSON_TEXT:
+        return !strcmp(a->text, b->text);
+    default:
+        return true;
     }
+}
+
+/* True when the two differ, which is noted. */
+static bool note(struct recipe_change *change, const struct json *old, const struct json *young) {
+    if (is_equal(old, young)) return false;
+    json_path(young ? young : old, &change->place);
+    add_value(&change->old, old);
+    add_value(&change->young, young);
+    return true;
+}
+
+static bool compare_objects(struct recipe_change *change, const struct schema *schema,
+                            const struct json *old, const struct json *young);
+
+static const struct schema *find_variant(const struct schema_field *f, const struct json *type) {
+    for (int i = 0; type && type->kind == JSON_TEXT && f->variants[i]; i++)
+        if (!strcmp(f->variants[i]->name, type->text)) return f->variants[i];
+    return NULL;
+}
+
+static bool compare_items(struct recipe_change *change, const struct schema_field *f,
+                          const struct json *old, const struct json *young) {
+    if (note(change, old, young)) return true;
+    if (f->kind == SCHEMA_OBJECTS) return compare_objects(change, f->object, old, young);
+    if (f->kind != SCHEMA_VARIANTS) return false;
+    const struct json *was = json_find(old, "type"), *is = json_find(young, "type");
+    if (note(change, was, is)) return true;
+    const struct schema *variant = find_variant(f, is);
+    return variant && compare_objects(change, variant, old, young);
+}
+
+static bool compare_lists(struct recipe_change *change, const struct schema_field *f,
+                          const struct json *old, const struct json *young) {
+    const struct json *a = old->first, *b = young->first;
+    for (; a && b; a = a->next, b = b->next)
+        if (compare_items(change, f, a, b)) return true;
+    return note(change, a, b);
+}
+
+static bool compare_fields(struct recipe_change *change, const struct schema_field *f,
+                           const struct json *old, const struct json *young) {
+    if (note(change, old, young)) return true;
+    if (!young) return false;
+    if (young->kind == JSON_LIST) return compare_lists(change, f, old, young);
+    return young->kind == JSON_OBJECT && compare_objects(change, f->object, old, young);
+}
+
+static bool compare_objects(struct recipe_change *change, const struct schema *schema,
+                            const struct json *old, const struct json *young) {
+    for (int i = 0; i < schema->n; i++) {
+        const struct schema_field *f = &schema->field[i];
+        const struct json *a = json_find(old, f->name), *b = json_find(young, f->name);
+        struct json_document *preset = NULL;
+        struct error e;
+        if (f->not_compared) continue;
+        /* A field that an older version did not know had what is its default now. */
+        if (!a && f->preset &&
+            json_parse(&preset, f->preset, strlen(f->preset), f->name, &e) == STATUS_OK)
+            a = json_root(preset);
+        const bool is_changed = compare_fields(change, f, a, b);
+        json_destroy(&preset);
+        if (is_changed) return true;
+    }
+    for (const struct json *a = old->first; a; a = a->next)
+        if (!json_find(young, a->name)) return note(change, a, NULL);
     return false;
+}
+
+enum status recipe_change_find(struct recipe_change *change, bool *is_changed, const char *old,
+                               const char *young, struct error *e) {
+    enum status rc = STATUS_OK;
+    struct json_document *a = NULL, *b = NULL;
+    *change = (struct recipe_change){0};
+    TRY(json_parse(&a, old, strlen(old), "the recipe of before", e));
+    TRY(json_parse(&b, young, strlen(young), "the recipe", e));
+    TRY(json_expect(json_root(a), JSON_OBJECT, e));
+    *is_changed = compare_objects(change, &recipe_schema, json_root(a), json_root(b));
+    TRY(text_check(&change->place, e));
+    TRY(text_check(&change->old, e));
+    TRY(text_check(&change->young, e));
+done:
+    json_destroy(&a);
+    json_destroy(&b);
+    return rc;
 }
 
 void recipe_change_release(struct recipe_change *change) {

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "pipeline/base/status.h"
 #include "pipeline/base/text.h"
 
 struct recipe_change {
@@ -11,9 +12,13 @@ struct recipe_change {
     struct text old, young; /* the values there; "{...}" an object, "[...]" a list, "nothing" */
 };
 
-/* Finds the first difference of two recipes as JSON with one value per line and two spaces per
- * level, as schema_write gives it. False: they are equal. */
-bool recipe_change_find(struct recipe_change *change, const char *old, const char *young);
+/* Finds the first difference of two recipes as schema_write_compared gives them, in the order of
+ * the recipe's fields. What is not compared is not looked at. old may come from an older version:
+ * a field that it lacks has its default, and one that this version does not know is a difference.
+ * The caller releases change, after a failure too. Errors: BAD_DATA when old is no JSON object,
+ * NO_MEMORY. */
+enum status recipe_change_find(struct recipe_change *change, bool *is_changed, const char *old,
+                               const char *young, struct error *e);
 void recipe_change_release(struct recipe_change *change);
 
 #endif

@@ -190,35 +190,47 @@ done:
     return rc;
 }
 
-/* Names what changed in the recipe since a checkpoint; without it says what rc says. */
-static enum status explain_mismatch(const struct recipe *r, const struct checkpoint *c,
-                                    enum status rc, struct error *e) {
+/* The recipe's fact is a digest of all its fields with their values. A newer version that knows more
+ * fields has another one for the same recipe: then the checkpoint's digest becomes the fact.
+ * Errors: MISMATCH with the field that changed. */
+static enum status check_recipe(const struct recipe *r, const struct checkpoint *c,
+                                struct checkpoint_fact *fact, struct error *e) {
+    enum status rc = STATUS_OK;
     char path[FILE_PATH_MAX], *old = NULL;
     size_t n;
-    struct error ignored;
+    bool is_changed = false;
     struct recipe_change change = {0};
-    if (checkpoint_file(c, "recipe.json", path, &ignored) == STATUS_OK &&
-        file_read_all(&old, &n, path, 1 << 24, &ignored) == STATUS_OK &&
-        recipe_change_find(&change, old, text_string(&r->numbers)))
-        rc = fail(e, STATUS_MISMATCH,
-                  "checkpoint step %" PRId64 ": recipe changed: %s; expected %s, found %s; go "
-                  "back, begin in another folder, or pass --allow-change recipe",
-                  checkpoint_step(c), text_string(&change.place), text_string(&change.old),
-                  text_string(&change.young));
+    const char *digest = checkpoint_fact(c, fact->name);
+    if (!digest || !strcmp(digest, fact->value)) return STATUS_OK;
+    TRY(checkpoint_file(c, "recipe.json", path, e));
+    TRY(file_read_all(&old, &n, path, 1 << 24, e));
+    TRY(recipe_change_find(&change, &is_changed, old, text_string(&r->numbers), e));
+    if (is_changed)
+        TRY(fail(e, STATUS_MISMATCH,
+                 "checkpoint step %" PRId64 ": recipe changed: %s; expected %s, found %s; go back, "
+                 "begin in another folder, or pass --allow-change recipe",
+                 checkpoint_step(c), text_string(&change.place), text_string(&change.old),
+                 text_string(&change.young)));
+    fact->value = digest;
+done:
     recipe_change_release(&change);
     free(old);
     return rc;
 }
 
+static bool may_change(const struct run_allowed *a, const char *fact) {
+    for (int i = 0; i < a->n; i++)
+        if (!strcmp(a->item[i], fact)) return true;
+    return false;
+}
+
+/* What the run may not change is as it was, or may change as the user says. */
 static enum status check_facts(const struct run_folder *f, const struct checkpoint *c,
-                               const struct snapshot_facts *facts, struct error *e) {
+                               struct snapshot_facts *facts, struct error *e) {
     const struct run_allowed *a = &f->allowed;
-    struct error ignored;
-    const enum status rc =
-        checkpoint_check_facts(c, facts->fact, SNAPSHOT_FACTS_COMPARED, a->item, a->n, e);
-    if (rc == STATUS_MISMATCH &&
-        checkpoint_check_facts(c, facts->fact, 1, a->item, a->n, &ignored) == STATUS_MISMATCH)
-        return explain_mismatch(f->recipe, c, rc, e);
+    const enum status rc = check_recipe(f->recipe, c, &facts->fact[0], e);
+    if (rc == STATUS_OK || (rc == STATUS_MISMATCH && may_change(a, facts->fact[0].name)))
+        return checkpoint_check_facts(c, facts->fact, SNAPSHOT_FACTS_COMPARED, a->item, a->n, e);
     return rc;
 }
 

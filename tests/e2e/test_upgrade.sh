@@ -50,10 +50,15 @@ for release in $(ls tests/fixtures/releases); do
     place "$release"
     check "$release: ls" 0 '^step_00000011 .* 3 .*emoji-again$' "$sapwood" run ls "$run"
     check "$release: show" 0 'steps  *11 of 20 saved' "$sapwood" run show "$run"
-    check "$release: verify" 0 '^3 checkpoints: 3 good, 0 damaged$' "$sapwood" run verify "$run"
+    n=$(ls "$run/checkpoints" | wc -l)
+    check "$release: verify" 0 "^$n checkpoints: $n good, 0 damaged\$" "$sapwood" run verify "$run"
     check "$release: eval" 0 'after emoji ' "$sapwood" eval "$run"
     cp -r "$folder/release/finished/weights" "$run"
-    check "$release: weights" 0 '^weights/adapters.safetensors  without a checksum, from an older version: ' \
+    case $release in
+    0.1.0) says='without a checksum, from an older version: ' ;;
+    *) says='good: ' ;;
+    esac
+    check "$release: weights" 0 "^weights/adapters.safetensors  $says" \
         "$sapwood" run verify "$run"
     rm -r "$run/weights"
     untouched "$release: looked at"
@@ -61,6 +66,7 @@ for release in $(ls tests/fixtures/releases); do
     go_on
     [ $code = 0 ] && grep -q 'resumed at step 11' "$folder/said" && good ||
         bad "$release: expected to go on from step 11, found $code: $(cat "$folder/said")"
+    case " $allowed " in *" recipe "*) bad "$release: the same recipe was refused as another" ;; esac
     echo "$release goes on with:${allowed:- no change}"
     grep -q 'indexed' "$folder/said" && bad "$release: the index was not used: $(cat "$folder/said")" || good
     for kept in emoji.tar.index $(cd "$folder/before" && ls run/cache/*); do
@@ -78,7 +84,12 @@ for release in $(ls tests/fixtures/releases); do
         NF != 8 || $1 != $5 || off($6, $2) || off($7, $3) || $8 != $4 { print; bad = 1 }
         END { exit bad || NR != 20 }' "$folder/pairs" >"$folder/differs" && good ||
         bad "$release: other numbers: $(cat "$folder/differs")"
-    check "$release: adapters" 0 '' "$sapwood" convert "$run" "$folder/out-$release" --to peft
+    if grep -q uniadapter "$recipe"; then # which no export has: a next job starts with it
+        check "$release: adapters" 0 '' "$sapwood" train "$recipe" --run "$folder/next-$release" \
+            --set model.adapters="[\"$run\"]"
+    else
+        check "$release: adapters" 0 '' "$sapwood" convert "$run" "$folder/out-$release" --to peft
+    fi
 done
 
 # --- Newer: a manifest of version 2 with one more key, an index of version 2 ---

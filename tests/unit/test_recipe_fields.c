@@ -103,8 +103,10 @@ static void check_field(struct walk *w, const struct schema_field *f, const char
     const bool may = k < sizeof may_change / sizeof *may_change ||
                      text_starts_with(place, "evaluation.sets");
     if (k < sizeof may_change / sizeof *may_change) w->met[k] = true;
-    const bool found =
-        recipe_change_find(&change, text_string(&w->base), text_string(&changed));
+    bool found = false;
+    CHECK_EQUAL(recipe_change_find(&change, &found, text_string(&w->base), text_string(&changed),
+                                   NULL),
+                STATUS_OK);
     if (!CHECK_EQUAL(found, !may)) printf("    %s\n", place);
     if (found) {
         w->n_refused++;
