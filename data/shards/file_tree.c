@@ -68,6 +68,12 @@ done:
     return rc;
 }
 
+bool file_tree_has(const struct file_tree *tree, const char *path) {
+    char whole[FILE_PATH_MAX];
+    return file_join(whole, tree->root, path, NULL) == STATUS_OK && file_exists(whole) &&
+           !file_is_folder(whole);
+}
+
 void file_tree_release(struct file_tree *tree) {
     for (size_t i = 0; i < tree->n; i++) free(tree->path[i]);
     free(tree->path);

@@ -5,6 +5,7 @@
 #ifndef DATA_SHARDS_FILE_TREE_H
 #define DATA_SHARDS_FILE_TREE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,6 +26,8 @@ enum status file_tree_list(struct file_tree *tree, struct error *e);
 /* Appends the bytes of a file to out. Errors: those of file_read_all. */
 enum status file_tree_read(struct text *out, const struct file_tree *tree, const char *path,
                            size_t limit, struct error *e);
+/* Whether there is such a file. */
+bool file_tree_has(const struct file_tree *tree, const char *path);
 void file_tree_release(struct file_tree *tree);
 
 #endif

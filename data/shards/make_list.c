@@ -1,69 +1,179 @@
 #include "data/shards/make_list.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "data/shards/digest_map.h"
+#include "data/shards/make_rows.h"
+#include "data/shards/remote.h"
 #include "data/shards/shard.h"
 #include "pipeline/base/file.h"
-#include "pipeline/base/hash.h"
 #include "pipeline/base/json.h"
 #include "pipeline/base/json_write.h"
+#include "pipeline/base/stop.h"
 #include "pipeline/base/text.h"
 
-enum { LIST_BYTES_MAX = 1 << 30 };
+static const char *const picture_names[] = {"image",    "file_name",  "filepath", "path",
+                                            "filename", "image_path", "file",     NULL};
+static const char *const caption_names[][3] = {{"caption", "captions"}, {"text"}, {"title"}};
+enum { CAPTION_NAMES = sizeof caption_names / sizeof *caption_names };
 
-struct seen_place {
-    struct hash_128 key;
-    long line; /* 0: free */
-};
-
-struct seen {
-    struct seen_place *place;
-    size_t n, capacity; /* a power of two */
+/* A row, and the next one of the same sample. */
+struct list_row {
+    struct make_row row;
+    size_t next;   /* 0: none */
+    bool is_first; /* of its sample */
+    bool is_missing;
 };
 
 struct list {
     struct make_writer *writer;
-    long line;
-    struct seen seen;
+    struct make_rows rows;
+    struct list_row *row; /* (n) */
+    size_t n, capacity;
+    struct digest_map keys; /* those of samples, to their lines */
+    bool has_keys;          /* the list has them, by its first row */
+    const char *picture, *key;
+    const char *const *caption; /* (n_captions) fields */
+    int n_captions;
 };
 
-/* The place of key, or the free one where it belongs. */
-static struct seen_place *seen_find(const struct seen *seen, struct hash_128 key) {
-    size_t i = (size_t)key.low & (seen->capacity - 1);
-    while (seen->place[i].line &&
-           (seen->place[i].key.low != key.low || seen->place[i].key.high != key.high))
-        i = (i + 1) & (seen->capacity - 1);
-    return &seen->place[i];
+/* Chooses the fields by the first row. */
+static void choose_fields(struct list *l, const struct json *row) {
+    const struct shard_make *p = l->writer->params;
+    l->picture = p->picture_field;
+    for (const char *const *name = picture_names; !l->picture && *name; name++)
+        if (json_find(row, *name)) l->picture = *name;
+    if (!l->picture) l->picture = picture_names[0];
+    l->key = p->key_field ? p->key_field : "key";
+    l->has_keys = p->key_field || json_find(row, l->key);
+    l->caption = p->caption_fields;
+    l->n_captions = p->n_caption_fields;
 }
 
-/* Keys of a list, to find one that comes twice: open addressing, at most half full. */
-static enum status seen_grow(struct seen *seen, struct error *e) {
-    struct seen grown = {.capacity = seen->capacity ? 2 * seen->capacity : 1024};
-    grown.place = calloc(grown.capacity, sizeof *grown.place);
-    if (!grown.place) return fail(e, STATUS_NO_MEMORY, "no memory for the keys of the list");
-    for (size_t i = 0; i < seen->capacity; i++)
-        if (seen->place[i].line) *seen_find(&grown, seen->place[i].key) = seen->place[i];
-    grown.n = seen->n;
-    free(seen->place);
-    *seen = grown;
-    return STATUS_OK;
+/* The captions of a table may be empty in its first row, so names are looked up in all. */
+static void choose_captions(struct list *l, const struct json *row) {
+    for (int i = 0; i < CAPTION_NAMES && !l->n_captions; i++)
+        for (const char *const *name = caption_names[i]; *name; name++)
+            if (json_find(row, *name)) {
+                l->caption = caption_names[i];
+                l->n_captions = caption_names[i][1] ? 2 : 1;
+            }
 }
 
-static enum status see_key(struct list *l, const char *key, struct error *e) {
-    const struct hash_128 digest = hash_128(key, strlen(key), 0);
-    if (2 * l->seen.n >= l->seen.capacity) {
-        enum status rc = seen_grow(&l->seen, e);
-        if (rc != STATUS_OK) return rc;
+static enum status value_text(struct text *out, const struct json *value, struct error *e) {
+    enum status rc = STATUS_OK;
+    const char *s;
+    size_t n;
+    text_clear(out);
+    if (value->kind == JSON_NUMBER) {
+        s = json_number_written(value, &n);
+        text_append_bytes(out, s, n);
+    } else {
+        TRY(json_as_text(value, &s, e));
+        text_append(out, s);
     }
-    struct seen_place *place = seen_find(&l->seen, digest);
-    if (place->line)
-        return fail(e, STATUS_BAD_DATA,
-                    "key '%.200s' is in line %ld already; expected another key for each line", key,
-                    place->line);
-    *place = (struct seen_place){.key = digest, .line = l->line};
-    l->seen.n++;
+    TRY(text_check(out, e));
+done:
+    return rc;
+}
+
+/* The text of a field that must be there. */
+static enum status field_text(struct text *out, const struct json *row, const char *field,
+                              struct error *e) {
+    const struct json *value;
+    const enum status rc = json_member(row, field, &value, e);
+    return rc == STATUS_OK ? value_text(out, value, e) : rc;
+}
+
+/* For a message, should no row have captions. */
+static enum status note_fields(struct list *l, const struct json *row, struct error *e) {
+    struct text names = {0};
+    for (const struct json *field = row->first; field; field = field->next)
+        text_printf(&names, "%s%s", names.n ? ", " : "", field->name);
+    const enum status rc = text_check(&names, e);
+    text_printable(l->writer->made->fields, sizeof l->writer->made->fields, text_string(&names));
+    text_release(&names);
+    return rc;
+}
+
+static enum status append_row(struct list *l, const struct make_row *row, struct error *e) {
+    if (l->n == l->capacity) {
+        const size_t capacity = l->capacity ? 2 * l->capacity : 1024;
+        struct list_row *grown = realloc(l->row, capacity * sizeof *grown);
+        if (!grown) return fail(e, STATUS_NO_MEMORY, "no memory for %zu rows", capacity);
+        l->row = grown;
+        l->capacity = capacity;
+    }
+    l->row[l->n++] = (struct list_row){.row = *row};
     return STATUS_OK;
+}
+
+/* Joins the row, the last one, to those of its sample before it: `last` has the number of the last
+ * row of each sample by the digest of its key or picture. */
+static enum status join_row(struct list *l, struct digest_map *last, const char *identity,
+                            struct error *e) {
+    int64_t *before = NULL;
+    const enum status rc = digest_map_put(&before, last, identity, strlen(identity), e);
+    if (rc != STATUS_OK) return rc;
+    struct list_row *row = &l->row[l->n - 1];
+    row->is_first = *before == 0;
+    if (!row->is_first && l->has_keys)
+        return fail(e, STATUS_BAD_DATA,
+                    "key '%.200s' is in line %ld already; expected another key for each line",
+                    identity, l->row[*before - 1].row.line);
+    if (!row->is_first) l->row[*before - 1].next = l->n - 1;
+    *before = (int64_t)l->n;
+    return STATUS_OK;
+}
+
+/* Reads all rows once: which are one sample, and which pictures are missing. */
+static enum status look_at_rows(struct list *l, struct error *e) {
+    enum status rc = STATUS_OK;
+    struct make_row row;
+    struct json_document *document = NULL;
+    struct digest_map last = {0};
+    struct text identity = {0}, picture = {0};
+    for (;;) {
+        TRY(stop_check("shards make", e));
+        rc = make_rows_next(&l->rows, &row, e);
+        if (rc == STATUS_END) break;
+        TRY(rc);
+        TRY(make_rows_parse(&document, &l->rows, &row, e));
+        const struct json *root = json_root(document);
+        if (!l->n) choose_fields(l, root);
+        choose_captions(l, root);
+        if (l->n == 0) TRY(note_fields(l, root, e));
+        TRY(append_row(l, &row, e));
+        rc = field_text(&picture, root, l->picture, e);
+        if (rc == STATUS_OK && l->has_keys) rc = field_text(&identity, root, l->key, e);
+        if (rc == STATUS_OK)
+            rc = join_row(l, &last, text_string(l->has_keys ? &identity : &picture), e);
+        if (rc != STATUS_OK) {
+            error_context(e, "%s:%ld", l->rows.name, row.line);
+            goto done;
+        }
+        json_destroy(&document);
+        if (remote_is_url(text_string(&picture)))
+            TRY(fail(e, STATUS_BAD_DATA,
+                     "%.300s:%ld: an address; expected the path of a picture on this machine; "
+                     "img2dataset downloads the pictures of such a list into shards",
+                     l->rows.name, row.line));
+        if (file_tree_has(l->writer->tree, text_string(&picture))) continue;
+        l->row[l->n - 1].is_missing = true;
+        if (!l->writer->made->missing++)
+            snprintf(l->writer->made->first_missing, sizeof l->writer->made->first_missing,
+                     "%s:%ld: %s", l->rows.name, row.line, text_string(&picture));
+    }
+    rc = STATUS_OK;
+    if (l->n_captions) l->writer->made->fields[0] = '\0';
+done:
+    json_destroy(&document);
+    digest_map_release(&last);
+    text_release(&identity);
+    text_release(&picture);
+    return rc;
 }
 
 /* Whether a key can be a path in a tar that is unpacked: no "..", "." or empty part, none of these
@@ -79,11 +189,9 @@ static bool is_safe_key(const char *key) {
     }
 }
 
-/* Key and picture of a list's line. The key must come back unchanged from the member's name. */
-static enum status begin_listed(struct list *l, const char *key, const char *picture,
-                                struct error *e) {
+/* A key of the list must come back unchanged from the member's name. */
+static enum status check_key(const char *key, struct error *e) {
     enum status rc = STATUS_OK;
-    const char *dot = strrchr(file_base_name(picture), '.');
     struct text name = {0};
     size_t n = 0;
     const char *extension;
@@ -95,116 +203,206 @@ static enum status begin_listed(struct list *l, const char *key, const char *pic
     text_printf(&name, "%s.x", key);
     TRY(text_check(&name, e));
     if (!shard_split(text_string(&name), &n, &extension) || n != strlen(key))
-        TRY(fail(e, STATUS_BAD_DATA, "key '%.200s': no dots are possible in a key's last part",
-                 key));
-    if (!dot)
-        TRY(fail(e, STATUS_BAD_DATA, "'%.200s': expected a picture with .jpg, .png or .webp",
-                 picture));
-    TRY(see_key(l, key, e));
-    TRY(make_writer_begin(l->writer, key, e));
-    TRY(make_writer_add_file(l->writer, dot + 1, picture, e));
+        rc = fail(e, STATUS_BAD_DATA, "key '%.200s': no dots are possible in a key's last part",
+                  key);
 done:
     text_release(&name);
     return rc;
 }
 
-static enum status read_tsv_line(struct list *l, char *line, struct error *e) {
+/* a/b.c.jpg: a/b_c. Of a path from the root, or one that leads out, the last part alone. A key that
+ * is there already gets a number. */
+static enum status make_key(struct list *l, struct text *key, const char *picture, long line,
+                            struct error *e) {
     enum status rc = STATUS_OK;
-    char *field[3] = {line, NULL, NULL};
-    for (int i = 1; i < 3 && field[i - 1]; i++) {
-        field[i] = strchr(field[i - 1], '\t');
-        if (field[i]) *field[i]++ = '\0';
+    char path[FILE_PATH_MAX];
+    int64_t *seen = NULL;
+    while (text_starts_with(picture, "./")) picture += 2;
+    const size_t n = (size_t)(strrchr(picture, '.') - picture);
+    if (n >= sizeof path) TRY(fail(e, STATUS_BAD_DATA, "'%.200s': too long", picture));
+    snprintf(path, sizeof path, "%.*s", (int)n, picture);
+    const char *from = is_safe_key(path) ? path : file_base_name(path);
+    for (char *c = path + (file_base_name(path) - path); *c; c++)
+        if (*c == '.' || (unsigned char)*c < ' ' || *c == 0x7f) *c = '_';
+    for (int i = 1; !seen || *seen; i++) {
+        text_clear(key);
+        text_printf(key, i > 1 ? "%s-%d" : "%s", from, i);
+        TRY(text_check(key, e));
+        TRY(digest_map_put(&seen, &l->keys, key->bytes, key->n, e));
     }
-    if (!field[1]) return fail(e, STATUS_BAD_DATA, "expected key, tab, picture, tab, caption");
-    TRY(begin_listed(l, field[0], field[1], e));
-    if (field[2] && *field[2]) {
-        for (char *c = field[2]; *c; c++)
-            if (*c == '\t') *c = '\n';
-        TRY(make_writer_add_bytes(l->writer, "txt", field[2], strlen(field[2]), e));
+    *seen = line;
+    TRY(check_key(text_string(key), e));
+done:
+    return rc;
+}
+
+/* The captions of a sample, each with a NUL behind it. */
+struct captions {
+    struct text all;
+    int n;
+};
+
+static enum status add_texts(struct captions *c, const struct json *value, struct error *e) {
+    enum status rc = STATUS_OK;
+    struct text one = {0};
+    const bool is_list = value->kind == JSON_LIST;
+    for (const struct json *item = is_list ? value->first : value; item;
+         item = is_list ? item->next : NULL) {
+        if (item->kind == JSON_NULL) continue;
+        TRY(value_text(&one, item, e));
+        if (!one.n) continue;
+        text_append_bytes(&c->all, one.bytes, one.n + 1);
+        c->n++;
+    }
+    TRY(text_check(&c->all, e));
+done:
+    text_release(&one);
+    return rc;
+}
+
+static enum status add_captions(const struct list *l, struct captions *c, const struct json *row,
+                                struct error *e) {
+    enum status rc = STATUS_OK;
+    for (int i = 0; i < l->n_captions; i++) {
+        const struct json *value = json_find(row, l->caption[i]);
+        if (value) TRY(add_texts(c, value, e));
     }
 done:
     return rc;
 }
 
-static enum status add_json_captions(struct list *l, const struct json *root, struct error *e) {
-    enum status rc = STATUS_OK;
-    const struct json *one = json_find(root, "caption"), *many = json_find(root, "captions");
-    const char *s;
-    struct text all = {0};
-    if (!one && !many) return STATUS_OK;
-    if (one) {
-        TRY(json_as_text(one, &s, e));
-        text_append(&all, s);
-    }
-    if (many) TRY(json_expect(many, JSON_LIST, e));
-    for (const struct json *item = many ? many->first : NULL; item; item = item->next) {
-        TRY(json_as_text(item, &s, e));
-        if (all.n) text_append_char(&all, '\n');
-        text_append(&all, s);
-    }
-    TRY(text_check(&all, e));
-    TRY(make_writer_add_bytes(l->writer, "txt", all.bytes, all.n, e));
-done:
-    text_release(&all);
-    return rc;
+/* One caption as it is; several on a line each. */
+static enum status write_captions(struct make_writer *w, struct captions *c, struct error *e) {
+    if (!c->n) return STATUS_OK;
+    if (c->n == 1) return make_writer_add_bytes(w, "txt", c->all.bytes, c->all.n - 1, e);
+    for (char *s = c->all.bytes; s < c->all.bytes + c->all.n; s++)
+        *s = *s == '\n' || *s == '\r' ? ' ' : *s ? *s : '\n';
+    w->made->several_captions++;
+    return make_writer_add_bytes(w, "txt", c->all.bytes, c->all.n - 1, e);
 }
 
-static enum status read_json_line(struct list *l, const char *line, struct error *e) {
+static bool is_caption(const struct list *l, const char *field) {
+    for (int i = 0; i < l->n_captions; i++)
+        if (!strcmp(l->caption[i], field)) return true;
+    return false;
+}
+
+/* All of the row but its picture; the captions, where they are from several rows, as one list. */
+static enum status write_json(struct list *l, const struct json *row, const struct captions *c,
+                              bool is_joined, struct error *e) {
     enum status rc = STATUS_OK;
-    struct json_document *document = NULL;
     struct json_writer writer = {0};
-    const char *key, *picture;
-    TRY(json_parse(&document, line, strlen(line), "JSON", e));
-    const struct json *root = json_root(document);
-    TRY(json_expect(root, JSON_OBJECT, e));
-    if (!json_find(root, "key") || !json_find(root, "image"))
-        TRY(fail(e, STATUS_BAD_DATA,
-                 "no '%s'; expected key, image and caption, as {\"key\": \"1\", \"image\": "
-                 "\"1.jpg\", \"caption\": \"a chair\"}",
-                 json_find(root, "key") ? "image" : "key"));
-    TRY(json_text(root, "key", &key, e));
-    TRY(json_text(root, "image", &picture, e));
-    TRY(begin_listed(l, key, picture, e));
-    TRY(add_json_captions(l, root, e));
+    bool has_more = l->rows.kind == MAKE_ROWS_JSON;
     json_write_object_begin(&writer);
-    for (const struct json *field = root->first; field; field = field->next) {
-        if (!strcmp(field->name, "image")) continue;
+    for (const struct json *field = row->first; field; field = field->next) {
+        const bool caption = is_caption(l, field->name);
+        if (!strcmp(field->name, l->picture) || (caption && is_joined)) continue;
+        has_more = has_more || (!caption && strcmp(field->name, l->key) != 0);
         json_write_name(&writer, field->name);
         json_write_value(&writer, field);
     }
+    if (is_joined && l->n_captions) {
+        json_write_name(&writer, l->caption[0]);
+        json_write_list_begin(&writer);
+        for (const char *s = c->all.bytes; s && s < c->all.bytes + c->all.n; s += strlen(s) + 1)
+            json_write_text(&writer, s);
+        json_write_list_end(&writer);
+    }
     json_write_object_end(&writer);
     TRY(text_check(&writer.text, e));
-    TRY(make_writer_add_bytes(l->writer, "json", writer.text.bytes, writer.text.n, e));
+    if (has_more && l->rows.kind != MAKE_ROWS_PLAIN)
+        TRY(make_writer_add_bytes(l->writer, "json", writer.text.bytes, writer.text.n, e));
 done:
     text_release(&writer.text);
-    json_destroy(&document);
     return rc;
 }
 
-enum status make_list(struct make_writer *w, const char *path, struct error *e) {
+static enum status begin_sample(struct list *l, const struct json *row, long line,
+                                struct error *e) {
     enum status rc = STATUS_OK;
-    struct list l = {.writer = w};
-    char *bytes = NULL;
-    size_t n;
-    const bool tsv = text_ends_with(path, ".tsv");
-    TRY(file_read_all(&bytes, &n, path, LIST_BYTES_MAX, e));
-    for (char *line = bytes, *next; line && *line; line = next) {
-        next = strchr(line, '\n');
-        if (next) *next++ = '\0';
-        l.line++;
-        size_t length = strlen(line);
-        if (length && line[length - 1] == '\r') line[--length] = '\0';
-        if (!length) continue;
-        rc = tsv ? read_tsv_line(&l, line, e) : read_json_line(&l, line, e);
-        if (rc != STATUS_OK) error_context(e, "%s:%ld", path, l.line);
-        if (rc != STATUS_OK) goto done;
+    struct text picture = {0}, key = {0};
+    TRY(field_text(&picture, row, l->picture, e));
+    const char *dot = strrchr(file_base_name(text_string(&picture)), '.');
+    if (!dot)
+        TRY(fail(e, STATUS_BAD_DATA, "'%.200s': expected a picture with .jpg, .png or .webp",
+                 text_string(&picture)));
+    if (l->has_keys) {
+        TRY(field_text(&key, row, l->key, e));
+        TRY(check_key(text_string(&key), e));
+    } else {
+        TRY(make_key(l, &key, text_string(&picture), line, e));
+    }
+    TRY(make_writer_begin(l->writer, text_string(&key), e));
+    TRY(make_writer_add_file(l->writer, dot + 1, text_string(&picture), e));
+done:
+    text_release(&picture);
+    text_release(&key);
+    return rc;
+}
+
+/* The sample whose first row is row i. */
+static enum status write_sample(struct list *l, size_t i, struct error *e) {
+    enum status rc = STATUS_OK;
+    struct json_document *first = NULL, *document = NULL;
+    struct captions captions = {0};
+    const long line = l->row[i].row.line;
+    TRY(make_rows_parse(&first, &l->rows, &l->row[i].row, e));
+    TRY(begin_sample(l, json_root(first), line, e));
+    TRY(add_captions(l, &captions, json_root(first), e));
+    for (size_t j = l->row[i].next; j; j = l->row[j].next) {
+        TRY(make_rows_parse(&document, &l->rows, &l->row[j].row, e));
+        TRY(add_captions(l, &captions, json_root(document), e));
+        json_destroy(&document);
+        l->writer->made->joined++;
+    }
+    TRY(write_json(l, json_root(first), &captions, l->row[i].next != 0, e));
+    TRY(write_captions(l->writer, &captions, e));
+done:
+    json_destroy(&first);
+    json_destroy(&document);
+    text_release(&captions.all);
+    return rc;
+}
+
+static enum status refuse_missing(const struct list *l, struct error *e) {
+    const struct shard_made *made = l->writer->made;
+    if (!made->missing || l->writer->params->skip_missing) return STATUS_OK;
+    return fail(e, STATUS_NOT_FOUND,
+                "%.600s: no such picture (%lld of %zu are missing); expected paths from %.200s; "
+                "--root DIR names another folder, --skip-missing leaves these out",
+                made->first_missing, (long long)made->missing, l->n, l->writer->tree->root);
+}
+
+enum status make_list(struct make_writer *w, const char *path, const char *name, struct error *e) {
+    enum status rc = STATUS_OK;
+    const struct shard_make *p = w->params;
+    const struct file_tree *folder = w->tree, root = {.root = p->root};
+    struct list l = {.writer = w,
+                     .rows = {.tree = folder,
+                              .path = path,
+                              .name = name,
+                              .separator = p->separator,
+                              .picture = p->picture_field,
+                              .picture_names = picture_names}};
+    if (p->root) w->tree = &root;
+    TRY(make_rows_open(&l.rows, e));
+    TRY(look_at_rows(&l, e));
+    TRY(refuse_missing(&l, e));
+    for (size_t i = 0; i < l.n; i++) {
+        if (!l.row[i].is_first || l.row[i].is_missing) continue;
         text_clear(&w->place);
-        text_printf(&w->place, "%s:%ld", path, l.line);
+        text_printf(&w->place, "%s:%ld", name, l.row[i].row.line);
+        rc = write_sample(&l, i, e);
+        if (rc != STATUS_OK && !strstr(e->text, text_string(&w->place)))
+            error_context(e, "%s", text_string(&w->place));
+        if (rc != STATUS_OK) goto done;
         TRY(make_writer_end(w, e)); /* its errors may be those of the shard */
     }
 done:
+    w->tree = folder;
     text_clear(&w->place);
-    free(l.seen.place);
-    free(bytes);
+    digest_map_release(&l.keys);
+    free(l.row);
+    make_rows_release(&l.rows);
     return rc;
 }

@@ -44,6 +44,75 @@ done:
     return rc;
 }
 
+static bool is_list(const char *path) {
+    return text_ends_with(path, ".csv") || text_ends_with(path, ".tsv") ||
+           text_ends_with(path, ".jsonl");
+}
+
+static enum status refuse(const char *from, struct error *e) {
+    if (!file_exists(from))
+        return fail(e, STATUS_NOT_FOUND, "%.300s: not there; expected a folder or a list", from);
+    if (text_ends_with(from, ".parquet"))
+        return fail(e, STATUS_BAD_ARG,
+                    "%.200s: parquet is not read; make a table of it: python3 -c \"import pandas; "
+                    "pandas.read_parquet('%.200s').to_csv('list.csv', index=False)\"",
+                    from, from);
+    if (text_ends_with(from, ".json"))
+        return fail(e, STATUS_BAD_ARG,
+                    "%.200s: expected an object per line, in NAME.jsonl; of a list of objects: jq "
+                    "-c '.[]' %.200s > list.jsonl",
+                    from, from);
+    return fail(e, STATUS_BAD_ARG,
+                "%.300s: cannot make shards from it; expected a folder, NAME.csv, NAME.tsv or "
+                "NAME.jsonl",
+                from);
+}
+
+/* Options that the kind of source does not know would change nothing. */
+static enum status check_options(const struct shard_make *p, bool list, const char *from,
+                                 struct error *e) {
+    const char *wrong = NULL;
+    if (list)
+        wrong = p->classes != MAKE_CLASSES_AUTO ? "--classes"
+                : p->classnames                 ? "--classnames"
+                : p->n_templates                ? "--template"
+                                                : NULL;
+    else
+        wrong = p->picture_field      ? "--picture-field"
+                : p->n_caption_fields ? "--caption-field"
+                : p->key_field        ? "--key-field"
+                : p->separator        ? "--separator"
+                : p->root             ? "--root"
+                : p->skip_missing     ? "--skip-missing"
+                                      : NULL;
+    if (!wrong) return STATUS_OK;
+    return fail(e, STATUS_BAD_ARG, "%.300s: %s is for %s, and this is %s", from, wrong,
+                list ? "folders without a list" : "lists", list ? "a list" : "none");
+}
+
+/* A folder: by its list, if it has one as Hugging Face's ImageFolder, else by its files. */
+static enum status make_tree(struct make_writer *w, const char *from, struct error *e) {
+    static const char *const lists[] = {"metadata.jsonl", "metadata.csv", "metadata.parquet"};
+    char name[FILE_PATH_MAX];
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+        for (size_t j = 0; j < w->tree->n; j++) {
+            const char *path = w->tree->path[j];
+            if (strcmp(file_base_name(path), lists[i]) != 0) continue;
+            if (snprintf(name, sizeof name, "%s/%s", from, path) >= (int)sizeof name) continue;
+            if (!is_list(path)) return refuse(name, e);
+            if (path == file_base_name(path)) {
+                const enum status rc = check_options(w->params, true, name, e);
+                return rc == STATUS_OK ? make_list(w, path, name, e) : rc;
+            }
+            return fail(e, STATUS_BAD_ARG,
+                        "%.300s: the list of a part of the data; make shards of each part: sapwood "
+                        "shards make %.*s SHARDS",
+                        name, (int)(strlen(name) - strlen(lists[i]) - 1), name);
+        }
+    const enum status rc = check_options(w->params, false, from, e);
+    return rc == STATUS_OK ? make_folder(w, e) : rc;
+}
+
 static enum status make(struct make_writer *w, const char *from, struct error *e) {
     enum status rc = STATUS_OK;
     struct file_tree tree = {.root = from};
@@ -57,15 +126,14 @@ static enum status make(struct make_writer *w, const char *from, struct error *e
     w->tree = &tree;
     if (file_is_folder(from)) {
         TRY(file_tree_list(&tree, e));
-        TRY(make_folder(w, e));
-    } else if (text_ends_with(from, ".tsv") || text_ends_with(from, ".jsonl")) {
+        TRY(make_tree(w, from, e));
+    } else if (is_list(from)) {
+        TRY(check_options(w->params, true, from, e));
         TRY(file_parent(folder, from, e));
         tree.root = folder;
-        TRY(make_list(w, from, e));
+        TRY(make_list(w, file_base_name(from), from, e));
     } else {
-        rc = fail(e, file_exists(from) ? STATUS_BAD_ARG : STATUS_NOT_FOUND,
-                  "%.300s: cannot make shards from it; expected a folder, NAME.tsv or NAME.jsonl",
-                  from);
+        TRY(refuse(from, e));
     }
 done:
     if (!w->made->links)

@@ -4,10 +4,8 @@
  * read too. A key has no dots: IMG.1.jpg and IMG.1.txt are sample IMG_1, while a.seg.png beside
  * a.png is a member of sample a unless it has its own a.seg.txt.
  *
- * From a list: NAME.tsv with `key TAB picture [TAB caption]...` per line, or NAME.jsonl with an
- * object per line: "key", "image" (a path), "caption" (a text) or "captions" (a list), and anything
- * else; the object without "image" becomes the sample's json member. Paths are relative to the
- * list.
+ * From a list of pictures and captions: NAME.csv, NAME.tsv or NAME.jsonl (make_rows.h,
+ * make_list.h), or a folder with a metadata.jsonl or metadata.csv as Hugging Face's ImageFolder has it.
  *
  * From a folder of folders that are classes (cat/1.jpg) samples have a cls member, and their names
  * are in classnames.txt beside the shards (make_classes.h).
@@ -18,6 +16,7 @@
 #ifndef DATA_SHARDS_SHARD_MAKE_H
 #define DATA_SHARDS_SHARD_MAKE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "pipeline/base/status.h"
@@ -33,7 +32,7 @@ enum make_classes_use { MAKE_CLASSES_LIST(MAKE_CLASSES_ENUM) MAKE_CLASSES_COUNT 
 #undef MAKE_CLASSES_ENUM
 
 struct shard_make {
-    const char *const *from; /* (n_from) each a folder, NAME.tsv or NAME.jsonl */
+    const char *const *from; /* (n_from) each a folder or a list */
     int n_from;              /* with several, keys begin with the name of theirs: cats/1 */
     const char *to;          /* folder/name-%06d.tar, or a folder: then %06d.tar in it, or
                                 name.tar: then one shard of all samples */
@@ -43,6 +42,13 @@ struct shard_make {
     const char *classnames;       /* a file that numbers the classes; NULL: as make_classes_read */
     const char *const *templates; /* (n_templates) captions of the classes, {} for the name */
     int n_templates;
+    /* Of a list; NULL and 0: by the names that make_list.h says. */
+    const char *picture_field, *key_field;
+    const char *const *caption_fields; /* (n_caption_fields) */
+    int n_caption_fields;
+    char separator;    /* of the columns of a table */
+    const char *root;  /* folder that its paths are relative to; NULL: that of the list */
+    bool skip_missing; /* leaves out pictures that are not there */
 };
 
 struct shard_made {
@@ -55,6 +61,11 @@ struct shard_made {
     char first_link[512]; /* path of the first of them in the folder */
     char first[512];          /* path of the first shard */
     char first_left_out[512]; /* key of the first sample without a picture */
+    int64_t several_captions; /* samples with more than one */
+    int64_t joined;           /* rows of a list that are further captions of a picture */
+    char fields[256];         /* of a list that has none for captions */
+    int64_t missing;          /* pictures of a list that are not there */
+    char first_missing[512];  /* line and path of the first of them */
     int classes;              /* that folders became */
     char classnames[512];     /* the file of their names */
 };

@@ -29,16 +29,17 @@ static enum status make(int argc, char **argv, struct error *e) {
     enum status rc = STATUS_OK;
     struct shard_make params = {.max_count = 10000, .max_bytes = 3000000000};
     struct shard_made made;
-    struct option_list from = {0}, templates = {0};
+    struct option_list from = {0}, templates = {0}, captions = {0};
+    const char *separator = NULL;
 #define MAKE_CLASSES_WORD(name, text) text,
     static const char *const uses[] = {MAKE_CLASSES_LIST(MAKE_CLASSES_WORD) NULL};
 #undef MAKE_CLASSES_WORD
     const char *classes = uses[MAKE_CLASSES_AUTO];
     const struct option table[] = {
         {"FROM", OPTION_REST, &from, .required = true,
-         .help = "folder of files that share stems (1.jpg, 1.txt), or NAME.tsv with key TAB "
-                 "picture TAB caption per line, or NAME.jsonl with key, image and caption; with "
-                 "several, keys begin with the name of theirs"},
+         .help = "folder of pictures with captions beside them (1.jpg, 1.txt), or of a folder per "
+                 "class; or a list: NAME.csv, NAME.tsv or NAME.jsonl; with several, keys begin "
+                 "with the name of theirs"},
         {"TO", OPTION_PLACE, &params.to, .required = true,
          .help = "folder, a pattern as shards/name-%06d.tar, or name.tar for one shard of all"},
         {"classes", OPTION_CHOICE, &classes, .choices = uses,
@@ -50,6 +51,21 @@ static enum status make(int argc, char **argv, struct error *e) {
                  "other shards"},
         {"template", OPTION_LIST, &templates, .argument = "TEXT",
          .help = "caption of every class, with {} for its name"},
+        {"picture-field", OPTION_TEXT, &params.picture_field, .argument = "NAME",
+         .help = "column of a table, or field of JSON, that names the picture; without it image, "
+                 "file_name, filepath, path, filename, image_path or file"},
+        {"caption-field", OPTION_LIST, &captions, .argument = "NAME",
+         .help = "that has a caption or a list of captions; without it caption and captions, or "
+                 "text, or title"},
+        {"key-field", OPTION_TEXT, &params.key_field, .argument = "NAME",
+         .help = "that has the key of the sample; without it key; where there is none, keys are "
+                 "made of the pictures' paths"},
+        {"separator", OPTION_TEXT, &separator, .argument = "CHAR",
+         .help = "between the columns of a table, or tab; without it what the first line has"},
+        {"root", OPTION_TEXT, &params.root, .argument = "DIR",
+         .help = "folder that the paths of a list start from; without it the folder of the list"},
+        {"skip-missing", OPTION_FLAG, &params.skip_missing,
+         .help = "leave out pictures of a list that are not there"},
         {"max-count", OPTION_INT, &params.max_count, .min = 1, .max = 1e9,
          .help = "samples per shard"},
         {"max-bytes", OPTION_INT, &params.max_bytes, .min = 1, .max = 1e15,
@@ -63,6 +79,13 @@ static enum status make(int argc, char **argv, struct error *e) {
     params.n_from = from.n;
     params.templates = templates.item;
     params.n_templates = templates.n;
+    params.caption_fields = captions.item;
+    params.n_caption_fields = captions.n;
+    if (separator && (!strcmp(separator, "tab") || !strcmp(separator, "\\t"))) separator = "\t";
+    if (separator && strlen(separator) != 1)
+        TRY(fail(e, STATUS_BAD_ARG,
+                 "shards make: --separator: expected one character or tab, found '%s'", separator));
+    if (separator) params.separator = *separator;
     while (uses[params.classes] != classes) params.classes++;
     signals_catch();
     rc = shard_make(&made, &params, e);
@@ -77,17 +100,31 @@ static enum status make(int argc, char **argv, struct error *e) {
         printf("%" PRId64 " left out: no picture (jpg, jpeg, png, webp); the first: %s\n",
                made.without_picture, made.first_left_out);
     if (made.links)
-        printf("%" PRId64 " link%s left out, to folders or out of the folder; to pack what they point "
-               "to, copy it there (cp -rL); the first: %s\n",
+        printf("%" PRId64 " link%s left out, to folders or out of the folder; to pack what they "
+               "point to, copy it there (cp -rL); the first: %s\n",
                made.links, text_plural(made.links), made.first_link);
     if (made.renamed)
         printf("%" PRId64 " have a key with _ for the dots of their name\n", made.renamed);
+    if (made.joined)
+        printf("%" PRId64 " row%s of a picture that has one already: its captions are with them\n",
+               made.joined, text_plural(made.joined));
+    if (made.several_captions)
+        printf("%" PRId64 " have several captions, a line each: \"captions\": \"lines\" in the "
+               "source of a recipe draws one of them\n",
+               made.several_captions);
+    if (made.missing)
+        printf("%" PRId64 " picture%s left out, not there; the first: %s\n", made.missing,
+               text_plural(made.missing), made.first_missing);
     if (made.classes)
         printf("%d class%s by their folders, named in %s\n", made.classes,
                made.classes == 1 ? "" : "es", made.classnames);
     if (made.without_caption && made.classes)
         printf("captions come from \"templates\" of the source in a recipe, as "
                "[\"a photo of a {}.\"]; or write them here: --template 'a photo of a {}.'\n");
+    else if (made.without_caption && made.fields[0])
+        printf("%" PRId64 " have no caption: of %s none is caption, captions, text or title; "
+               "choose one: --caption-field NAME\n",
+               made.without_caption, made.fields);
     else if (made.without_caption)
         printf("%" PRId64 " have no caption (txt); training on pairs passes over them\n",
                made.without_caption);

@@ -79,4 +79,109 @@ check "several sources" 2 'mixed: its folders are classes, .*--classnames FILE' 
     sh -c 'rm "$1/mixed/cat/1.v2.txt"; "$0" shards make "$1/mixed" "$1/real" "$1/mixed4.tar"' "$sapwood" "$folder"
 [ ! -e "$folder/mixed4.tar" ] && [ ! -e "$folder/classnames.txt" ] && good || bad "something is left of a failure"
 
+# --- Lists ---
+
+cp -r "$folder/real" "$folder/pics"
+ls "$folder/pics" | sed -n 's/\.png$//p' | head -n 4 >"$folder/stems"
+set -- $(cat "$folder/stems")
+# names SHARD: its members in one line
+names() { tar tf "$1" | tr '\n' ' '; }
+
+# open_clip's CSV: tabs, filepath and title, as pandas writes it
+printf 'filepath\ttitle\npics/%s.png\t"a ""fine"" one"\npics/%s.png\tsecond, with a comma\n' $1 $2 >"$folder/oc.csv"
+check "open_clip" 0 '^2 samples in 1 shard' "$sapwood" shards make "$folder/oc.csv" "$folder/oc.tar"
+check "open_clip, members" 0 "^pics/$1.png pics/$1.txt pics/$2.png pics/$2.txt \$" names "$folder/oc.tar"
+check "open_clip, read back" 0 "^pics/$1${tab}a \"fine\" one\$" read_back '"shards": "'"$folder/oc.tar"'"' 2
+check "the picture" 0 '' sh -c 'tar xOf "$0" "pics/$2.png" | cmp - "$1"' "$folder/oc.tar" "$folder/pics/$1.png" $1
+# commas, quotes around a line end, a mark of the byte order, Windows's line ends, further columns
+printf '\357\273\277id,file_name,text,year,note\r\n7,%s.png,"two\nlines, one",1999,\r\n8,%s.png,plain,2001,x\r\n' $1 $2 \
+    >"$folder/pics/win.csv"
+check "commas" 0 '^2 samples' "$sapwood" shards make "$folder/pics/win.csv" "$folder/win.tar"
+check "columns in the json" 0 '^{"id":8,"text":"plain","year":2001,"note":"x"}$' \
+    sh -c 'tar xOf "$0" "$1.json" | tr -d " "; echo' "$folder/win.tar" $2
+check "two lines, one caption" 0 "^$1${tab}two lines, one\$" read_back '"shards": "'"$folder/win.tar"'"' 2
+check "field of the json" 0 "^$2${tab}x\$" sh -c 'printf "id,file,note\n1,%s.png,x\n2,%s.png,x\n" $2 $3 >"$1/pics/note.csv" &&
+    "$0" shards make "$1/pics/note.csv" "$1/note.tar" >/dev/null && printf "%s\t%s\n" $3 "$(tar xOf "$1/note.tar" $3.json | sed "s/.*\"note\": *\"\(.*\)\".*/\1/")"' \
+    "$sapwood" "$folder" $1 $2
+# columns by option, several captions, a key
+printf 'k;img;de;en\na1;%s.png;eins;one\na2;%s.png;;two\n' $1 $2 >"$folder/pics/de.csv"
+check "no column" 3 'de.csv:1: no column of pictures; expected image, .* or file, found k, img, de, en; .*--picture-field' \
+    "$sapwood" shards make "$folder/pics/de.csv" "$folder/de.tar"
+check "no captions" 0 '^2 have no caption: of k, img, de, en none is caption, .*; choose one: --caption-field' \
+    "$sapwood" shards make "$folder/pics/de.csv" "$folder/uncaptioned.tar" --picture-field img
+check "columns" 0 '^1 have several captions' "$sapwood" shards make "$folder/pics/de.csv" "$folder/de.tar" \
+    --picture-field img --caption-field de --caption-field en --key-field k
+check "columns, members" 0 '^a1.png a1.txt a2.png a2.txt $' names "$folder/de.tar"
+check "several captions" 0 '^eins;one$' sh -c 'tar xOf "$0" a1.txt | tr "\n" ";"; echo' "$folder/de.tar"
+check "another separator" 3 'de.csv:1: no column of pictures; .*found k;img;de;en' \
+    "$sapwood" shards make "$folder/pics/de.csv" "$folder/x.tar" --separator ,
+check "no separator" 2 "separator: expected one character or tab, found 'ab'" \
+    "$sapwood" shards make "$folder/pics/de.csv" "$folder/x.tar" --separator ab
+# several rows of a picture: one sample, wherever they stand
+printf 'image,caption\n%s.png,first\n%s.png,other\n%s.png,third\n' $1 $2 $1 >"$folder/pics/rows.csv"
+check "rows of a picture" 0 '^1 row of a picture that has one already: its captions are with them' "$sapwood" shards make "$folder/pics/rows.csv" "$folder/rows.tar"
+check "rows, members" 0 "^$1.png $1.txt $2.png $2.txt \$" names "$folder/rows.tar"
+check "rows, drawn" 0 "^$1${tab}\(first\|third\)\$" read_back '"shards": "'"$folder/rows.tar"'", "captions": "lines"' 2
+# keys of paths: dots, the same stem twice, from the root, out of the folder
+mkdir "$folder/lists" "$folder/lists/v1.0"
+picture 1 "$folder/lists/v1.0/a.b.png"
+picture 2 "$folder/lists/v1.0/a_b.png"
+printf 'path,title\nv1.0/a.b.png,x\n./v1.0/a_b.png,y\n%s/pics/%s.png,z\n../pics/%s.png,w\n' "$folder" $1 $2 >"$folder/lists/keys.csv"
+check "made keys" 0 '^4 samples' "$sapwood" shards make "$folder/lists/keys.csv" "$folder/keys.tar"
+check "made keys, members" 0 "^v1.0/a_b.png v1.0/a_b.txt v1.0/a_b-2.png v1.0/a_b-2.txt $1.png $1.txt $2.png $2.txt \$" \
+    names "$folder/keys.tar"
+check "all usable" 0 '4 usable, 0 not' "$sapwood" shards check "$folder/keys.tar"
+check "option of lists" 2 'real: --caption-field is for lists, and this is none' \
+    "$sapwood" shards make "$folder/real" "$folder/x.tar" --caption-field text
+check "option of folders" 2 'keys.csv: --template is for folders without a list, and this is a list' \
+    "$sapwood" shards make "$folder/lists/keys.csv" "$folder/x.tar" --template 'a {}'
+# what is wrong with a list
+printf 'image,caption\nnone.png,x\n%s.png,y\nno.png,z\n' $1 >"$folder/pics/holes.csv"
+check "missing pictures" 3 'holes.csv:2: none.png: no such picture (2 of 3 are missing); .*--root DIR .*--skip-missing' \
+    "$sapwood" shards make "$folder/pics/holes.csv" "$folder/holes.tar"
+check "left out" 0 '^2 pictures left out, not there; the first: .*holes.csv:2: none.png$' \
+    "$sapwood" shards make "$folder/pics/holes.csv" "$folder/holes.tar" --skip-missing
+cp "$folder/pics/rows.csv" "$folder/lists/elsewhere.csv"
+check "pictures elsewhere" 0 '^2 samples' "$sapwood" shards make "$folder/lists/elsewhere.csv" "$folder/elsewhere.tar" \
+    --root "$folder/pics"
+# wrong CONTENT PATTERN: a table of pics/ is refused so
+wrong() {
+    printf "$1" >"$folder/pics/wrong.csv"
+    check "wrong: $1" 3 "wrong.csv:$2" "$sapwood" shards make "$folder/pics/wrong.csv" "$folder/wrong.tar"
+}
+wrong "image,caption\n$1.png,a,b\n" '2: expected 2 fields, found 3; a field with the separator in it stands in quotes'
+wrong "image,caption\n$1.png,a\n$2.png,\"b\nand so on\n" '3: a quote that nothing ends'
+wrong "image,caption\n$1.png,\"a\" b\n" '2: text behind a closing quote'
+wrong "image,image\n$1.png,a\n" "1: two columns are called 'image'"
+wrong "image,caption\n$1.png,caf\351\n" '2: not UTF-8; .*iconv'
+wrong "image,caption\nhttps://h/1.png,a\n" '2: an address; .*img2dataset'
+wrong "image,caption\n,a\n" "2: .*'image' is missing; found caption"
+wrong "image,key\n$1.png,a.b\n" "2: key 'a.b': no dots"
+printf 'image,caption\n%s.png,x\n' $1 | iconv -t utf-16 >"$folder/pics/wide.csv"
+check "UTF-16" 3 'wide.csv: UTF-16; expected UTF-8; run: iconv -f utf-16' \
+    "$sapwood" shards make "$folder/pics/wide.csv" "$folder/wide.tar"
+touch "$folder/list.parquet" "$folder/list.json"
+check "parquet" 2 'parquet is not read; .*pandas.read_parquet' "$sapwood" shards make "$folder/list.parquet" "$folder/x.tar"
+check "JSON" 2 'expected an object per line.*jq -c' "$sapwood" shards make "$folder/list.json" "$folder/x.tar"
+
+# Hugging Face's metadata.jsonl, in the folder of the pictures and named itself
+mkdir "$folder/hf"
+cp "$folder/pics/$1.png" "$folder/pics/$2.png" "$folder/pics/$3.png" "$folder/hf"
+printf '{"file_name": "%s.png", "text": "first", "label": 3}\n{"file_name": "%s.png", "text": ["a", "b\\nc"]}\n\n{"file_name": "%s.png", "text": null}\n' \
+    $1 $2 $3 >"$folder/hf/metadata.jsonl"
+check "metadata.jsonl" 0 '^3 samples' "$sapwood" shards make "$folder/hf" "$folder/hf.tar"
+check "the same by its list" 0 '' sh -c '"$0" shards make "$1/hf/metadata.jsonl" "$1/hf2.tar" && cmp "$1/hf.tar" "$1/hf2.tar"' \
+    "$sapwood" "$folder"
+check "metadata, members" 0 "^$1.json $1.png $1.txt $2.json $2.png $2.txt $3.json $3.png \$" names "$folder/hf.tar"
+check "list of captions" 0 '^a;b c$' sh -c 'tar xOf "$0" $1.txt | tr "\n" ";"; echo' "$folder/hf.tar" $2
+check "read back by the field" 0 "^$1${tab}first\$" read_back '"shards": "'"$folder/hf.tar"'", "caption_field": "text"' 2
+check "another field" 0 '^3 samples' "$sapwood" shards make "$folder/hf" "$folder/hf3.tar" --caption-field label
+check "another field, read back" 0 '^3$' sh -c 'tar xOf "$0" $1.txt; echo' "$folder/hf3.tar" $1
+printf '{"file_name": "%s.png", "text": "x"}\n{"text": "y"}\n' $1 >"$folder/hf/metadata.jsonl"
+check "row without a picture" 3 "metadata.jsonl:2: .*'file_name' is missing; found text" \
+    "$sapwood" shards make "$folder/hf" "$folder/hf4.tar"
+mkdir "$folder/hub" && mv "$folder/hf" "$folder/hub/train"
+check "list of a part" 2 'hub/train/metadata.jsonl: the list of a part .*shards make .*/hub/train ' \
+    "$sapwood" shards make "$folder/hub" "$folder/hub.tar"
+
 report
