@@ -4,7 +4,7 @@
 #include "models/ops/matmul.h"
 #include "models/ops/matmul_check.h"
 #include "pipeline/base/clock.h"
-#include "pipeline/base/file.h"
+#include "pipeline/base/memory_limit.h"
 #include "pipeline/base/thread.h"
 
 #include <pthread.h>
@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 struct cpu_backend {
     struct backend base;
@@ -255,30 +254,6 @@ static const struct backend_table cpu_table = {
     .destroy = destroy,
 };
 
-/* The number in a file of the kernel, whose size is not known before it is read; 0: none. */
-static int64_t number_in(const char *path) {
-    struct file *f = NULL;
-    struct error ignored;
-    char text[32] = "";
-    if (file_open(&f, path, &ignored) != STATUS_OK) return 0;
-    for (size_t i = 0; i + 1 < sizeof text; i++)
-        if (file_pread(f, text + i, 1, i, &ignored) != STATUS_OK) break;
-    file_destroy(&f);
-    return strtoll(text, NULL, 10);
-}
-
-/* Memory of the machine, or less where a control group limits it, as in a container. */
-static int64_t memory_of_machine(void) {
-    static const char *const limits[] = {"/sys/fs/cgroup/memory.max",
-                                         "/sys/fs/cgroup/memory/memory.limit_in_bytes"};
-    int64_t bytes = (int64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
-    for (int i = 0; i < 2; i++) {
-        const int64_t limit = number_in(limits[i]); /* "max" is none */
-        if (limit > 0 && limit < bytes) bytes = limit;
-    }
-    return bytes;
-}
-
 enum status backend_cpu_create(struct backend **out, const struct backend_options *o,
                                struct error *e) {
     enum status rc = STATUS_OK;
@@ -296,7 +271,7 @@ enum status backend_cpu_create(struct backend **out, const struct backend_option
     TRY(thread_pool_create(&cpu->pool, o->threads, e));
     cpu->base.n_workers = thread_pool_size(cpu->pool);
     cpu->base.moves_work = true;
-    cpu->base.memory_bytes = memory_of_machine();
+    cpu->base.memory_bytes = memory_limit("");
     cpu->number = calloc((size_t)cpu->base.n_workers, sizeof *cpu->number);
     if (!cpu->number) rc = fail(e, STATUS_NO_MEMORY, "cpu: no memory for a backend");
 done:
