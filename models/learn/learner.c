@@ -153,6 +153,10 @@ void learner_weigh(struct learner *l, int number, double weight) {
     *live_numbers_of(&l->live, l->loss[number].weight) = (float)weight;
 }
 
+void learner_chance(struct learner *l, int number, double loss) {
+    l->loss[number].chance = loss;
+}
+
 /* Of norm and clip factor in result. */
 static int64_t norm_offset(const struct learner *l) {
     return l->n_losses * (int64_t)RESULT_STRIDE;

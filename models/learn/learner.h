@@ -104,6 +104,8 @@ void learner_want_teacher(struct learner *l);
 enum status learner_loss(struct learner *l, const char *name, int *number, struct error *e);
 /* Sets the weight of a loss in the sum, from the next step on. */
 void learner_weigh(struct learner *l, int number, double weight);
+/* What a model that guesses would have at this step, for the log; 0: not known. */
+void learner_chance(struct learner *l, int number, double loss);
 
 enum status learner_allocate(struct learner *l, struct error *e);
 

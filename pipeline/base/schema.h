@@ -86,11 +86,13 @@ struct schema {
     const char *help;
     const struct schema_hint *hints; /* for unknown keys; ends with one without name; may be NULL */
 };
-#define SCHEMA(title, type, fields) SCHEMA_HINTED(title, type, fields, NULL)
-#define SCHEMA_HINTED(title, type, fields, list)                                                   \
+#define SCHEMA(title, type, fields) SCHEMA_WITH(title, type, fields, NULL, NULL)
+#define SCHEMA_HINTED(title, type, fields, list) SCHEMA_WITH(title, type, fields, NULL, list)
+#define SCHEMA_HELPED(title, type, fields, text) SCHEMA_WITH(title, type, fields, text, NULL)
+#define SCHEMA_WITH(title, type, fields, text, list)                                               \
     {                                                                                              \
         .name = (title), .bytes = sizeof(type), .field = (fields),                                 \
-        .n = (int)(sizeof(fields) / sizeof(fields)[0]), .hints = (list)                            \
+        .n = (int)(sizeof(fields) / sizeof(fields)[0]), .help = (text), .hints = (list)            \
     }
 
 struct schema_variant {

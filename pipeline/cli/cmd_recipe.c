@@ -68,12 +68,46 @@ done:
     return rc;
 }
 
+/* "0 to 1, default 0.5": what a field takes. */
+static void print_field(const struct schema_field *f) {
+    printf("    %-20s ", f->name);
+    if (f->kind == SCHEMA_CHOICE) {
+        for (int i = 0; f->choices[i]; i++) printf("%s%s", i ? " or " : "", f->choices[i]);
+        printf(", ");
+    } else if ((f->kind == SCHEMA_INT || f->kind == SCHEMA_DOUBLE) &&
+               (f->min != 0 || f->max != 0)) {
+        printf("%.15g to %.15g, ", f->min, f->max);
+    }
+    if (f->preset)
+        printf("default %s: %s\n", f->preset, f->help);
+    else
+        printf("required: %s\n", f->help);
+}
+
+static enum status methods(int argc, char **argv, struct error *e) {
+    enum status rc = STATUS_OK;
+    TRY(options_parse(
+        &(struct options){.command = "recipe methods",
+                          .summary = "Lists the methods that a recipe may name: the list they "
+                                     "stand in, their source, their fields."},
+        argc, argv, e));
+    for (int i = 0; plug_classes[i]; i++) {
+        const struct plug_class *c = plug_classes[i];
+        printf("%s%s: {\"type\": \"%s\"}  %s\n    source: %s\n", i ? "\n" : "",
+               plug_point_word(c->point), c->schema.name, c->schema.help, c->source);
+        for (int k = 0; k < c->schema.n; k++) print_field(&c->schema.field[k]);
+    }
+done:
+    return rc;
+}
+
 enum status command_recipe(int argc, char **argv, struct error *e) {
-    static const char *const names[] = {"check", "explain", "schema", NULL};
-    static const char *const help[] = {"says whether a recipe is well-formed",
-                                       "prints it with every default", "prints a JSON Schema",
-                                       NULL};
-    static enum status (*const run[])(int, char **, struct error *) = {check, explain, schema};
+    static const char *const names[] = {"check", "explain", "methods", "schema", NULL};
+    static const char *const help[] = {
+        "says whether a recipe is well-formed", "prints it with every default",
+        "lists the methods that a recipe may name", "prints a JSON Schema", NULL};
+    static enum status (*const run[])(int, char **, struct error *) = {check, explain, methods,
+                                                                       schema};
     int chosen;
     const enum status rc =
         options_choose("recipe", "Looks at recipes.", names, help, argc, argv, &chosen, e);

@@ -172,15 +172,6 @@ static void default_slice(struct recipe *r) {
     r->data.slice = slice_default(recipe_slots(r, recipe_main_role(r)), common);
 }
 
-static void read_losses(struct recipe *r) {
-    for (int i = 0; i < r->losses.n; i++) {
-        const struct schema_variant *v = &r->losses.item[i];
-        r->loss[i] = *(const struct loss_config *)v->values;
-        r->loss[i].type = (enum loss_type)(v->schema - recipe_loss_schemas);
-    }
-    r->n_losses = r->losses.n;
-}
-
 static const char *stage_name(const struct recipe *r, int i) {
     return recipe_stage(r, i)->name;
 }
@@ -265,13 +256,8 @@ static enum status check(const struct recipe *r, struct error *e) {
             e, STATUS_BAD_ARG,
             "data.update.batch_size times optimizer.accum_freq is %lld; expected at most %d",
             (long long)n_update, RECIPE_SLOTS_MAX);
-    for (int i = 0; i < r->n_losses; i++)
-        for (int k = 0; k < i; k++)
-            if (r->loss[i].type == r->loss[k].type)
-                return fail(e, STATUS_BAD_ARG,
-                            "losses[%d]: %s is there already as losses[%d]; expected each once; "
-                            "raise its weight instead",
-                            i, loss_name(r->loss[i].type), k);
+    rc = plug_check_names(r->plugs, e);
+    if (rc != STATUS_OK) return rc;
     for (int role = 0; role < BATCH_ROLE_COUNT; role++) {
         const int n = recipe_slots(r, (enum batch_role)role);
         if (role != BATCH_ROLE_REF_TEXT && n % r->data.slice)
@@ -303,7 +289,6 @@ static enum status read_values(struct recipe *r, const char *folder, bool is_run
     TRY(recipe_data_expand(r, e));
     default_logit_scale(r);
     default_slice(r);
-    read_losses(r);
     TRY(read_adapters(r, e));
     if (is_run) TRY(check(r, e));
     TRY(write_numbers(r, e));

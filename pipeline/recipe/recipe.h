@@ -12,7 +12,7 @@
 #include "models/clip/model.h"
 #include "pipeline/base/schema.h"
 #include "pipeline/base/text.h"
-#include "pipeline/continual/loss_term.h"
+#include "pipeline/continual/plug.h"
 #include "pipeline/eval/evaluation.h"
 
 /* One source of samples. Empty texts mean the default. */
@@ -56,7 +56,7 @@ struct recipe_ordering {
     bool reversed;
 };
 
-enum { RECIPE_STAGES_MAX = 10000, RECIPE_LOSSES_MAX = 8 };
+enum { RECIPE_STAGES_MAX = 10000 };
 
 struct recipe_stage {
     const char *name;
@@ -110,7 +110,7 @@ struct recipe {
         struct recipe_part *part[BATCH_ROLE_COUNT]; /* NULL: the role is not used */
     } data;
     struct schema_objects stages; /* struct recipe_stage */
-    struct schema_variants losses;
+    struct schema_variants plugs[PLUG_POINTS];
     struct {
         double lr, lr_floor, beta1, beta2, eps, wd, grad_clip_norm;
         int64_t warmup; /* steps, in each stage */
@@ -136,8 +136,6 @@ struct recipe {
     struct recipe_path *paths;        /* texts of resolved paths */
     struct recipe_expanded *expanded; /* NULL: no stage stood for several */
     struct recipe_stage *expanded_stages;
-    int n_losses;
-    struct loss_config loss[RECIPE_LOSSES_MAX];
     /* What decides the numbers of a run: the recipe with its defaults, paths as they were given,
      * without what recipe_schema.c marks as not compared; as JSON with one value per line, and its
      * digest. */

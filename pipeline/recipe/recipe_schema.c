@@ -218,66 +218,6 @@ static const struct schema_field set_fields[] = {
 };
 static const struct schema set_schema = SCHEMA("set", struct evaluation_set, set_fields);
 
-#define WEIGHT                                                                                     \
-    {"weight",   SCHEMA_DOUBLE, AT(loss_config, weight),                                           \
-     .max = 1e6, .preset = "1", .help = "weight in the sum of losses"},                            \
-    {                                                                                              \
-        "ramp_steps", SCHEMA_INT, AT(loss_config, ramp_steps),                                     \
-            .max = 1e12, .preset = "0",                                                            \
-            .help = "steps of each stage over which the weight grows from 0"                       \
-    }
-static const struct schema_field pair_fields[] = {
-    /* clip, siglip */
-    WEIGHT,
-    {"dedup_targets", SCHEMA_BOOL, AT(loss_config, dedup_targets), .preset = "true",
-     .help = "equal captions in a batch share their target"},
-};
-static const struct schema_field zscl_fields[] = {
-    WEIGHT,
-    {"temperature", SCHEMA_DOUBLE, AT(loss_config, temperature), .min = 0.01, .max = 100,
-     .preset = "2", .help = "of both softmaxes; the loss is scaled by its square"},
-    {"reference_texts", SCHEMA_INT, AT(loss_config, reference_texts), .min = 2, .max = 1 << 20,
-     .preset = "1000", .help = "fixed texts that span the teacher's classes"},
-    {"student_texts", SCHEMA_BOOL, AT(loss_config, student_texts), .preset = "false",
-     .help = "the step's reference texts go through the student, which holds the text tower too"},
-};
-#define COUNT(name, text, value)                                                                   \
-    {                                                                                              \
-#name, SCHEMA_INT, AT(loss_config, name), .min = 1, .max = 1 << 20, .preset = value,       \
-                                                  .help = text                                     \
-    }
-#define REAL(name, low, high, value, text)                                                         \
-    {                                                                                              \
-#name, SCHEMA_DOUBLE, AT(loss_config, name), .min = low, .max = high, .preset = value,     \
-                                                     .help = text                                  \
-    }
-static const struct schema_field glare_fields[] = {
-    WEIGHT,
-    COUNT(hidden, "width of the head's hidden layers", "2048"),
-    COUNT(bottleneck, "width of the head's last but one layer", "256"),
-    COUNT(prototypes, "outputs of the head", "8192"),
-    REAL(student_temperature, 0.001, 10, "0.1", "of the student's softmax"),
-    REAL(teacher_temperature, 0.001, 10, "0.04", "of the teacher's softmax"),
-    REAL(center_momentum, 0, 1, "0.9", "share of the old centre that is kept per step"),
-    REAL(teacher_momentum, 0, 1, "0.996", "share of the old teacher that is kept per step"),
-    REAL(global_weight, 0, 1e6, "1", "weight of the class tokens' loss"),
-    REAL(local_weight, 0, 1e6, "1", "weight of the patch tokens' loss"),
-    {"patches", SCHEMA_INT, AT(loss_config, patches), .max = 4096, .preset = "16",
-     .help = "patch tokens drawn per picture; 0: no local loss"},
-};
-#undef COUNT
-#undef REAL
-#undef WEIGHT
-const struct schema recipe_loss_schemas[] = {
-    SCHEMA("clip", struct loss_config, pair_fields),
-    SCHEMA("siglip", struct loss_config, pair_fields),
-    SCHEMA("zscl", struct loss_config, zscl_fields),
-    SCHEMA("glare", struct loss_config, glare_fields),
-};
-static const struct schema *const losses[] = {&recipe_loss_schemas[0], &recipe_loss_schemas[1],
-                                              &recipe_loss_schemas[2], &recipe_loss_schemas[3],
-                                              NULL};
-
 static const struct schema_field lora_fields[] = {
     {"rank", SCHEMA_INT, AT(recipe_lora, rank), .min = 1, .max = 4096, .preset = "8",
      .help = "rank r"},
@@ -443,8 +383,7 @@ static const struct schema_field recipe_fields[] = {
     {"data", SCHEMA_OBJECT, 0, .object = &data_schema, .help = "what it is trained on"},
     {"stages", SCHEMA_OBJECTS, AT(recipe, stages), .min = 1, .max = RECIPE_STAGES_MAX,
      .object = &stage_schema, .help = "one after the other, each with its own schedule"},
-    {"losses", SCHEMA_VARIANTS, AT(recipe, losses), .min = 1, .max = RECIPE_LOSSES_MAX,
-     .variants = losses, .preset = "[{\"type\": \"clip\"}]", .help = "terms of the loss"},
+    PLUG_LISTS(AT(recipe, plugs)),
     {GROUP(optimizer, "AdamW and its schedule")},
     {GROUP(checkpoint, "when to save"), CHANGES_NO_NUMBER},
     {GROUP(evaluation, "what to measure"), CHANGES_NO_NUMBER},

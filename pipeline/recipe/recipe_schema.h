@@ -6,7 +6,6 @@
 
 enum { RECIPE_SLOTS_MAX = 1 << 20 }; /* samples of a role in a step */
 
-extern const struct schema recipe_schema;         /* of struct recipe */
-extern const struct schema recipe_loss_schemas[]; /* of struct loss_config, by enum loss_type */
+extern const struct schema recipe_schema; /* of struct recipe */
 
 #endif

@@ -60,7 +60,7 @@ static enum status check_stages(struct job *j, struct error *e) {
     return rc;
 }
 
-/* --- Model and terms --- */
+/* --- Model and plugs --- */
 
 static enum status open_tokenizer(struct job *j, const struct architecture *a, struct error *e) {
     enum status rc = STATUS_OK;
@@ -165,20 +165,17 @@ done:
     return rc;
 }
 
-static enum status open_terms(struct job *j, struct error *e) {
+static enum status open_plugs(struct job *j, struct error *e) {
     enum status rc = STATUS_OK;
     const struct recipe *r = j->recipe;
-    struct loss_preparation p = {
+    struct plug_host host = {
         .context = j->references, .reference = reference_features, .seed = (uint64_t)r->seed};
     for (int role = 0; role < BATCH_ROLE_COUNT; role++)
-        p.n_samples[role] = recipe_slots(r, (enum batch_role)role);
+        host.n_samples[role] = recipe_slots(r, (enum batch_role)role);
     TRY(learner_init(&j->learner, &j->model, (int)r->data.slice, e));
     j->learner.memory_bytes = r->memory_bytes;
-    for (int i = 0; i < r->n_losses; i++) {
-        TRY(loss_create(&j->term[i], &r->loss[i], &p, e));
-        j->n_terms++;
-        TRY(j->term[i]->class->declare(j->term[i], &j->learner, e));
-    }
+    TRY(plug_set_add_lists(&j->plugs, r->plugs, &host, e));
+    TRY(plug_set_declare(&j->plugs, &j->learner, e));
 done:
     return rc;
 }
@@ -232,16 +229,15 @@ static enum status open_job(struct job *j, const struct recipe *r, const char *r
     watchdog_begin(watchdog, WATCHDOG_LOADING, j->backend);
     if (j->look_only) TRY(backend_plan_create(&j->plan, j->backend, e));
     TRY(open_references(j, e));
-    TRY(open_terms(j, e));
+    TRY(open_plugs(j, e));
     TRY(load_model(j, purpose == JOB_LOOK, e));
     watchdog_step(watchdog, 0);
     if (purpose != JOB_LOOK) TRY(model_digest(&j->model, MODEL_BASE, j->base_digest, e));
     j->learner.backend = j->plan;
     TRY(learner_allocate(&j->learner, e));
-    for (int i = 0; i < j->n_terms; i++)
-        if (j->term[i]->class->prepare) TRY(j->term[i]->class->prepare(j->term[i], &j->learner, e));
+    TRY(plug_set_prepare(&j->plugs, &j->learner, e));
     watchdog_step(watchdog, 0);
-    for (int i = 0; i < j->n_terms; i++) TRY(j->term[i]->class->build(j->term[i], &j->learner, e));
+    TRY(plug_set_build(&j->plugs, &j->learner, e));
     TRY(learner_compile(&j->learner, e));
     if (!j->look_only) TRY(learner_reset_teacher(&j->learner, e));
 done:
@@ -301,7 +297,7 @@ enum status job_look_at_evaluation(const struct job *j, struct dataset_counts *c
 }
 
 void job_close(struct job *j) {
-    for (int i = 0; i < j->n_terms; i++) loss_destroy(&j->term[i]);
+    plug_set_release(&j->plugs);
     learner_release(&j->learner);
     reference_destroy(&j->references);
     model_release(&j->model);

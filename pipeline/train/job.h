@@ -1,4 +1,4 @@
-/* job: a recipe made real: backend, data, model, loss terms and learner, ready for the first step.
+/* job: a recipe made real: backend, data, model, plugs and learner, ready for the first step.
  *
  * job_open does everything that does not depend on the step: datasets are opened (and indexed),
  * weights loaded, memory planned, teacher features made or read from the cache, programs compiled.
@@ -23,8 +23,7 @@ struct job {
     struct tokenizer *tokenizer;
     struct model model;
     struct learner learner;
-    int n_terms;
-    struct loss_term *term[RECIPE_LOSSES_MAX];
+    struct plug_set plugs;
     struct run_data data;
     struct ledger ledger; /* what became of the samples so far */
     struct reference_cache *references;

@@ -2,7 +2,7 @@
 
 #include "pipeline/base/clock.h"
 #include "pipeline/base/random.h"
-#include "pipeline/continual/loss_term.h"
+#include "pipeline/continual/plug.h"
 #include "shaders/params/adamw.h"
 
 #include <math.h>
@@ -70,7 +70,7 @@ static int rising(const void *a, const void *b) {
 }
 
 static enum status run_steps(struct step_bench_result *out, const struct step_bench *b,
-                             struct learner *l, struct loss_term *term, struct noise *n,
+                             struct learner *l, const struct plug_set *plugs, struct noise *n,
                              struct error *e) {
     enum status rc = STATUS_OK;
     double *times = malloc((size_t)b->steps * sizeof *times);
@@ -87,7 +87,7 @@ static enum status run_steps(struct step_bench_result *out, const struct step_be
         c[ADAMW_CORRECTION2] = (float)(1 - pow(0.999, i + 1));
         n->batch.step = i;
         TRY(learner_feed(l, &n->batch, e));
-        TRY(term->class->begin_step(term, l, &n->batch, e));
+        TRY(plug_set_at(plugs, PLUG_BEFORE_STEP, l, &n->batch, e));
         TRY(learner_gradients(l, &numbers, e));
         TRY(learner_update(l, e));
         TRY(l->backend->table->wait(l->backend, e));
@@ -122,11 +122,10 @@ enum status step_bench_run(struct step_bench_result *out, const struct step_benc
                                           .last_layer = -1},
                              .training = b->all ? MODEL_TRAIN_ALL : MODEL_TRAIN_ADAPTERS,
                              .train_logit_scale = true};
-    const struct loss_config loss = {.type = LOSS_CLIP, .weight = 1};
-    const struct loss_preparation p = {.n_samples = {[BATCH_ROLE_UPDATE] = b->batch}};
+    const struct plug_host host = {.n_samples = {[BATCH_ROLE_UPDATE] = b->batch}};
     struct model m = {0};
     struct learner l = {0};
-    struct loss_term *term = NULL;
+    struct plug_set plugs = {0};
     struct noise n = {0};
     *out = (struct step_bench_result){0};
     TRY(architecture_find(&c.architecture, b->architecture, e));
@@ -137,15 +136,15 @@ enum status step_bench_run(struct step_bench_result *out, const struct step_benc
     TRY(model_declare(&m, &c, e));
     TRY(learner_init(&l, &m, b->slice, e));
     l.memory_bytes = b->memory_bytes;
-    TRY(loss_create(&term, &loss, &p, e));
-    TRY(term->class->declare(term, &l, e));
+    TRY(plug_set_text(&plugs, "{}", &host, e));
+    TRY(plug_set_declare(&plugs, &l, e));
     TRY(model_allocate(&m, backend, 1, NULL, e));
     TRY(learner_allocate(&l, e));
-    TRY(term->class->build(term, &l, e));
+    TRY(plug_set_build(&plugs, &l, e));
     TRY(learner_compile(&l, e));
-    TRY(run_steps(out, b, &l, term, &n, e));
+    TRY(run_steps(out, b, &l, &plugs, &n, e));
 done:
-    loss_destroy(&term);
+    plug_set_release(&plugs);
     learner_release(&l);
     model_release(&m);
     noise_release(&n);

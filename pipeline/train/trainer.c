@@ -213,7 +213,7 @@ static void show_epochs(const struct trainer *t, char *out, size_t n) {
         }
 }
 
-/* Every term: "  clip 3.9120 (chance 4.16)  zscl_kl_image 0.0012". */
+/* Every loss: "  NAME 3.9120 (chance 4.16)  OTHER 0.0012". */
 static void show_losses(const struct trainer *t, char *out, size_t n) {
     const struct learner *l = &t->job.learner;
     size_t used = 0;
@@ -344,8 +344,7 @@ static enum status compute(struct trainer *t, const struct batch *batch, struct 
     enum status rc = STATUS_OK;
     struct learner *l = &t->job.learner;
     TRY(learner_feed(l, batch, e));
-    for (int i = 0; i < t->job.n_terms; i++)
-        TRY(t->job.term[i]->class->begin_step(t->job.term[i], l, batch, e));
+    TRY(plug_set_at(&t->job.plugs, PLUG_BEFORE_STEP, l, batch, e));
     TRY(learner_gradients(l, &t->numbers, e));
 done:
     return rc;

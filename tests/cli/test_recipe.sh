@@ -16,6 +16,22 @@ for recipe in recipes/tiny.json data/demo/base.json data/demo/plain.json data/de
     holds "$recipe is well-formed" "$sapwood" recipe check "$recipe"
 done
 
+# Every plug is listed once, under its list, with its source and its fields; one type stands twice in a
+# list only under two names.
+"$sapwood" recipe methods >"$folder/methods"
+for word in $(sed -n 's/^ *X(\([a-z_0-9]*\)).*/\1/p' pipeline/continual/plug_list.h); do
+    [ "$(grep -cE "^[a-z]+: \{\"type\": \"$word\"\}  [a-z]" "$folder/methods")" = 1 ] && good ||
+        bad "recipe methods: $word: $(cat "$folder/methods")"
+done
+[ "$(grep -c '^    source: .' "$folder/methods")" = "$(grep -c '"type"' "$folder/methods")" ] && good ||
+    bad "recipe methods: a source is missing: $(cat "$folder/methods")"
+grep -q '^    temperature  *0.01 to 100, default 2: of both softmaxes' "$folder/methods" && good ||
+    bad "recipe methods: no field of zscl: $(cat "$folder/methods")"
+check "two of one name" 2 'losses\[1\]: clip is there already as losses\[0\]; .*add "name": "clip-2"' \
+    "$sapwood" recipe check recipes/tiny.json --set 'losses=[{"type":"clip"},{"type":"clip"}]'
+check "two names" 0 '' "$sapwood" recipe check recipes/tiny.json \
+    --set 'losses=[{"type":"clip"},{"type":"clip","name":"clip-2"}]'
+
 # slices WHAT PATTERN SETTING...: of the tiny recipe without a slice of its own
 sed '/"slice":/d' recipes/tiny.json | sed "s|\"\.\./|\"$PWD/|; s|\"tiny-arch|\"$PWD/recipes/tiny-arch|" >"$folder/no-slice.json"
 slices() {

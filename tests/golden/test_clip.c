@@ -2,7 +2,7 @@
  * weights trained and with LoRA only, on the device named by SAPWOOD_TEST_DEVICE (default cpu).
  * Slices of 6, 3, 2 and 1 samples give the same numbers. */
 #include "models/weights/safetensors.h"
-#include "pipeline/continual/loss_term.h"
+#include "pipeline/continual/plug.h"
 #include "tests/check.h"
 #include "tests/golden.h"
 #include "tests/tested_backend.h"
@@ -111,33 +111,36 @@ static void run(struct backend *b, const struct safetensors *weights, const char
                              .train_logit_scale = true};
     struct model m;
     struct learner l;
-    struct loss_term *term = NULL;
+    struct plug_set plugs = {0};
     struct batch batch;
     struct learner_numbers numbers;
-    const struct loss_config loss = {.type = LOSS_CLIP, .weight = 1, .dedup_targets = dedup};
-    const struct loss_preparation preparation = {.n_samples = {[BATCH_ROLE_UPDATE] = SAMPLES}};
+    const struct plug_host host = {.n_samples = {[BATCH_ROLE_UPDATE] = SAMPLES}};
     CHECK_EQUAL(safetensors_open(&golden, golden_path, &e), STATUS_OK);
     CHECK_EQUAL(architecture_find(&c.architecture, "tests/golden/clip_tiny.json", &e), STATUS_OK);
     c.architecture.activation = quick_gelu ? ACTIVATION_QUICK_GELU : ACTIVATION_GELU;
     CHECK_EQUAL(model_declare(&m, &c, &e), STATUS_OK);
     CHECK_EQUAL(learner_init(&l, &m, slice, &e), STATUS_OK);
-    CHECK_EQUAL(loss_create(&term, &loss, &preparation, &e), STATUS_OK);
-    CHECK_EQUAL(term->class->declare(term, &l, &e), STATUS_OK);
+    CHECK_EQUAL(plug_set_text(
+                    &plugs,
+                    dedup ? "{}" : "{\"losses\": [{\"type\": \"clip\", \"dedup_targets\": false}]}",
+                    &host, &e),
+                STATUS_OK);
+    CHECK_EQUAL(plug_set_declare(&plugs, &l, &e), STATUS_OK);
     CHECK_EQUAL(model_allocate(&m, b, 1, NULL, &e), STATUS_OK);
     load(&m, weights);
     CHECK_EQUAL(learner_allocate(&l, &e), STATUS_OK);
-    CHECK_EQUAL(term->class->build(term, &l, &e), STATUS_OK);
+    CHECK_EQUAL(plug_set_build(&plugs, &l, &e), STATUS_OK);
     if (!CHECK_EQUAL(learner_compile(&l, &e), STATUS_OK)) printf("    %s\n", e.text);
     fill(&batch, weights);
     CHECK_EQUAL(learner_feed(&l, &batch, &e), STATUS_OK);
-    CHECK_EQUAL(term->class->begin_step(term, &l, &batch, &e), STATUS_OK);
+    CHECK_EQUAL(plug_set_at(&plugs, PLUG_BEFORE_STEP, &l, &batch, &e), STATUS_OK);
     if (!CHECK_EQUAL(learner_gradients(&l, &numbers, &e), STATUS_OK)) printf("    %s\n", e.text);
     float *expected = read_all(golden, dedup ? "out.loss_shared" : "out.loss");
     CHECK_CLOSE(numbers.loss[0], *expected, 1e-5);
     free(expected);
     check_features(&l, golden);
     if (!dedup) check_gradients(&l, golden);
-    loss_destroy(&term);
+    plug_set_release(&plugs);
     learner_release(&l);
     model_release(&m);
     safetensors_destroy(&golden);

@@ -3,7 +3,7 @@
  * DINO's and DINOv2's tokens, features and every gradient. Weights come in through the layouts of
  * their sources. */
 #include "models/weights/weight_layout.h"
-#include "pipeline/continual/loss_term.h"
+#include "pipeline/continual/plug.h"
 #include "tests/check.h"
 #include "tests/golden.h"
 #include "tests/tested_backend.h"
@@ -109,32 +109,34 @@ static void check_features(const struct encoder *n, const char *name) {
 
 static void test_siglip(struct backend *b, int slice) {
     const struct weight_layout *layout = weight_layout_find("hugging_face_siglip");
-    const struct loss_config loss = {.type = LOSS_SIGLIP, .weight = 1};
-    const struct loss_preparation preparation = {.n_samples = {[BATCH_ROLE_UPDATE] = SAMPLES}};
+    const struct plug_host host = {.n_samples = {[BATCH_ROLE_UPDATE] = SAMPLES}};
     struct model_config c = {0};
     struct model m;
     struct learner l;
-    struct loss_term *term = NULL;
+    struct plug_set plugs = {0};
     struct batch batch;
     struct learner_numbers numbers;
     open_model(&m, &c, "siglip_tiny");
     CHECK_EQUAL(learner_init(&l, &m, slice, &e), STATUS_OK);
-    CHECK_EQUAL(loss_create(&term, &loss, &preparation, &e), STATUS_OK);
-    CHECK_EQUAL(term->class->declare(term, &l, &e), STATUS_OK);
+    CHECK_EQUAL(plug_set_text(&plugs,
+                              "{\"losses\": [{\"type\": \"siglip\", \"dedup_targets\": false}]}",
+                              &host, &e),
+                STATUS_OK);
+    CHECK_EQUAL(plug_set_declare(&plugs, &l, &e), STATUS_OK);
     CHECK_EQUAL(model_allocate(&m, b, 1, NULL, &e), STATUS_OK);
     load(&m, layout);
     CHECK_EQUAL(learner_allocate(&l, &e), STATUS_OK);
-    CHECK_EQUAL(term->class->build(term, &l, &e), STATUS_OK);
+    CHECK_EQUAL(plug_set_build(&plugs, &l, &e), STATUS_OK);
     if (!CHECK_EQUAL(learner_compile(&l, &e), STATUS_OK)) printf("    %s\n", e.text);
     fill(&batch, golden_i32("input.tokens", NULL));
     CHECK_EQUAL(learner_feed(&l, &batch, &e), STATUS_OK);
-    CHECK_EQUAL(term->class->begin_step(term, &l, &batch, &e), STATUS_OK);
+    CHECK_EQUAL(plug_set_at(&plugs, PLUG_BEFORE_STEP, &l, &batch, &e), STATUS_OK);
     if (!CHECK_EQUAL(learner_gradients(&l, &numbers, &e), STATUS_OK)) printf("    %s\n", e.text);
     CHECK_CLOSE(numbers.loss[0], *golden_f32("out.loss", NULL), 1e-5);
     check_features(l.encoder[0], "out.image_normalised");
     check_features(l.encoder[1], "out.text_normalised");
     check_gradients(&m, layout, l.gradient);
-    loss_destroy(&term);
+    plug_set_release(&plugs);
     learner_release(&l);
     model_release(&m);
 }

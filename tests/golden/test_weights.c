@@ -9,7 +9,7 @@
 #include "models/clip/encoder.h"
 #include "models/weights/safetensors.h"
 #include "pipeline/base/file.h"
-#include "pipeline/continual/loss_term.h"
+#include "pipeline/continual/plug.h"
 #include "tests/check.h"
 #include "tests/tested_backend.h"
 
@@ -258,20 +258,20 @@ static void check_step(struct backend *b, const char *weights, const struct safe
     struct sample_set in;
     struct model m;
     struct learner l;
-    struct loss_term *term = NULL;
+    struct plug_set plugs = {0};
     struct learner_numbers numbers;
     read_samples(&in, s);
-    const struct loss_config loss = {.type = LOSS_CLIP, .weight = 1};
-    const struct loss_preparation preparation = {.n_samples = {[BATCH_ROLE_UPDATE] = in.n}};
+    const struct plug_host host = {.n_samples = {[BATCH_ROLE_UPDATE] = in.n}};
     must(architecture_choose(&c.architecture, "", weights, &e));
     must(model_declare(&m, &c, &e));
     must(learner_init(&l, &m, in.n % 2 ? 1 : in.n / 2, &e));
-    must(loss_create(&term, &loss, &preparation, &e));
-    must(term->class->declare(term, &l, &e));
+    must(plug_set_text(&plugs, "{\"losses\": [{\"type\": \"clip\", \"dedup_targets\": false}]}",
+                       &host, &e));
+    must(plug_set_declare(&plugs, &l, &e));
     must(model_allocate(&m, b, 1, weights, &e));
     CHECK_TRUE(load_adapters(&m, s) > 0);
     must(learner_allocate(&l, &e));
-    must(term->class->build(term, &l, &e));
+    must(plug_set_build(&plugs, &l, &e));
     must(learner_compile(&l, &e));
     uint8_t *usable = malloc((size_t)in.n);
     int32_t *caption = bytes(s, "input.caption_id");
@@ -288,7 +288,7 @@ static void check_step(struct backend *b, const char *weights, const struct safe
                                             .caption_id = caption,
                                             .usable = usable}};
     must(learner_feed(&l, &batch, &e));
-    must(term->class->begin_step(term, &l, &batch, &e));
+    must(plug_set_at(&plugs, PLUG_BEFORE_STEP, &l, &batch, &e));
     must(learner_gradients(&l, &numbers, &e));
     float *expected = floats(s, "out.loss");
     CHECK_CLOSE(numbers.loss[0], *expected, 1e-4);
@@ -296,7 +296,7 @@ static void check_step(struct backend *b, const char *weights, const struct safe
     free(expected);
     free(caption);
     free(usable);
-    loss_destroy(&term);
+    plug_set_release(&plugs);
     learner_release(&l);
     model_release(&m);
     release_samples(&in);

@@ -86,6 +86,18 @@ rule_op_has_all_files() {
         done
     done
 }
+# The trainer, the learner and the recipe know no plug. Words that also mean something else there count
+# only where they are code.
+rule_no_plug_named() {
+    [ -f pipeline/continual/plug_list.h ] || return 0
+    for word in $(sed -n 's/^ *X(\([a-z_0-9]*\)).*/\1/p' pipeline/continual/plug_list.h); do
+        case $word in
+        clip) pattern="\"$word[\\\"]|plug_$word|/$word\.h" ;;
+        *) pattern="(^|[^a-zA-Z])$word([^a-zA-Z]|\$)" ;;
+        esac
+        grep -rnE --include='*.[ch]' "$pattern" pipeline/train models/learn pipeline/recipe 2>/dev/null
+    done
+}
 # A planted bug that does not fit any more shows nothing: tests/faults/plant.sh would only say so then.
 rule_planted_bugs_fit() {
     for patch in tests/faults/planted/*.patch; do
@@ -115,7 +127,7 @@ rule_guarantees_have_tests() {
 RULES="base_includes_base data_stands_on_base models_stand_on_base pipeline_below_cli
 nobody_includes_tests one_owner_per_library header_compiles_alone file_length nothing_unfinished
 only_cli_prints file_work_in_file no_unsafe_functions unique_names op_has_all_files
-docs_name_tests guarantees_have_tests planted_bugs_fit"
+docs_name_tests guarantees_have_tests planted_bugs_fit no_plug_named"
 
 check() { # what, 0 if it holds
     if [ "$2" = 0 ]; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
@@ -149,6 +161,10 @@ breach() {
     no_unsafe_functions) plant data/a.c 'atoi(s);' ;;
     unique_names) plant data/a.c '' && plant models/a.c '' ;;
     op_has_all_files) plant models/op_list.h '    OP(gelu)' ;;
+    no_plug_named)
+        plant pipeline/continual/plug_list.h '    X(clip)'
+        plant pipeline/train/a.c 'plug_set_text(&plugs, "{\"losses\": [{\"type\": \"clip\"}]}", &host, e);'
+        ;;
     planted_bugs_fit) plant tests/faults/planted/a.patch "$(printf 'test_a\n--- a/a.c\n+++ b/a.c\n@@ -1 +1 @@\n-a\n+b')" ;;
     docs_name_tests) plant docs/a.md 'shown by `test_a`' ;;
     guarantees_have_tests) plant docs/guarantees.md "$(seq -f '| G%g | promise | `test_a` |' 16)" ;;

@@ -96,8 +96,7 @@ static void run_gradients(struct run *r, bool next) {
         MUST(stream_next(r->stream, &r->batch, &e));
     }
     MUST(learner_feed(l, r->batch, &e));
-    for (int i = 0; i < r->job.n_terms; i++)
-        MUST(r->job.term[i]->class->begin_step(r->job.term[i], l, r->batch, &e));
+    MUST(plug_set_at(&r->job.plugs, PLUG_BEFORE_STEP, l, r->batch, &e));
     MUST(learner_gradients(l, &r->numbers, &e));
 }
 
@@ -144,7 +143,7 @@ static void disturb(struct run *r) {
 /* Features of the update images through a view of the weights. */
 static void features(const struct run *r, const struct weights_view *view, enum tower tower,
                      float *out) {
-    const struct batch_part *part = loss_part(r->batch, BATCH_ROLE_UPDATE);
+    const struct batch_part *part = plug_part(r->batch, BATCH_ROLE_UPDATE);
     const struct encoder_config c = {.name = "test",
                                      .tower = tower,
                                      .view = *view,
@@ -360,7 +359,7 @@ static void test_not_finite(void) {
 
 /* Writable: tests make holes in a batch that the loader gave. */
 static struct batch_part *part_of(const struct run *r, enum batch_role role) {
-    return (struct batch_part *)loss_part(r->batch, role);
+    return (struct batch_part *)plug_part(r->batch, role);
 }
 
 /* Result rows of the learner's encoder of a role, as the last step left them. */
@@ -423,7 +422,7 @@ static void test_zscl_values(const char *const *settings, bool student_texts) {
     enum { N = 8, HOLE = 2 };
     struct run r;
     int width;
-    const struct loss_reference *images, *texts;
+    const struct plug_reference *images, *texts;
     run_open(&r, settings);
     const double scale = scale_of(&r) / 3;
     run_gradients(&r, true);
@@ -432,7 +431,7 @@ static void test_zscl_values(const char *const *settings, bool student_texts) {
     struct batch_part *part = part_of(&r, BATCH_ROLE_REF_IMAGE);
     part->usable[HOLE] = 0;
     run_gradients(&r, false);
-    const struct loss_preparation *p = &r.job.term[0]->preparation;
+    const struct plug_host *p = &r.job.plugs.list[0]->host;
     MUST(p->reference(p->context, BATCH_ROLE_REF_IMAGE, TOWER_IMAGE, 0, &images, &e));
     MUST(p->reference(p->context, BATCH_ROLE_REF_TEXT, TOWER_TEXT, student_texts ? 0 : N, &texts,
                       &e));
@@ -715,6 +714,29 @@ static void test_ramp(void) {
     run_close(&r);
 }
 
+/* A type may be there twice, each under its own name, with fields of its own. */
+static void test_twice(void) {
+    static const char *const two[] = {
+        "losses=[{\"type\":\"clip\"},{\"type\":\"clip\",\"name\":\"half\",\"weight\":0.5}]", NULL};
+    static const char *const heads[] = {"losses=[{" GLARE "},{" GLARE ",\"name\":\"other\"}]",
+                                        NULL};
+    struct run r;
+    run_open(&r, two);
+    run_update(&r, 0);
+    CHECK_EQUAL(r.job.learner.n_losses, 2);
+    CHECK_TEXT(r.job.learner.loss[1].name, "half");
+    CHECK_TRUE(r.numbers.loss[0] == r.numbers.loss[1]);
+    CHECK_CLOSE(r.numbers.total, 1.5 * r.numbers.loss[0], 1e-6);
+    run_close(&r);
+    run_open(&r, heads);
+    run_update(&r, 1e-3);
+    CHECK_TEXT(r.job.learner.loss[3].name, "other_local");
+    CHECK_TRUE(parameters_find(&r.job.model.parameters, "other.head.0.weight") >= 0);
+    CHECK_TRUE(state_of(&r, "glare.center.local") && state_of(&r, "other.center.local"));
+    CHECK_TRUE(r.numbers.loss[0] != r.numbers.loss[2]); /* heads start from their names */
+    run_close(&r);
+}
+
 int main(void) {
     static const char *const lora[] = {"model.uniadapter=null", NULL};
     static const char *const uniadapter[] = {"model.lora=null", NULL};
@@ -740,6 +762,7 @@ int main(void) {
     test_glare_values(false);
     test_glare_values(true);
     test_ramp();
+    test_twice();
     test_identity(lora);
     test_identity(uniadapter);
     test_identity(neither_alone);

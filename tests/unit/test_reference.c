@@ -88,11 +88,11 @@ static void empty_cache(void) {
 }
 
 /* Opens a cache, asks once, copies the answer, closes. */
-static struct loss_reference ask(const struct reference_config *c, enum batch_role role,
+static struct plug_reference ask(const struct reference_config *c, enum batch_role role,
                                  enum tower tower, int64_t limit) {
     struct reference_cache *r;
-    const struct loss_reference *out, *again;
-    struct loss_reference copy = {0};
+    const struct plug_reference *out, *again;
+    struct plug_reference copy = {0};
     CHECK_EQUAL(reference_create(&r, c, &e), STATUS_OK);
     if (!CHECK_EQUAL(reference_features(r, role, tower, limit, &out, &e), STATUS_OK)) {
         printf("    %s\n", e.text);
@@ -111,18 +111,18 @@ static struct loss_reference ask(const struct reference_config *c, enum batch_ro
     return copy;
 }
 
-static void release(struct loss_reference *r) {
+static void release(struct plug_reference *r) {
     free(r->sample_id);
     free(r->features);
 }
 
-static bool is_equal(const struct loss_reference *a, const struct loss_reference *b) {
+static bool is_equal(const struct plug_reference *a, const struct plug_reference *b) {
     return a->n == b->n && a->width == b->width &&
            !memcmp(a->sample_id, b->sample_id, (size_t)a->n * sizeof *a->sample_id) &&
            !memcmp(a->features, b->features, (size_t)a->n * WIDTH * sizeof *a->features);
 }
 
-static int64_t place_of(const struct loss_reference *r, uint64_t id) {
+static int64_t place_of(const struct plug_reference *r, uint64_t id) {
     for (int64_t i = 0; i < r->n; i++)
         if (r->sample_id[i] == id) return i;
     return -1;
@@ -148,7 +148,7 @@ static void embed(const struct tiny_clip *t, const struct dataset *d, enum tower
     embedder_destroy(&m);
 }
 
-static void check_rows(const struct tiny_clip *t, const struct loss_reference *r,
+static void check_rows(const struct tiny_clip *t, const struct plug_reference *r,
                        const struct dataset *d, enum tower tower, int n) {
     float features[A * WIDTH];
     uint8_t usable[A];
@@ -168,8 +168,8 @@ static void check_rows(const struct tiny_clip *t, const struct loss_reference *r
 
 static void test_features(const struct tiny_clip *t) {
     const struct reference_config c = config_of(t);
-    struct loss_reference images = ask(&c, BATCH_ROLE_REF_IMAGE, TOWER_IMAGE, 0);
-    struct loss_reference texts = ask(&c, BATCH_ROLE_REF_TEXT, TOWER_TEXT, 0);
+    struct plug_reference images = ask(&c, BATCH_ROLE_REF_IMAGE, TOWER_IMAGE, 0);
+    struct plug_reference texts = ask(&c, BATCH_ROLE_REF_TEXT, TOWER_TEXT, 0);
     CHECK_EQUAL(images.n, A + B - 2);
     CHECK_EQUAL(texts.n, A - 1);
     CHECK_EQUAL(images.width, WIDTH);
@@ -179,7 +179,7 @@ static void test_features(const struct tiny_clip *t) {
     check_rows(t, &images, set_b, TOWER_IMAGE, B);
     check_rows(t, &texts, set_a, TOWER_TEXT, A);
     CHECK_EQUAL(n_files(), 2);
-    struct loss_reference few = ask(&c, BATCH_ROLE_REF_TEXT, TOWER_TEXT, MUTE + 3);
+    struct plug_reference few = ask(&c, BATCH_ROLE_REF_TEXT, TOWER_TEXT, MUTE + 3);
     CHECK_EQUAL(few.n, MUTE + 3); /* usable ones */
     for (int i = 0; i < A; i++)
         CHECK_EQUAL(place_of(&few, dataset_sample(set_a, i).id) >= 0, i != MUTE && i < MUTE + 4);
@@ -194,7 +194,7 @@ static void test_features(const struct tiny_clip *t) {
 static void test_base_model(const struct tiny_clip *t) {
     const struct reference_config c = config_of(t);
     const struct weights_view view = model_view(&t->model);
-    struct loss_reference r = ask(&c, BATCH_ROLE_REF_TEXT, TOWER_IMAGE, 0);
+    struct plug_reference r = ask(&c, BATCH_ROLE_REF_TEXT, TOWER_IMAGE, 0);
     struct embedder *m;
     float student[WIDTH];
     uint8_t usable;
@@ -209,7 +209,7 @@ static void test_base_model(const struct tiny_clip *t) {
     float *values = calloc(1 << 16, sizeof *values);
     struct model *model = (struct model *)&t->model;
     if (CHECK_TRUE(i >= 0)) CHECK_EQUAL(model_write(model, i, values, &e), STATUS_OK);
-    struct loss_reference again = ask(&c, BATCH_ROLE_REF_TEXT, TOWER_IMAGE, 0);
+    struct plug_reference again = ask(&c, BATCH_ROLE_REF_TEXT, TOWER_IMAGE, 0);
     CHECK_TRUE(is_equal(&r, &again));
     CHECK_EQUAL(written_at(only_file()), then);
     free(values);
@@ -221,9 +221,9 @@ static void test_base_model(const struct tiny_clip *t) {
 /* A second run reads the file and leaves it as it is. */
 static void test_reuse(const struct tiny_clip *t) {
     const struct reference_config c = config_of(t);
-    struct loss_reference r = ask(&c, BATCH_ROLE_REF_IMAGE, TOWER_IMAGE, 0);
+    struct plug_reference r = ask(&c, BATCH_ROLE_REF_IMAGE, TOWER_IMAGE, 0);
     const int64_t then = written_at(only_file());
-    struct loss_reference again = ask(&c, BATCH_ROLE_REF_IMAGE, TOWER_IMAGE, 0);
+    struct plug_reference again = ask(&c, BATCH_ROLE_REF_IMAGE, TOWER_IMAGE, 0);
     CHECK_TRUE(is_equal(&r, &again));
     CHECK_EQUAL(written_at(only_file()), then);
     release(&r);
@@ -249,7 +249,7 @@ static struct tokenizer *other_tokenizer(void) {
 /* Anything that decides the features makes another file. */
 static void test_keys(const struct tiny_clip *t) {
     struct reference_config c = config_of(t);
-    struct loss_reference r = ask(&c, BATCH_ROLE_REF_IMAGE, TOWER_IMAGE, 0), other;
+    struct plug_reference r = ask(&c, BATCH_ROLE_REF_IMAGE, TOWER_IMAGE, 0), other;
     struct tiny_clip t2;
     tiny_clip_open(&t2, 1, 6); /* other weights */
     c.model = &t2.model;
@@ -293,7 +293,7 @@ static void test_keys(const struct tiny_clip *t) {
 /* A file with another byte, or cut, is made again. */
 static void test_damage(const struct tiny_clip *t) {
     const struct reference_config c = config_of(t);
-    struct loss_reference r = ask(&c, BATCH_ROLE_REF_IMAGE, TOWER_IMAGE, 0);
+    struct plug_reference r = ask(&c, BATCH_ROLE_REF_IMAGE, TOWER_IMAGE, 0);
     for (int kind = 0; kind < 3; kind++) {
         char *bytes, *whole;
         size_t n, n_whole;
@@ -303,7 +303,7 @@ static void test_damage(const struct tiny_clip *t) {
         if (kind == 0) bytes[n - 3] ^= 1;     /* a feature */
         if (kind == 1) bytes[n - n / 3] ^= 1; /* a feature or an id */
         fixture_write(path, bytes, kind == 2 ? n - 4 : n);
-        struct loss_reference again = ask(&c, BATCH_ROLE_REF_IMAGE, TOWER_IMAGE, 0);
+        struct plug_reference again = ask(&c, BATCH_ROLE_REF_IMAGE, TOWER_IMAGE, 0);
         CHECK_TRUE(is_equal(&r, &again));
         CHECK_EQUAL(file_read_all(&whole, &n_whole, path, 1 << 20, &e), STATUS_OK);
         CHECK_EQUAL(n_whole, n);
@@ -318,7 +318,7 @@ static void test_damage(const struct tiny_clip *t) {
 static void test_errors(const struct tiny_clip *t) {
     const struct reference_config c = config_of(t);
     struct reference_cache *r;
-    const struct loss_reference *out;
+    const struct plug_reference *out;
     CHECK_EQUAL(reference_create(&r, &c, &e), STATUS_OK);
     CHECK_EQUAL(reference_features(r, BATCH_ROLE_VIEW, TOWER_IMAGE, 0, &out, &e), STATUS_BAD_ARG);
     CHECK_TEXT(e.text, "data.view: no sources; expected at least one");

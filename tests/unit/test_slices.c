@@ -4,7 +4,7 @@
  * SAPWOOD_TEST_DEVICE: the device. */
 #include "models/learn/learner.h"
 #include "pipeline/base/random.h"
-#include "pipeline/continual/loss_term.h"
+#include "pipeline/continual/plug.h"
 #include "tests/check.h"
 #include "tests/tested_backend.h"
 
@@ -71,11 +71,10 @@ static float *gradient_of(struct backend *b, const struct job *j, int64_t memory
                                           .last_layer = -1},
                              .training = j->all ? MODEL_TRAIN_ALL : MODEL_TRAIN_ADAPTERS,
                              .train_logit_scale = true};
-    const struct loss_config loss = {.type = LOSS_CLIP, .weight = 1};
-    const struct loss_preparation preparation = {.n_samples = {[BATCH_ROLE_UPDATE] = j->batch}};
+    const struct plug_host host = {.n_samples = {[BATCH_ROLE_UPDATE] = j->batch}};
     struct model m;
     struct learner l;
-    struct loss_term *term = NULL;
+    struct plug_set plugs = {0};
     struct learner_numbers numbers;
     CHECK_EQUAL(architecture_find(&c.architecture, "tests/golden/clip_tiny.json", &e), STATUS_OK);
     noise_fill(&c.architecture);
@@ -94,11 +93,14 @@ static float *gradient_of(struct backend *b, const struct job *j, int64_t memory
     CHECK_EQUAL(model_declare(&m, &c, &e), STATUS_OK);
     CHECK_EQUAL(learner_init(&l, &m, j->slice, &e), STATUS_OK);
     l.memory_bytes = memory_bytes;
-    CHECK_EQUAL(loss_create(&term, &loss, &preparation, &e), STATUS_OK);
-    CHECK_EQUAL(term->class->declare(term, &l, &e), STATUS_OK);
+    CHECK_EQUAL(plug_set_text(&plugs,
+                              "{\"losses\": [{\"type\": \"clip\", \"dedup_targets\": false}]}",
+                              &host, &e),
+                STATUS_OK);
+    CHECK_EQUAL(plug_set_declare(&plugs, &l, &e), STATUS_OK);
     CHECK_EQUAL(model_allocate(&m, b, 1, NULL, &e), STATUS_OK);
     CHECK_EQUAL(learner_allocate(&l, &e), STATUS_OK);
-    CHECK_EQUAL(term->class->build(term, &l, &e), STATUS_OK);
+    CHECK_EQUAL(plug_set_build(&plugs, &l, &e), STATUS_OK);
     const bool is_made = learner_compile(&l, &e) == STATUS_OK;
     float *gradient = is_made ? malloc((size_t)l.gradient->bytes) : NULL;
     if (!is_made) goto done;
@@ -116,7 +118,7 @@ static float *gradient_of(struct backend *b, const struct job *j, int64_t memory
     }
     for (int step = 0; step < 2; step++) { /* what a step leaves behind is not in the next */
         CHECK_EQUAL(learner_feed(&l, &batch, &e), STATUS_OK);
-        CHECK_EQUAL(term->class->begin_step(term, &l, &batch, &e), STATUS_OK);
+        CHECK_EQUAL(plug_set_at(&plugs, PLUG_BEFORE_STEP, &l, &batch, &e), STATUS_OK);
         if (!CHECK_EQUAL(learner_gradients(&l, &numbers, &e), STATUS_OK))
             printf("    %s\n", e.text);
         CHECK_TRUE(numbers.is_finite && numbers.norm > 0);
@@ -124,7 +126,7 @@ static float *gradient_of(struct backend *b, const struct job *j, int64_t memory
     CHECK_EQUAL(b->table->download(gradient, l.gradient, 0, l.gradient->bytes, &e), STATUS_OK);
     *n = l.gradient->bytes / 4;
 done:
-    loss_destroy(&term);
+    plug_set_release(&plugs);
     learner_release(&l);
     model_release(&m);
     return gradient;

@@ -20,7 +20,7 @@ struct kept {
     enum batch_role role;
     enum tower tower;
     int64_t limit;
-    struct loss_reference reference;
+    struct plug_reference reference;
 };
 
 struct reference_cache {
@@ -102,13 +102,13 @@ static enum status file_of_key(const struct reference_cache *c, const struct kep
     return file_join(path, c->folder, name, e);
 }
 
-static void content_digest(const struct loss_reference *r, char hex[HASH_HEX_64]) {
+static void content_digest(const struct plug_reference *r, char hex[HASH_HEX_64]) {
     const size_t n = (size_t)r->n;
     const uint64_t ids = hash_64(r->sample_id, n * sizeof *r->sample_id, 0);
     hash_hex_64(hex, hash_64(r->features, n * (size_t)r->width * sizeof *r->features, ids));
 }
 
-static enum status reference_alloc(struct loss_reference *r, int64_t n, int width,
+static enum status reference_alloc(struct plug_reference *r, int64_t n, int width,
                                    struct error *e) {
     r->n = n;
     r->width = width;
@@ -120,7 +120,7 @@ static enum status reference_alloc(struct loss_reference *r, int64_t n, int widt
 }
 
 /* NOT_FOUND when there is no file; BAD_DATA when it is not what the key says. */
-static enum status read_file(struct loss_reference *r, const char *path, const char *key, int width,
+static enum status read_file(struct plug_reference *r, const char *path, const char *key, int width,
                              struct error *e) {
     enum status rc = STATUS_OK;
     struct safetensors *s = NULL;
@@ -146,12 +146,12 @@ done:
     if (rc != STATUS_OK) {
         free(r->sample_id);
         free(r->features);
-        *r = (struct loss_reference){0};
+        *r = (struct plug_reference){0};
     }
     return rc;
 }
 
-static enum status write_file(const struct loss_reference *r, const char *path, const char *key,
+static enum status write_file(const struct plug_reference *r, const char *path, const char *key,
                               struct error *e) {
     char digest[HASH_HEX_64];
     struct safetensors_tensor tensors[] = {
@@ -267,7 +267,7 @@ static int by_id(const void *left, const void *right) {
 }
 
 /* Into the order of ids; a source that is listed twice gives each sample once. */
-static enum status sort_rows(struct gather *g, struct loss_reference *r, struct error *e) {
+static enum status sort_rows(struct gather *g, struct plug_reference *r, struct error *e) {
     enum status rc = STATUS_OK;
     const int width = embedder_width(g->embedder);
     TRY(reference_alloc(r, g->n, width, e));
@@ -345,7 +345,7 @@ static enum status blank_features(const struct reference_cache *c, struct kept *
     for (int i = 0; i < c->config.n_datasets[k->role]; i++)
         n += dataset_counts(c->config.dataset[k->role][i]).samples;
     if (k->limit > 0 && n > k->limit) n = k->limit;
-    k->reference = (struct loss_reference){.n = n,
+    k->reference = (struct plug_reference){.n = n,
                                            .width = c->config.model->architecture.joint,
                                            .sample_id = calloc((size_t)n + 1, sizeof(uint64_t))};
     k->reference.features =
@@ -356,7 +356,7 @@ static enum status blank_features(const struct reference_cache *c, struct kept *
 }
 
 enum status reference_features(void *context, enum batch_role role, enum tower tower, int64_t limit,
-                               const struct loss_reference **out, struct error *e) {
+                               const struct plug_reference **out, struct error *e) {
     enum status rc = STATUS_OK;
     struct reference_cache *c = context;
     struct kept *k = NULL;

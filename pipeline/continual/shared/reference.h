@@ -11,7 +11,7 @@
 #include "data/stream/order.h"
 #include "data/texts/tokenizer.h"
 #include "models/clip/model.h"
-#include "pipeline/continual/loss_term.h"
+#include "pipeline/continual/plug.h"
 
 struct reference_cache;
 
@@ -31,10 +31,10 @@ enum status reference_create(struct reference_cache **out, const struct referenc
                              struct error *e);
 void reference_destroy(struct reference_cache **c);
 
-/* loss_preparation.reference; context is the struct reference_cache. Takes the first `limit` usable
+/* plug_host.reference; context is the struct reference_cache. Takes the first `limit` usable
  * samples. Errors: BAD_ARG when the role has no source; BAD_DATA when no sample is usable; STORAGE.
  */
 enum status reference_features(void *context, enum batch_role role, enum tower tower, int64_t limit,
-                               const struct loss_reference **out, struct error *e);
+                               const struct plug_reference **out, struct error *e);
 
 #endif

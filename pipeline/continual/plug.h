@@ -1,0 +1,143 @@
+/* plug: a method, or a part of one, that the trainer runs without knowing it.
+ *
+ * A plug is one file: its class, with its word in recipes, its fields and their help; its formulas;
+ * its state. It lives through
+ *   declare   which samples, encoders, parameters, losses and live numbers it needs, before memory
+ *             is laid out; what it cannot stand beside
+ *   prepare   before the first step: teacher features of fixed reference sets
+ *   build     for each phase its ops, appended to the graph of that phase
+ *   at        for each event its work on the host
+ *   destroy
+ * It acts through functions of models/learn and pipeline/continual alone. Memory that must survive
+ * a restart is declared with learner_state_add in build; undeclared state is a bug.
+ *
+ * The same class may stand in a list more than once, each time under a name of its own. */
+#ifndef PIPELINE_CONTINUAL_PLUG_H
+#define PIPELINE_CONTINUAL_PLUG_H
+
+#include "models/learn/learner.h"
+#include "pipeline/base/schema.h"
+#include "pipeline/continual/plug_list.h"
+
+/* The lists of a recipe in which plugs stand. */
+enum plug_point { PLUG_LOSS, PLUG_POINTS };
+
+/* When ops run in a step, in this order. */
+enum plug_phase {
+    PLUG_ROWS,    /* over the features of the whole batch, with gradients: losses */
+    PLUG_AVERAGE, /* after the update */
+    PLUG_PHASES
+};
+
+enum plug_event {
+    PLUG_BEFORE_STEP, /* the batch is there; its inputs and live numbers are set */
+    PLUG_EVENTS
+};
+
+/* Teacher features of the samples of one role's source. */
+struct plug_reference {
+    int64_t n;
+    int width;
+    uint64_t *sample_id; /* (n), rising */
+    float *features;     /* (n, width), rows of length 1 */
+};
+
+/* What a run offers beside the learner. reference: features of the frozen base model over the
+ * samples of a role's source (limit: at most that many, in the source's order; 0: all), from the
+ * cache on disk where they are there already; they live until the end of the run. */
+struct plug_host {
+    void *context;
+    enum status (*reference)(void *context, enum batch_role role, enum tower tower, int64_t limit,
+                             const struct plug_reference **out, struct error *e);
+    uint64_t seed;
+    int n_samples[BATCH_ROLE_COUNT]; /* slots per step of each role; 0: the role is not there */
+};
+
+/* The first member of the fields of every class. */
+struct plug_fields {
+    const char *name; /* "": that of the class */
+};
+
+/* The first member of every plug. */
+struct plug {
+    const struct plug_class *class;
+    const char *name;   /* begins the names of what it declares */
+    const void *fields; /* the struct of class->schema */
+    struct plug_host host;
+};
+
+typedef enum status plug_step(struct plug *p, struct learner *l, struct error *e);
+typedef enum status plug_act(struct plug *p, struct learner *l, const struct batch *batch,
+                             struct error *e);
+
+struct plug_class {
+    struct schema schema; /* its word in recipes, its fields with range, default and help */
+    enum plug_point point;
+    const char *source; /* paper or code that it follows */
+    size_t bytes;       /* of the plug's struct, which starts as zeros after struct plug */
+    plug_step *declare, *prepare; /* prepare: or NULL */
+    plug_step *build[PLUG_PHASES];
+    plug_act *at[PLUG_EVENTS];
+    void (*destroy)(struct plug *p); /* what it owns, not its struct; or NULL */
+};
+
+/* All classes; ends with NULL. */
+extern const struct plug_class *const plug_classes[];
+#define PLUG_DECLARE(word) extern const struct plug_class plug_##word;
+PLUG_LIST(PLUG_DECLARE)
+#undef PLUG_DECLARE
+
+/* The word of a point in recipes. */
+const char *plug_point_word(enum plug_point point);
+
+/* Fields of a schema for the lists of plugs, in the array struct schema_variants[PLUG_POINTS] at an
+ * offset. */
+extern const struct schema *const plug_losses[];
+#define PLUG_LISTS(offset)                                                                         \
+    {                                                                                              \
+        "losses", SCHEMA_VARIANTS, (offset) + PLUG_LOSS * sizeof(struct schema_variants),          \
+            .min = 1, .max = 64, .variants = plug_losses, .preset = PLUG_LOSSES_DEFAULT,           \
+            .help = "terms of the loss"                                                            \
+    }
+/* BAD_ARG where two plugs have one name; lists: by point. */
+enum status plug_check_names(const struct schema_variants lists[PLUG_POINTS], struct error *e);
+
+/* The plugs of a run, in the order in which they act. */
+struct plug_set {
+    struct plug **list;
+    int n;
+    struct schema_source **texts; /* of plug_set_text */
+    int n_texts;
+};
+
+/* Adds one, made of what a recipe says; the fields must outlive the set. */
+enum status plug_set_add(struct plug_set *s, const struct schema_variant *v,
+                         const struct plug_host *host, struct error *e);
+/* All of a recipe's. */
+enum status plug_set_add_lists(struct plug_set *s, const struct schema_variants lists[PLUG_POINTS],
+                               const struct plug_host *host, struct error *e);
+/* Those of a text as a recipe has them: {"losses": [...]}; "{}" gives the default ones. */
+enum status plug_set_text(struct plug_set *s, const char *text, const struct plug_host *host,
+                          struct error *e);
+enum status plug_set_declare(const struct plug_set *s, struct learner *l, struct error *e);
+enum status plug_set_prepare(const struct plug_set *s, struct learner *l, struct error *e);
+enum status plug_set_build(const struct plug_set *s, struct learner *l, struct error *e);
+enum status plug_set_at(const struct plug_set *s, enum plug_event event, struct learner *l,
+                        const struct batch *batch, struct error *e);
+void plug_set_release(struct plug_set *s);
+
+/* --- For plugs --- */
+
+/* BAD_ARG, naming plug and role, when the recipe gives no samples of the role. */
+enum status plug_needs(const struct plug *p, enum batch_role role, struct error *e);
+/* The part of a role, which must be in the batch. */
+const struct batch_part *plug_part(const struct batch *batch, enum batch_role role);
+/* An input (n) or (n, columns) of the loss graph, in a new buffer that the plug fills. */
+enum status plug_input(struct learner *l, const char *name, enum tensor_type type, int64_t n,
+                       int64_t columns, struct buffer **buffer, int *tensor, struct error *e);
+void plug_buffers_destroy(struct buffer **buffers, int n);
+/* The plug's name and what follows it, in text: "glare" and ".center" give "glare.center". */
+enum { PLUG_TEXT_MAX = 128 };
+const char *plug_named(const struct plug *p, const char *rest, char text[PLUG_TEXT_MAX]);
+
+#endif
