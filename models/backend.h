@@ -83,6 +83,7 @@ struct backend_options {
     bool validation;    /* Vulkan: load the Khronos validation layer and count its messages */
     bool times;         /* time each call, for backend_table.times. Vulkan: one call at a time;
                            UNSUPPORTED where the queue has no timestamps */
+    const char *pipelines; /* Vulkan: folder for what the driver compiled; NULL: it is not kept */
     const char *traits; /* Vulkan: what kernels may not use (traits_mask); NULL: all there is */
 };
 

@@ -10,6 +10,9 @@ passed=0
 failed=0
 missing=
 folder=$(mktemp -d)
+# Nothing of ours in the caches of whoever runs the tests; Mesa keeps using its own.
+export MESA_SHADER_CACHE_DIR="${MESA_SHADER_CACHE_DIR:-${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}}"
+export XDG_CACHE_HOME="$folder/xdg-cache"
 trap 'rm -rf "$folder"' EXIT
 
 good() { passed=$((passed + 1)); }

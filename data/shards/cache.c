@@ -398,9 +398,8 @@ static void *work(void *argument) {
 /* --- Open and close --- */
 
 static enum status default_folder(char out[FILE_PATH_MAX], struct error *e) {
-    const char *base = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-    if (base && *base == '/') return file_join(out, base, "sapwood", e);
-    if (home && *home == '/') return file_join(out, home, ".cache/sapwood", e);
+    const enum status rc = file_cache_folder(out, e);
+    if (rc != STATUS_NOT_FOUND) return rc;
     return fail(e, STATUS_BAD_ARG,
                 "remote shards: no folder for local copies; give one with --cache or data.cache");
 }

@@ -111,6 +111,7 @@ static void destroy(struct backend *backend) {
     if (b->handle) {
         if (b->f.DeviceWaitIdle) b->f.DeviceWaitIdle(b->handle);
         vk_pipeline_release(b);
+        vk_cache_close(b);
         vk_buffer_release(b, &b->staging);
         b->f.DestroyCommandPool(b->handle, b->pool, NULL);
         b->f.DestroySemaphore(b->handle, b->timeline, NULL);
@@ -199,15 +200,16 @@ enum status vk_backend_create(struct backend **out, const struct vk_options *o, 
     if (o->common.times) TRY(vk_time_check(&b->device, e));
     if (o->common.traits) TRY(traits_mask(&b->device.traits, o->common.traits, e));
     snprintf(b->backend.name, sizeof b->backend.name, "%.63s", b->device.listed.name);
+    b->shaders = shaders_digest();
     char traits[TRAITS_TEXT];
     traits_describe(traits, &b->device.traits);
     snprintf(b->backend.fingerprint, sizeof b->backend.fingerprint,
-             "%.200s (%.90s) shaders %016" PRIx64, b->device.fingerprint, traits,
-             shaders_digest());
+             "%.200s (%.90s) shaders %016" PRIx64, b->device.fingerprint, traits, b->shaders);
     /* Where CPU and device share memory, a mapped buffer saves the copy. */
     b->is_mapped = !o->staging && (b->device.type == VK_PHYSICAL_DEVICE_TYPE_CPU ||
                                    b->device.type == VK_PHYSICAL_DEVICE_TYPE_INTEGRATED_GPU);
     TRY(device_create(b, e));
+    vk_cache_open(b, o->common.pipelines);
     TRY(vk_buffer_staging_create(b, e));
     log_debug("Vulkan device: %s, %s, %s", b->device.listed.name, b->device.listed.driver, traits);
 done:

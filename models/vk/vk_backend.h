@@ -7,6 +7,7 @@
 #define MODELS_VK_VK_BACKEND_H
 
 #include "models/backend.h"
+#include "models/vk/vk_cache.h"
 #include "models/vk/vk_device.h"
 #include "models/vk/vk_shader.h"
 
@@ -41,6 +42,8 @@ struct vk_backend {
     VkPipelineLayout layout[KERNEL_BINDINGS_MAX + 1];
     struct vk_pipeline *pipelines;
     int n_pipelines;
+    uint64_t shaders; /* digest of the SPIR-V in this program */
+    struct vk_cache cache;
 
     struct op_times times; /* of finished runs, with backend.is_timed */
 };

@@ -154,6 +154,13 @@ static void describe(const struct vk_instance *v, struct vk_device *d) {
     const VkPhysicalDeviceProperties *p = &properties.properties;
     d->type = p->deviceType;
     d->timestamp_ns = p->limits.timestampPeriod;
+    d->cache_header = (VkPipelineCacheHeaderVersionOne){
+        .headerSize = sizeof d->cache_header,
+        .headerVersion = VK_PIPELINE_CACHE_HEADER_VERSION_ONE,
+        .vendorID = p->vendorID,
+        .deviceID = p->deviceID,
+    };
+    memcpy(d->cache_header.pipelineCacheUUID, p->pipelineCacheUUID, VK_UUID_SIZE);
     snprintf(b->name, sizeof b->name, "%s", p->deviceName);
     snprintf(b->driver, sizeof b->driver, "%.50s %.200s", driver.driverName, driver.driverInfo);
     b->is_software = p->deviceType == VK_PHYSICAL_DEVICE_TYPE_CPU;

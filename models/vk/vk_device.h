@@ -24,6 +24,7 @@ struct vk_device {
     VkPhysicalDeviceType type;
     VkPhysicalDeviceMemoryProperties memory;
     struct traits traits;
+    VkPipelineCacheHeaderVersionOne cache_header; /* how its pipeline caches begin */
     uint32_t queue_family;
     uint32_t timestamp_bits; /* of the queue's counter; 0: it has none */
     double timestamp_ns;     /* from one tick to the next */

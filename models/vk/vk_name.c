@@ -3,6 +3,7 @@
 #include "pipeline/base/text.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 void vk_name_object(struct vk_backend *b, VkObjectType type, uint64_t handle, const char *name) {
     const VkDebugUtilsObjectNameInfoEXT info = {
@@ -15,14 +16,13 @@ void vk_name_object(struct vk_backend *b, VkObjectType type, uint64_t handle, co
         (void)b->instance.SetDebugUtilsObjectNameEXT(b->handle, &info);
 }
 
-void vk_name_pipeline(struct vk_backend *b, VkPipeline pipeline, const struct kernel *k) {
-    struct text name = {0};
+void vk_name_kernel(char out[VK_NAME_KERNEL], const struct kernel *k) {
     int n = KERNEL_SPEC_MAX;
     while (n > 0 && !k->spec[n - 1]) n--;
-    text_printf(&name, "%s %" PRIu32, k->shader, k->threads ? k->threads : KERNEL_THREADS);
-    for (int i = 0; i < n; i++) text_printf(&name, " %" PRIu32, k->spec[i]);
-    vk_name_object(b, VK_OBJECT_TYPE_PIPELINE, (uint64_t)pipeline, text_string(&name));
-    text_release(&name);
+    size_t used = (size_t)snprintf(out, VK_NAME_KERNEL, "%.64s %" PRIu32, k->shader,
+                                   k->threads ? k->threads : KERNEL_THREADS);
+    for (int i = 0; i < n; i++)
+        used += (size_t)snprintf(out + used, VK_NAME_KERNEL - used, " %" PRIu32, k->spec[i]);
 }
 
 void vk_name_begin(struct vk_backend *b, VkCommandBuffer commands, const struct op_call *c) {

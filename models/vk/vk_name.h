@@ -7,9 +7,10 @@
 
 /* handle: any, cast to 64 bits. */
 void vk_name_object(struct vk_backend *b, VkObjectType type, uint64_t handle, const char *name);
-/* `gemm_nt 256 64 64`: the shader, the threads of a group, and its constants up to the
- * last that is set. */
-void vk_name_pipeline(struct vk_backend *b, VkPipeline pipeline, const struct kernel *k);
+/* `gemm_nt 256 64 64`: the shader, the threads of a group, and its constants up to the last that is
+ * set. */
+enum { VK_NAME_KERNEL = 128 };
+void vk_name_kernel(char out[VK_NAME_KERNEL], const struct kernel *k);
 
 /* Around the commands of a call or a part of it: `linear forward (800, 768)`, with the shape of its
  * output, in both directions. */

@@ -41,6 +41,7 @@ static enum status pipeline_create(struct vk_backend *b, VkPipeline *out,
                                    struct error *e) {
     enum status rc = STATUS_OK;
     VkShaderModule module = VK_NULL_HANDLE;
+    char name[VK_NAME_KERNEL];
     uint32_t values[1 + KERNEL_SPEC_MAX] = {k->threads ? k->threads : KERNEL_THREADS};
     VkSpecializationMapEntry entries[1 + KERNEL_SPEC_MAX];
     uint32_t n = 0;
@@ -79,7 +80,15 @@ static enum status pipeline_create(struct vk_backend *b, VkPipeline *out,
                   .pSpecializationInfo = &constants},
         .layout = b->layout[k->n_bindings],
     };
-    VK_TRY(b, b->f.CreateComputePipelines(b->handle, VK_NULL_HANDLE, 1, &info, NULL, out));
+    vk_name_kernel(name, k);
+    const VkPipelineCache cache = vk_cache_begin(b, name);
+    const VkResult result = b->f.CreateComputePipelines(b->handle, cache, 1, &info, NULL, out);
+    vk_cache_end(b);
+    if (result != VK_SUCCESS) {
+        rc = vk_backend_fail(b, result, "vkCreateComputePipelines", e);
+        goto done;
+    }
+    vk_name_object(b, VK_OBJECT_TYPE_PIPELINE, (uint64_t)*out, name);
 done:
     if (rc != STATUS_OK) error_context(e, "shader %s", shader->name);
     b->f.DestroyShaderModule(b->handle, module, NULL);
@@ -127,7 +136,6 @@ enum status vk_pipeline_get(struct vk_backend *b, VkPipeline *out, const struct 
         b->pipelines = more;
     }
     TRY(pipeline_create(b, out, s, k, e));
-    vk_name_pipeline(b, *out, k);
     b->pipelines[b->n_pipelines++] = (struct vk_pipeline){.kernel = *k, .handle = *out};
 done:
     return rc;
@@ -140,5 +148,9 @@ void vk_pipeline_release(struct vk_backend *b) {
     for (int i = 0; i <= KERNEL_BINDINGS_MAX; i++) {
         b->f.DestroyPipelineLayout(b->handle, b->layout[i], NULL);
         b->f.DestroyDescriptorSetLayout(b->handle, b->set_layout[i], NULL);
+        b->layout[i] = VK_NULL_HANDLE;
+        b->set_layout[i] = VK_NULL_HANDLE;
     }
+    b->pipelines = NULL;
+    b->n_pipelines = 0;
 }

@@ -334,6 +334,7 @@ enum status vk_run_work(struct work *w, const struct work_place *at, struct erro
     enum status rc = STATUS_OK;
     struct vk_backend *b = w->backend;
     (void)at;
+    if (b->cache.is_stale) vk_cache_save(b);
     if (w->last) TRY(vk_backend_wait(b, w->last, e)); /* still queued from the run before */
     for (int j = 0; j < w->n_commands; j++) {
         TRY(vk_backend_submit(b, w->commands[j], e));

@@ -423,6 +423,13 @@ enum status file_join(char out[FILE_PATH_MAX], const char *dir, const char *name
     return STATUS_OK;
 }
 
+enum status file_cache_folder(char out[FILE_PATH_MAX], struct error *e) {
+    const char *base = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    if (base && *base == '/') return file_join(out, base, "sapwood", e);
+    if (home && *home == '/') return file_join(out, home, ".cache/sapwood", e);
+    return fail(e, STATUS_NOT_FOUND, "no folder for caches; expected HOME or XDG_CACHE_HOME");
+}
+
 const char *file_base_name(const char *path) {
     const char *slash = strrchr(path, '/');
     return slash ? slash + 1 : path;

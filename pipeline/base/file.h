@@ -98,6 +98,9 @@ enum status file_parent(char out[FILE_PATH_MAX], const char *path, struct error 
 /* out = path from the root; a relative path is taken from the working folder, "." and "./" at its
  * start being left out. BAD_ARG when too long. */
 enum status file_absolute(char out[FILE_PATH_MAX], const char *path, struct error *e);
+/* Where this user's programs keep what can be made again: $XDG_CACHE_HOME/sapwood, else
+ * ~/.cache/sapwood; it need not be there. NOT_FOUND when neither variable says where. */
+enum status file_cache_folder(char out[FILE_PATH_MAX], struct error *e);
 bool file_exists(const char *path);
 bool file_is_folder(const char *path);
 bool file_is_link(const char *path);

@@ -90,6 +90,7 @@ struct recipe {
     int64_t seed;
     const char *device;   /* as struct backend_options */
     int64_t threads;      /* 0: all cores */
+    bool pipeline_cache;  /* backend_options.pipelines, in the user's folder for caches */
     int64_t memory_bytes; /* as in struct learner */
     struct {
         const char *architecture, *vocabulary, *weights; /* weights "": random start */

@@ -375,6 +375,10 @@ static const struct schema_field recipe_fields[] = {
      CHANGES_NO_NUMBER},
     {"threads", SCHEMA_INT, AT(recipe, threads), .max = 1024, .preset = "0",
      .help = "CPU threads that compute; 0: all cores; changes no number", CHANGES_NO_NUMBER},
+    {"pipeline_cache", SCHEMA_BOOL, AT(recipe, pipeline_cache), .preset = "true",
+     .help = "keep what the driver of a Vulkan device compiled in $XDG_CACHE_HOME/sapwood/pipelines "
+             "(~/.cache/sapwood/pipelines), for the next start",
+     CHANGES_NO_NUMBER},
     {"memory_bytes", SCHEMA_INT, AT(recipe, memory_bytes), .max = 1e18, .preset = "0",
      .help = "most that a step may take on the device; activations that have no room are computed "
              "again, to the same bits; 0: three quarters of the device's memory",

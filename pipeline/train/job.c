@@ -201,8 +201,13 @@ done:
 }
 
 static enum status open_backend(struct job *j, struct error *e) {
-    const struct backend_options options = {.device = j->recipe->device,
-                                            .threads = (int)j->recipe->threads};
+    char caches[FILE_PATH_MAX], pipelines[FILE_PATH_MAX];
+    struct error ignored;
+    struct backend_options options = {.device = j->recipe->device,
+                                      .threads = (int)j->recipe->threads};
+    if (j->recipe->pipeline_cache && file_cache_folder(caches, &ignored) == STATUS_OK &&
+        file_join(pipelines, caches, "pipelines", &ignored) == STATUS_OK)
+        options.pipelines = pipelines;
     const enum status rc = backend_create(&j->backend, &options, e);
     if (rc == STATUS_OK && j->backend->detail[0])
         log_info("%s: %s", j->backend->name, j->backend->detail);

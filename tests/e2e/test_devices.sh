@@ -11,13 +11,15 @@ for icd in /usr/lib/chromium/vk_swiftshader_icd.json /usr/lib/chromium-browser/v
 done
 llvmpipe=$(ls /usr/share/vulkan/icd.d/lvp_icd*.json 2>/dev/null | head -n 1)
 
-# train RUN DEVICE STEPS_PER_STAGE: half of all samples is enough and twice as quick
+# train RUN DEVICE STEPS_PER_STAGE OPTION...: half of all samples is enough and twice as quick
 train() {
-    "$sapwood" train "$recipe" --run "$1" --quiet --set "device=\"$2\"" \
-        --set stages.0.steps="$3" --set stages.1.steps="$3" --set data.slice=4 \
+    run=$1 device=$2 steps=$3
+    shift 3
+    "$sapwood" train "$recipe" --run "$run" --quiet --set "device=\"$device\"" "$@" \
+        --set stages.0.steps="$steps" --set stages.1.steps="$steps" --set data.slice=4 \
         --set data.update.batch_size=8 --set data.ref_image.n=4 --set data.ref_text.n=4 \
         --set data.view.n=4 \
-        --set evaluation.sets=[] --set checkpoint.every=0 >"$1.said" 2>&1
+        --set evaluation.sets=[] --set checkpoint.every=0 >"$run.said" 2>&1
 }
 
 # compare NAME: its metrics against those of the CPU, term by term
@@ -65,6 +67,22 @@ on_device() {
     compare "$1"
 }
 
+# kept NAME ICD: after a run its pipelines are in the user's folder for caches; a cut file is put aside,
+# that is said, and the run goes on; with pipeline_cache=false nothing is kept
+kept() {
+    kept=$XDG_CACHE_HOME/sapwood/pipelines
+    file=$(ls "$kept"/*.pipelines)
+    [ -f "$file" ] && good || bad "$1: expected one file in $kept, found $(ls "$kept")"
+    head -c 40 "$file" >"$folder/cut" && cp "$folder/cut" "$file"
+    VK_ICD_FILENAMES=$2 train "$folder/$1.cut" "$1" 1 || bad "$1: $(cat "$folder/$1.cut.said")"
+    grep -q "WARNING | $file: cut; put aside as ${file##*/}.bad, and pipelines are compiled again" \
+        "$folder/$1.cut.said" && good || bad "$1: a cut file: $(cat "$folder/$1.cut.said")"
+    cmp -s "$file.bad" "$folder/cut" && [ "$(wc -c <"$file")" -gt 40 ] && good || bad "$1: $(ls -l "$kept")"
+    rm -r "$kept"
+    VK_ICD_FILENAMES=$2 train "$folder/$1.none" "$1" 1 --set pipeline_cache=false && [ ! -e "$kept" ] &&
+        good || bad "$1: pipeline_cache=false: $(ls "$kept"; cat "$folder/$1.none.said")"
+}
+
 # validated NAME ICD: the layer is switched on from outside and writes to a file; it leaks memory of
 # its own
 validated() {
@@ -99,6 +117,7 @@ for pair in "llvmpipe $llvmpipe" "SwiftShader $swiftshader"; do
     name=${pair%% *} icd=${pair#* }
     [ -n "$icd" ] || { left_out "$name" && continue; }
     on_device "$name" "$icd"
+    [ -e "$folder/cut" ] || kept "$name" "$icd"
     [ -z "$layer" ] || validated "$name" "$icd"
 done
 report

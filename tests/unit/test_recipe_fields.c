@@ -18,6 +18,7 @@ static const struct {
     {"name", "of the folder and in logs"},
     {"device", "the fact numerics has the device"},
     {"threads", "sums run in a fixed order"},
+    {"pipeline_cache", "what the driver compiled, new or kept"},
     {"memory_bytes", "what is not kept is computed again, to the same bits"},
     {"log_every", "of logs"},
     {"self_check", "computes a step twice, the same bits"},

@@ -5,9 +5,11 @@
 #include "models/ops/add.h"
 #include "models/vk/vk_backend.h"
 #include "models/vk/vk_shader.h"
+#include "pipeline/base/clock.h"
 #include "pipeline/base/hash.h"
 #include "pipeline/train/watchdog.h"
 #include "tests/check.h"
+#include "tests/fixture.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
@@ -442,6 +444,7 @@ static int compile_main(void) {
     struct vk_backend b = {.backend = {.name = "Null hardware"}};
     struct vk_device *devices = NULL;
     int n = 0, chosen = 0;
+    const char *folder = fixture_folder();
     if (vk_loader_open(&b.instance, false, &e) != STATUS_OK ||
         vk_device_list(&devices, &n, &b.instance, &e) != STATUS_OK ||
         vk_device_choose(&chosen, devices, n, device_name(), &e) != STATUS_OK) {
@@ -454,8 +457,17 @@ static int compile_main(void) {
         return check_report();
     if (!CHECK_EQUAL(vk_loader_device(&b.instance, b.handle, &b.f, &e), STATUS_OK))
         printf("%s\n", e.text);
-    test_pipelines(&b);
-    vk_pipeline_release(&b);
+    for (int i = 0; i < 2; i++) { /* the second time with what the first has kept */
+        const double begin = clock_seconds();
+        vk_cache_open(&b, fixture_path(folder, "pipelines"));
+        CHECK_EQUAL(b.cache.n_bytes > 0, i);
+        test_pipelines(&b);
+        vk_cache_save(&b);
+        CHECK_TRUE(b.cache.n_bytes > 10000);
+        printf("%.3f s, %zu bytes\n", clock_seconds() - begin, b.cache.n_bytes);
+        vk_cache_close(&b);
+        vk_pipeline_release(&b);
+    }
     b.f.DestroyDevice(b.handle, NULL);
     vk_loader_close(&b.instance);
     free(devices);
