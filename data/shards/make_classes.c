@@ -48,7 +48,7 @@ enum status make_classes_detect(bool *found, const struct file_tree *tree, struc
     bool several = false, all_parts = true;
     *found = false;
     for (size_t i = 0; i < tree->n; i++) {
-        const char *path = tree->path[i];
+        const char *path = tree->file[i].path;
         const size_t n = folder_length(path);
         if (!is_picture(path)) continue;
         if (!n) return STATUS_OK;
@@ -142,7 +142,7 @@ enum status make_classes_read(struct make_classes *c, const struct file_tree *tr
     if (given) TRY(read_file(c, given, e));
     if (classnames && c->is_file_there) TRY(check_same(c, classnames, e));
     for (size_t i = 0; i < tree->n; i++) {
-        const char *path = tree->path[i];
+        const char *path = tree->file[i].path;
         const size_t n = folder_length(path);
         if (!is_picture(path)) continue;
         if (!n)

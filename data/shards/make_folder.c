@@ -197,8 +197,8 @@ enum status make_folder(struct make_writer *w, struct error *e) {
     size_t n_key;
     const char *extension;
     for (size_t i = 0; i < w->tree->n; i++)
-        if (shard_split(w->tree->path[i], &n_key, &extension))
-            TRY(entries_add(&all, w->tree->path[i], n_key, e));
+        if (shard_split(w->tree->file[i].path, &n_key, &extension))
+            TRY(entries_add(&all, w->tree->file[i].path, n_key, e));
     if (all.n) qsort(all.entry, all.n, sizeof *all.entry, compare_entries);
     for (size_t i = 0, next; i < all.n; i = next) {
         next = key_end(&all, i);

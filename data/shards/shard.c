@@ -4,6 +4,7 @@
 #include <archive_entry.h>
 #include <errno.h>
 #include <locale.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,6 +26,7 @@ struct scan {
     const char *path;
     struct file *file;
     struct archive *tar;
+    shard_visit_link *visit_link; /* NULL: links are passed over */
     uint64_t size, position;
     enum status read_status; /* why reading failed, as opposed to what was read */
     struct error read_error;
@@ -126,6 +128,40 @@ static enum status read_payload(struct scan *s, struct shard_member *member, str
     return STATUS_OK;
 }
 
+/* What a symbolic link points to, seen from where it is: a/b.png and ../c.png are c.png. */
+static enum status join_target(char out[SHARD_NAME_MAX], const char *name, const char *target,
+                               struct error *e) {
+    size_t n = (size_t)(file_base_name(name) - name);
+    if (n >= SHARD_NAME_MAX || *target == '/') target = "/";
+    snprintf(out, SHARD_NAME_MAX, "%.*s", (int)n, name);
+    for (const char *part = target; *part;) {
+        const size_t length = strcspn(part, "/");
+        if (length == 2 && !strncmp(part, "..", 2)) {
+            if (n) n--;
+            while (n && out[n - 1] != '/') n--;
+        } else if (length && !(length == 1 && *part == '.')) {
+            if (n + length + 2 > SHARD_NAME_MAX)
+                return fail(e, STATUS_BAD_DATA, "%.300s: a link of too long a name", name);
+            memcpy(out + n, part, length);
+            n += length;
+            if (part[length]) out[n++] = '/';
+        }
+        out[n] = '\0';
+        part += length + (part[length] == '/');
+    }
+    return STATUS_OK;
+}
+
+static enum status tell_link(shard_visit_link *visit, void *context, struct archive_entry *entry,
+                             const char *name, struct error *e) {
+    char target[SHARD_NAME_MAX];
+    const char *hard = archive_entry_hardlink(entry), *symbolic = archive_entry_symlink(entry);
+    if (!visit || (!hard && !symbolic)) return STATUS_OK;
+    if (hard) return visit(context, name, hard, e);
+    const enum status rc = join_target(target, name, symbolic, e);
+    return rc == STATUS_OK ? visit(context, name, target, e) : rc;
+}
+
 static enum status scan_member(struct scan *s, struct archive_entry *entry, bool warned,
                                shard_visit *visit, void *context, struct error *e) {
     enum status rc = STATUS_OK;
@@ -144,7 +180,10 @@ static enum status scan_member(struct scan *s, struct archive_entry *entry, bool
     s->n_members++;
     strncpy(s->last, member.name, sizeof s->last - 1);
     s->end = member.offset + round_to_block(member.size);
-    if (archive_entry_filetype(entry) != AE_IFREG || archive_entry_hardlink(entry)) goto done;
+    if (archive_entry_filetype(entry) != AE_IFREG || archive_entry_hardlink(entry)) {
+        TRY(tell_link(s->visit_link, context, entry, member.name, e));
+        goto done;
+    }
     TRY(read_payload(s, &member, e));
     TRY(visit(context, &member, e));
 done:
@@ -188,21 +227,48 @@ static bool is_header(const uint8_t *block) {
     return strtoul(octal, NULL, 8) == sum;
 }
 
+/* How a compressed file begins. */
+struct packing {
+    const char *magic;
+    size_t n;
+    const char *tool; /* that unpacks it to its standard output */
+};
+
+static const struct packing *find_packing(const uint8_t *head) {
+    static const struct packing kinds[] = {{"\x1f\x8b", 2, "gzip -dc"},
+                                           {"\x28\xb5\x2f\xfd", 4, "zstd -dc"},
+                                           {"\xfd"
+                                            "7zXZ",
+                                            5, "xz -dc"},
+                                           {"BZh", 3, "bzip2 -dc"},
+                                           {"\x1f\x9d", 2, "gzip -dc"},
+                                           {"\x04\x22\x4d\x18", 4, "lz4 -dc"}};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (!memcmp(head, kinds[i].magic, kinds[i].n)) return &kinds[i];
+    return NULL;
+}
+
+enum status shard_look(enum shard_kind *kind, const char *path, struct error *e) {
+    enum status rc = STATUS_OK;
+    struct file *file = NULL;
+    uint8_t head[TAR_BLOCK] = {0};
+    uint64_t size = 0;
+    *kind = SHARD_OTHER;
+    TRY(file_open(&file, path, e));
+    TRY(file_size(file, &size, e));
+    TRY(file_pread(file, head, size < TAR_BLOCK ? (size_t)size : TAR_BLOCK, 0, e));
+    if (size >= TAR_BLOCK && is_header(head))
+        *kind = SHARD_PLAIN;
+    else if (find_packing(head) || !memcmp(head, "PK\3\4", 4) || !memcmp(head, "PK\5\6", 4))
+        *kind = SHARD_PACKED;
+done:
+    file_destroy(&file);
+    return rc;
+}
+
 /* What is no tar by its first bytes: compressed content under any name, and what a download leaves.
  */
 static enum status refuse_others(struct scan *s, struct error *e) {
-    static const struct {
-        const char *magic;
-        size_t n;
-        const char *suffix, *tool;
-    } kinds[] = {{"\x1f\x8b", 2, ".gz", "gzip -dc"},
-                 {"\x28\xb5\x2f\xfd", 4, ".zst", "zstd -dc"},
-                 {"\xfd"
-                  "7zXZ",
-                  5, ".xz", "xz -dc"},
-                 {"BZh", 3, ".bz2", "bzip2 -dc"},
-                 {"\x1f\x9d", 2, ".Z", "gzip -dc"},
-                 {"\x04\x22\x4d\x18", 4, ".lz4", "lz4 -dc"}};
     uint8_t head[TAR_BLOCK] = {0};
     if (s->size == 0)
         return fail(e, STATUS_BAD_DATA, "%.300s: the file is empty; get or make this shard again",
@@ -212,20 +278,18 @@ static enum status refuse_others(struct scan *s, struct error *e) {
     if (rc != STATUS_OK || is_header(head)) return rc;
     const char *wrong = wrong_file(head, strnlen((const char *)head, sizeof head));
     if (wrong) return fail(e, STATUS_BAD_DATA, "%.300s: %s", s->path, wrong);
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
-        if (memcmp(head, kinds[i].magic, kinds[i].n) != 0) continue;
-        char command[FILE_PATH_MAX + 16];
-        if (shard_list_unpack_command(command, sizeof command, s->path))
-            return fail(e, STATUS_BAD_DATA,
-                        "%.300s: compressed shard; samples are read at offsets, which needs a "
-                        "plain tar; run: %.400s",
-                        s->path, command);
+    const struct packing *packing = find_packing(head);
+    char command[FILE_PATH_MAX + 16];
+    if (!packing) return STATUS_OK;
+    if (shard_list_unpack_command(command, sizeof command, s->path))
         return fail(e, STATUS_BAD_DATA,
-                    "%.200s: compressed shard; samples are read at offsets, which needs a plain "
-                    "tar; run: %s < %.200s > plain-%.200s",
-                    s->path, kinds[i].tool, s->path, file_base_name(s->path));
-    }
-    return STATUS_OK;
+                    "%.300s: compressed shard; samples are read at offsets, which needs a "
+                    "plain tar; run: %.400s",
+                    s->path, command);
+    return fail(e, STATUS_BAD_DATA,
+                "%.200s: compressed shard; samples are read at offsets, which needs a plain "
+                "tar; run: %s < %.200s > plain-%.200s",
+                s->path, packing->tool, s->path, file_base_name(s->path));
 }
 
 static enum status scan_run(struct scan *s, shard_visit *visit, void *context, struct error *e) {
@@ -247,12 +311,32 @@ static enum status scan_run(struct scan *s, shard_visit *visit, void *context, s
     return check_tail(s, e);
 }
 
+/* In the C locale libarchive gives no name for pax records outside ASCII. */
+struct names {
+    locale_t utf8, before;
+};
+
+static struct names names_begin(void) {
+    struct names names = {.utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0)};
+    if (names.utf8) names.before = uselocale(names.utf8);
+    return names;
+}
+
+static void names_end(const struct names *names) {
+    if (!names->utf8) return;
+    uselocale(names->before);
+    freelocale(names->utf8);
+}
+
 enum status shard_scan(const char *path, shard_visit *visit, void *context, struct error *e) {
+    return shard_scan_links(path, visit, NULL, context, e);
+}
+
+enum status shard_scan_links(const char *path, shard_visit *visit, shard_visit_link *visit_link,
+                             void *context, struct error *e) {
     enum status rc = STATUS_OK;
-    struct scan s = {.path = path, .bytes = malloc(READ_BYTES)};
-    /* In the C locale libarchive gives no name for pax records outside ASCII. */
-    locale_t utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0), before = (locale_t)0;
-    if (utf8) before = uselocale(utf8);
+    struct scan s = {.path = path, .visit_link = visit_link, .bytes = malloc(READ_BYTES)};
+    const struct names names = names_begin();
     if (!s.bytes) {
         rc = fail(e, STATUS_NO_MEMORY, "%.300s: no memory to read it", path);
         goto done;
@@ -266,10 +350,88 @@ done:
     if (s.tar) archive_read_free(s.tar);
     file_destroy(&s.file);
     free(s.bytes);
-    if (utf8) {
-        uselocale(before);
-        freelocale(utf8);
+    names_end(&names);
+    return rc;
+}
+
+struct unpacking {
+    const char *path;
+    struct archive *archive;
+    struct file *to;
+    uint64_t offset; /* bytes written there */
+    int64_t n_members;
+    char *bytes; /* READ_BYTES */
+};
+
+static enum status unpack_fail(const struct unpacking *u, struct error *e) {
+    const char *why = archive_error_string(u->archive);
+    return fail(e, STATUS_BAD_DATA,
+                "%.300s: damaged, cut short or encrypted after file %lld: %.200s; get or make this "
+                "archive again",
+                u->path, (long long)u->n_members, why ? why : "no reason known");
+}
+
+static enum status unpack_member(struct unpacking *u, struct archive_entry *entry,
+                                 shard_visit *visit, shard_visit_link *visit_link, void *context,
+                                 struct error *e) {
+    const char *name = archive_entry_pathname(entry), *extension;
+    size_t n_key;
+    if (!name) name = archive_entry_pathname_utf8(entry);
+    struct shard_member member = {.name = name, .offset = u->offset};
+    u->n_members++;
+    if (!name || strlen(name) >= SHARD_NAME_MAX || !shard_split(name, &n_key, &extension))
+        return STATUS_OK;
+    if (archive_entry_filetype(entry) != AE_IFREG || archive_entry_hardlink(entry))
+        return tell_link(visit_link, context, entry, name, e);
+    for (;;) {
+        const la_ssize_t n = archive_read_data(u->archive, u->bytes, READ_BYTES);
+        if (n == 0) break;
+        if (n < 0) return unpack_fail(u, e);
+        const enum status rc = file_write(u->to, u->bytes, (size_t)n, e);
+        if (rc != STATUS_OK) return rc;
+        member.size += (uint64_t)n;
     }
+    u->offset += member.size;
+    return visit(context, &member, e);
+}
+
+static enum status unpack_run(struct unpacking *u, shard_visit *visit,
+                              shard_visit_link *visit_link, void *context, struct error *e) {
+    struct archive *a = u->archive;
+    if (!a || !u->bytes) return fail(e, STATUS_NO_MEMORY, "%.300s: no memory to read it", u->path);
+    archive_read_support_filter_gzip(a);
+    archive_read_support_filter_bzip2(a);
+    archive_read_support_filter_xz(a);
+    archive_read_support_filter_zstd(a);
+    archive_read_support_filter_lz4(a);
+    archive_read_support_filter_compress(a);
+    archive_read_support_format_tar(a);
+    archive_read_support_format_zip(a);
+    if (archive_read_open_filename(a, u->path, READ_BYTES) != ARCHIVE_OK) return unpack_fail(u, e);
+    for (;;) {
+        struct archive_entry *entry;
+        enum status rc = stop_check(u->path, e);
+        if (rc != STATUS_OK) return rc;
+        const int code = archive_read_next_header(a, &entry);
+        if (code == ARCHIVE_EOF) break;
+        if (code != ARCHIVE_OK && code != ARCHIVE_WARN) return unpack_fail(u, e);
+        rc = unpack_member(u, entry, visit, visit_link, context, e);
+        if (rc != STATUS_OK) return rc;
+    }
+    return STATUS_OK;
+}
+
+enum status shard_unpack(const char *path, struct file *to, shard_visit *visit,
+                         shard_visit_link *visit_link, void *context, struct error *e) {
+    struct unpacking u = {.path = path,
+                          .archive = archive_read_new(),
+                          .to = to,
+                          .bytes = malloc(READ_BYTES)};
+    const struct names names = names_begin();
+    const enum status rc = unpack_run(&u, visit, visit_link, context, e);
+    if (u.archive) archive_read_free(u.archive);
+    free(u.bytes);
+    names_end(&names);
     return rc;
 }
 

@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "pipeline/base/file.h"
 #include "pipeline/base/status.h"
 
 enum { SHARD_NAME_MAX = 1024 };
@@ -33,6 +34,26 @@ typedef enum status shard_visit(void *context, const struct shard_member *member
  * tar, no member; the text says which and after which member), STORAGE (reading failed; the content
  * may be good), NO_MEMORY, and what visit returns. */
 enum status shard_scan(const char *path, shard_visit *visit, void *context, struct error *e);
+
+/* A link in a tar; target is a path in it, whether the link is hard or symbolic. */
+typedef enum status shard_visit_link(void *context, const char *name, const char *target,
+                                     struct error *e);
+
+/* The same, and calls visit_link for every link. */
+enum status shard_scan_links(const char *path, shard_visit *visit, shard_visit_link *visit_link,
+                             void *context, struct error *e);
+
+enum shard_kind { SHARD_PLAIN, SHARD_PACKED, SHARD_OTHER };
+/* Whether a file is a plain tar, compressed or a zip, or neither, by its first bytes. Errors:
+ * NOT_FOUND, STORAGE. */
+enum status shard_look(enum shard_kind *kind, const char *path, struct error *e);
+
+/* Reads a compressed tar (gzip, bzip2, xz, zstd, lz4, compress) or a zip once and writes the bytes
+ * of all regular members that belong to samples to `to`, one after the other. visit gets the name
+ * of each, and its place there; crc is 0. Errors: BAD_DATA (damaged, cut short, encrypted),
+ * STORAGE, NO_MEMORY, STOPPED, and what the visitors return. */
+enum status shard_unpack(const char *path, struct file *to, shard_visit *visit,
+                         shard_visit_link *visit_link, void *context, struct error *e);
 
 /* Splits a member's name. False for names that belong to no sample: without a dot or with nothing
  * before it in the base name, and `__...__` metadata. The extension points into name and is not yet

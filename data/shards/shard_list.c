@@ -83,8 +83,9 @@ static enum status refuse_packed(const struct file_list *names, const char *fold
     if (rc != STATUS_OK || !shard_list_unpack_command(command, sizeof command, path)) return rc;
     return fail(e, STATUS_BAD_ARG,
                 "%.300s: %d compressed shard%s in this folder; samples are read at offsets, which "
-                "needs plain tars; run for each: %.400s",
-                folder, n, text_plural(n), command);
+                "needs plain tars; run for each: %.400s; or sort and pack them: sapwood shards make "
+                "%.200s... SHARDS",
+                folder, n, text_plural(n), command, path);
 }
 
 static bool is_picture(const char *name) {

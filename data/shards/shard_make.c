@@ -7,6 +7,8 @@
 #include "data/shards/make_folder.h"
 #include "data/shards/make_list.h"
 #include "data/shards/make_writer.h"
+#include "data/shards/shard.h"
+#include "data/shards/shard_list.h"
 #include "pipeline/base/file.h"
 #include "pipeline/base/text.h"
 
@@ -49,9 +51,8 @@ static bool is_list(const char *path) {
            text_ends_with(path, ".jsonl");
 }
 
-static enum status refuse(const char *from, struct error *e) {
-    if (!file_exists(from))
-        return fail(e, STATUS_NOT_FOUND, "%.300s: not there; expected a folder or a list", from);
+/* Lists that are not read, and what makes one of them that is. */
+static enum status refuse_list(const char *from, struct error *e) {
     if (text_ends_with(from, ".parquet"))
         return fail(e, STATUS_BAD_ARG,
                     "%.200s: parquet is not read; make a table of it: python3 -c \"import pandas; "
@@ -62,9 +63,21 @@ static enum status refuse(const char *from, struct error *e) {
                     "%.200s: expected an object per line, in NAME.jsonl; of a list of objects: jq "
                     "-c '.[]' %.200s > list.jsonl",
                     from, from);
+    return STATUS_OK;
+}
+
+/* Files that are no archives. A name with .tar stays, for its reader says what it is instead. */
+static enum status refuse(const char *from, struct error *e) {
+    enum shard_kind kind = SHARD_OTHER;
+    if (!file_exists(from))
+        return fail(e, STATUS_NOT_FOUND,
+                    "%.300s: not there; expected a folder, a list or an archive", from);
+    enum status rc = refuse_list(from, e);
+    if (rc == STATUS_OK) rc = shard_look(&kind, from, e);
+    if (rc != STATUS_OK || kind != SHARD_OTHER || strstr(file_base_name(from), ".tar")) return rc;
     return fail(e, STATUS_BAD_ARG,
-                "%.300s: cannot make shards from it; expected a folder, NAME.csv, NAME.tsv or "
-                "NAME.jsonl",
+                "%.300s: cannot make shards from it; expected a folder, NAME.csv, NAME.tsv, "
+                "NAME.jsonl, a tar, also a compressed one, or a zip",
                 from);
 }
 
@@ -96,10 +109,10 @@ static enum status make_tree(struct make_writer *w, const char *from, struct err
     char name[FILE_PATH_MAX];
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         for (size_t j = 0; j < w->tree->n; j++) {
-            const char *path = w->tree->path[j];
+            const char *path = w->tree->file[j].path;
             if (strcmp(file_base_name(path), lists[i]) != 0) continue;
             if (snprintf(name, sizeof name, "%s/%s", from, path) >= (int)sizeof name) continue;
-            if (!is_list(path)) return refuse(name, e);
+            if (!is_list(path)) return refuse_list(name, e);
             if (path == file_base_name(path)) {
                 const enum status rc = check_options(w->params, true, name, e);
                 return rc == STATUS_OK ? make_list(w, path, name, e) : rc;
@@ -111,6 +124,25 @@ static enum status make_tree(struct make_writer *w, const char *from, struct err
         }
     const enum status rc = check_options(w->params, false, from, e);
     return rc == STATUS_OK ? make_folder(w, e) : rc;
+}
+
+static bool is_archive_name(const char *path) {
+    char ignored[FILE_PATH_MAX + 16];
+    return text_ends_with(path, ".tar") || text_ends_with(path, ".zip") ||
+           (strstr(path, ".tar.") && shard_list_unpack_command(ignored, sizeof ignored, path));
+}
+
+static enum status fail_empty(const struct shard_made *made, const struct shard_make *params,
+                              struct error *e) {
+    if (made->archives)
+        return fail(e, STATUS_BAD_DATA,
+                    "%.300s: no sample, but %d archives; name these: sapwood shards make %.300s/* "
+                    "%.200s",
+                    params->from[0], made->archives, params->from[0], params->to);
+    return fail(e, STATUS_BAD_DATA,
+                "%.300s: no sample; expected pictures (jpg, png, webp) with a .txt of the same "
+                "name beside each",
+                params->from[0]);
 }
 
 static enum status make(struct make_writer *w, const char *from, struct error *e) {
@@ -134,11 +166,16 @@ static enum status make(struct make_writer *w, const char *from, struct error *e
         TRY(make_list(w, file_base_name(from), from, e));
     } else {
         TRY(refuse(from, e));
+        if (snprintf(folder, sizeof folder, "%s.unpacked", w->first) >= (int)sizeof folder)
+            TRY(fail(e, STATUS_BAD_ARG, "%.300s: too long", w->first));
+        TRY(file_tree_open(&tree, folder, e));
+        TRY(make_tree(w, from, e));
     }
 done:
     if (!w->made->links)
         snprintf(w->made->first_link, sizeof w->made->first_link, "%s", tree.first_link);
     w->made->links += tree.links;
+    for (size_t i = 0; i < tree.n; i++) w->made->archives += is_archive_name(tree.file[i].path);
     file_tree_release(&tree);
     return rc;
 }
@@ -151,11 +188,7 @@ enum status shard_make(struct shard_made *made, const struct shard_make *params,
     TRY(check_names(params, e));
     for (int i = 0; i < params->n_from; i++) TRY(make(&w, params->from[i], e));
     TRY(make_writer_finish(&w, e));
-    if (!made->samples)
-        rc = fail(e, STATUS_BAD_DATA,
-                  "%.300s: no sample; expected pictures (jpg, png, webp) with a .txt of the same "
-                  "name beside each",
-                  params->from[0]);
+    if (!made->samples) rc = fail_empty(made, params, e);
 done:
     if (rc != STATUS_OK) make_writer_remove(&w);
     make_writer_release(&w);

@@ -1,6 +1,6 @@
 /* shard_make: shards from files on disk, so that a user needs no other tool to begin.
  *
- * From a folder: files that share a stem are a sample (a/1.jpg, a/1.txt: key a/1); sub-folders are
+ * From a folder or an archive (a tar in any order, also a compressed one, or a zip): files that share a stem are a sample (a/1.jpg, a/1.txt: key a/1); sub-folders are
  * read too. A key has no dots: IMG.1.jpg and IMG.1.txt are sample IMG_1, while a.seg.png beside
  * a.png is a member of sample a unless it has its own a.seg.txt.
  *
@@ -32,7 +32,7 @@ enum make_classes_use { MAKE_CLASSES_LIST(MAKE_CLASSES_ENUM) MAKE_CLASSES_COUNT 
 #undef MAKE_CLASSES_ENUM
 
 struct shard_make {
-    const char *const *from; /* (n_from) each a folder or a list */
+    const char *const *from; /* (n_from) each a folder, a list or an archive */
     int n_from;              /* with several, keys begin with the name of theirs: cats/1 */
     const char *to;          /* folder/name-%06d.tar, or a folder: then %06d.tar in it, or
                                 name.tar: then one shard of all samples */
@@ -57,6 +57,7 @@ struct shard_made {
     int64_t without_caption; /* written all the same */
     int64_t renamed;         /* written under a key with _ for the dots of the name */
     int shards;
+    int archives;  /* that lie in the source; none of them is looked into */
     int64_t links; /* left out: to folders, and to files outside the folder */
     char first_link[512]; /* path of the first of them in the folder */
     char first[512];          /* path of the first shard */

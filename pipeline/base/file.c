@@ -178,6 +178,26 @@ done:
     return rc;
 }
 
+enum status file_scratch(struct file **out, const char *path, struct error *e) {
+    enum status rc = file_replace_begin(out, path, e);
+    if (rc != STATUS_OK) return rc;
+    struct file *f = *out;
+    int fd = -1;
+    do fd = open(f->temporary, O_RDWR | O_CLOEXEC);
+    while (fd < 0 && errno == EINTR);
+    if (fd < 0 || unlink(f->temporary) < 0) {
+        rc = system_error(e, f->temporary, "cannot open once more");
+        if (fd >= 0) close(fd);
+        file_destroy(out);
+        return rc;
+    }
+    close(f->fd);
+    f->fd = fd;
+    free(f->temporary);
+    f->temporary = NULL;
+    return STATUS_OK;
+}
+
 void file_make_private(struct file *f) {
     if (fchmod(f->fd, 0600) < 0) return;
 }

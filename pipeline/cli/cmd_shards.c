@@ -38,8 +38,9 @@ static enum status make(int argc, char **argv, struct error *e) {
     const struct option table[] = {
         {"FROM", OPTION_REST, &from, .required = true,
          .help = "folder of pictures with captions beside them (1.jpg, 1.txt), or of a folder per "
-                 "class; or a list: NAME.csv, NAME.tsv or NAME.jsonl; with several, keys begin "
-                 "with the name of theirs"},
+                 "class; a tar or zip of such a folder, in any order, compressed or not; or a "
+                 "list: NAME.csv, NAME.tsv or NAME.jsonl; with several, keys begin with the name of "
+                 "theirs"},
         {"TO", OPTION_PLACE, &params.to, .required = true,
          .help = "folder, a pattern as shards/name-%06d.tar, or name.tar for one shard of all"},
         {"classes", OPTION_CHOICE, &classes, .choices = uses,

@@ -28,8 +28,8 @@ struct totals {
 
 /* What to do about a kind of finding. */
 static const char remedy_unsorted[] =
-    "this tar is not sorted by name; make it again: tar --sort=name -cf SHARD.tar -C FOLDER . or: "
-    "sapwood shards make FOLDER SHARDS";
+    "this tar is not sorted by name; sort it: sapwood shards make SHARD.tar SHARDS, or make it "
+    "again: tar --sort=name -cf SHARD.tar -C FOLDER .";
 static const char remedy_damaged[] = "remove or rename one of them: sapwood shards make FOLDER "
                                      "SHARDS takes a folder as it is and says what is twice";
 static const char remedy_picture[] = "get or make these pictures again";

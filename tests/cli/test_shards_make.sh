@@ -184,4 +184,76 @@ mkdir "$folder/hub" && mv "$folder/hf" "$folder/hub/train"
 check "list of a part" 2 'hub/train/metadata.jsonl: the list of a part .*shards make .*/hub/train ' \
     "$sapwood" shards make "$folder/hub" "$folder/hub.tar"
 
+# --- Archives: what comes out is the same as from the folder ---
+
+mkdir "$folder/plain" && cp "$folder/real"/* "$folder/plain"
+"$sapwood" shards make "$folder/plain" "$folder/plain.tar" >"$folder/said"
+(cd "$folder/plain" && tar cf ../unsorted.tar $(ls *.txt) $(ls -r | grep -v "txt$") && tar cf ../dotted.tar .)
+check "unsorted" 3 'not sorted by name; sort it: sapwood shards make SHARD.tar SHARDS' "$sapwood" shards check "$folder/unsorted.tar"
+for kind in unsorted.tar dotted.tar gzip bzip2 xz zstd zip; do
+    case $kind in
+    *.tar) archive=$folder/$kind ;;
+    zip)
+        archive=$folder/in.zip
+        /usr/bin/python3 -m zipfile -c "$archive" "$folder"/plain/* || left_out zip
+        ;;
+    *)
+        command -v $kind >"$folder/said" || { left_out $kind && continue; }
+        archive=$folder/in.$kind # the name does not matter
+        $kind -c "$folder/unsorted.tar" >"$archive"
+        ;;
+    esac
+    check "$kind" 0 '^[0-9]* samples in 1 shard' "$sapwood" shards make "$archive" "$folder/of-$kind.tar"
+    check "$kind: the same" 0 '' cmp "$folder/plain.tar" "$folder/of-$kind.tar"
+done
+check "nothing is left" 1 '' sh -c 'ls -A "$0" | grep unpacked' "$folder"
+check "several" 0 '^[0-9]* samples in 1 shard' "$sapwood" shards make "$folder/unsorted.tar" "$folder/dotted.tar" "$folder/twice.tar"
+check "several: usable" 0 ' 0 not' "$sapwood" shards check "$folder/twice.tar"
+# classes and lists in archives
+tar czf "$folder/animals.tar.gz" -C "$folder/animals/train" .
+check "classes of an archive" 0 '^3 classes' "$sapwood" shards make "$folder/animals.tar.gz" "$folder/of-archive"
+check "the same classes" 0 '' cmp "$folder/of-archive/000000.tar" "$folder/shards/train-000.tar"
+printf 'file_name,text\npics/1.png,one\n./pics/2.png,two\n' >"$folder/metadata.csv"
+mkdir "$folder/boxed" "$folder/boxed/pics"
+mv "$folder/metadata.csv" "$folder/boxed"
+picture 1 "$folder/boxed/pics/1.png"
+picture 2 "$folder/boxed/pics/2.png"
+(cd "$folder/boxed" && /usr/bin/python3 -m zipfile -c ../boxed.zip metadata.csv pics)
+check "list in a zip" 0 '^2 samples' "$sapwood" shards make "$folder/boxed.zip" "$folder/of-boxed.tar"
+check "the same list" 0 '' sh -c '"$0" shards make "$1/boxed" "$1/of-box.tar" && cmp "$1/of-box.tar" "$1/of-boxed.tar"' "$sapwood" "$folder"
+# links are followed in the archive, a later file takes the place of an earlier one
+mkdir "$folder/linked" "$folder/linked/a" "$folder/linked/b"
+picture 1 "$folder/linked/a/1.png"
+ln -s ../a/1.png "$folder/linked/b/2.png"
+ln "$folder/linked/a/1.png" "$folder/linked/b/3.png"
+ln -s ../../plain/x.png "$folder/linked/b/4.png"
+echo old >"$folder/linked/a/1.txt"
+tar cf "$folder/linked.tar" -C "$folder/linked" a b
+echo new >"$folder/linked/a/1.txt"
+tar rf "$folder/linked.tar" -C "$folder/linked" a/1.txt
+for packed in "$folder/linked.tar" "$folder/linked.tar.gz"; do
+    [ -e "$packed" ] || gzip -k "$folder/linked.tar"
+    check "links of $packed" 0 '^1 link left out, .*; the first: b/4.png$' \
+        "$sapwood" shards make "$packed" "$folder/out-$(basename "$packed").tar" --classes none
+    check "links, members" 0 '^a/1.png a/1.txt b/2.png b/3.png $' names "$folder/out-$(basename "$packed").tar"
+    check "the later file" 0 '^new$' tar xOf "$folder/out-$(basename "$packed").tar" a/1.txt
+done
+check "linked picture" 0 '' sh -c 'tar xOf "$0" b/2.png | cmp - "$1"' "$folder/out-linked.tar.tar" "$folder/linked/a/1.png"
+# what is wrong with an archive
+head -c 3000 "$folder/animals.tar.gz" >"$folder/cut.tar.gz"
+check "cut archive" 3 'cut.tar.gz: damaged, cut short .*get or make this archive again' \
+    "$sapwood" shards make "$folder/cut.tar.gz" "$folder/cut.tar"
+head -c 3000 "$folder/unsorted.tar" >"$folder/short.tar"
+check "cut tar" 3 'short.tar: damaged or cut short' "$sapwood" shards make "$folder/short.tar" "$folder/cut.tar"
+printf '<!DOCTYPE html><html></html>' >"$folder/page.tar.gz"
+check "page" 3 'page.tar.gz: an HTML page' "$sapwood" shards make "$folder/page.tar.gz" "$folder/cut.tar"
+check "a picture" 2 'cannot make shards from it; expected a folder, .*a tar, also a compressed one, or a zip' \
+    "$sapwood" shards make "$folder/plain/$1.png" "$folder/cut.tar"
+tar cPf "$folder/slip.tar" --transform 's|^|../|' -C "$folder/plain" $1.png 2>"$folder/said"
+check "path out of the archive" 3 'slip.tar: ../.*: a path that leads out' "$sapwood" shards make "$folder/slip.tar" "$folder/cut.tar"
+mkdir "$folder/archives" && cp "$folder/animals.tar.gz" "$folder/archives"
+check "folder of archives" 3 'archives: no sample, but 1 archives; name these: sapwood shards make .*/archives/\*' \
+    "$sapwood" shards make "$folder/archives" "$folder/cut.tar"
+[ ! -e "$folder/cut.tar" ] && good || bad "a failure left its shard"
+
 report
