@@ -137,7 +137,7 @@ static void print_plan(const struct recipe *r, const struct job *j) {
     }
 }
 
-enum status cmd_plan_print(const struct recipe *r, const struct plan_run *run, struct error *e) {
+enum status cmd_plan_print(struct recipe *r, const struct plan_run *run, struct error *e) {
     enum status rc = STATUS_OK;
     struct job j = {0};
     int64_t step = 0;

@@ -16,6 +16,6 @@ struct plan_run {
  * sets, and where the run would begin. Nothing of a step is allocated, so it also answers where a
  * run does not fit, and then names a setting that would. Errors: those that the run would end with
  * at its start. */
-enum status cmd_plan_print(const struct recipe *r, const struct plan_run *run, struct error *e);
+enum status cmd_plan_print(struct recipe *r, const struct plan_run *run, struct error *e);
 
 #endif

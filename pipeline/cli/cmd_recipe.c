@@ -27,11 +27,14 @@ static enum status check(int argc, char **argv, struct error *e) {
     struct recipe *r = NULL;
     const enum status rc =
         read_command("recipe check", "Says whether a recipe is well-formed.", &r, argc, argv, e);
-    if (rc == STATUS_OK)
-        printf("%s: well-formed; %lld steps in %d stage%s. `sapwood train --dry-run` checks data, "
-               "weights and memory too\n",
-               r->name, (long long)recipe_steps(r), recipe_n_stages(r),
+    char steps[64];
+    if (rc == STATUS_OK) {
+        snprintf(steps, sizeof steps, "%lld steps", (long long)recipe_steps(r));
+        printf("%s: well-formed; %s in %d stage%s. `sapwood train --dry-run` checks data, weights "
+               "and memory too\n",
+               r->name, recipe_has_epochs(r) ? "epochs" : steps, recipe_n_stages(r),
                text_plural(recipe_n_stages(r)));
+    }
     recipe_destroy(&r);
     return rc;
 }

@@ -10,6 +10,7 @@
 #include "pipeline/base/file.h"
 #include "pipeline/cli/cmd_shards.h"
 #include "pipeline/train/run_data.h"
+#include "pipeline/train/stage_facts.h"
 
 static enum status parse_steps(const char *text, int64_t n, int64_t *first, int64_t *last,
                                struct error *e) {
@@ -97,9 +98,10 @@ enum status cmd_shards_steps(const char *path, const char *steps, const char *ca
     struct run_data data = {0};
     int64_t first = 0, last = 0, begin;
     TRY(recipe_read(&r, path, NULL, 0, e));
-    TRY(parse_steps(steps, recipe_steps(r), &first, &last, e));
     if (!cache && r->data.cache[0]) cache = r->data.cache;
     TRY(run_data_open(&data, r, cache, true, e));
+    TRY(stage_facts_count_steps(r, &data, e));
+    TRY(parse_steps(steps, recipe_steps(r), &first, &last, e));
     printf("step\tstage\trole\tslot\tsource\tshard\tkey\tid\tcaption\n");
     for (int64_t step = first - 1; step < last;) {
         const int stage = recipe_stage_of(r, step, &begin);

@@ -249,6 +249,12 @@ static enum status check(const struct recipe *r, struct error *e) {
             return fail(e, STATUS_BAD_ARG,
                         "stages[%d]: no sources here and none in data.%s; add \"sources\"", i,
                         batch_role_name(recipe_main_role(r)));
+        const struct recipe_stage *s = recipe_stage(r, i);
+        if ((s->steps > 0) == (s->epochs > 0))
+            return fail(e, STATUS_BAD_ARG,
+                        "stages[%d]: %s; expected \"steps\": updates, or \"epochs\": passes over "
+                        "its samples",
+                        i, s->steps > 0 ? "both steps and epochs" : "neither steps nor epochs");
     }
     const int64_t n_update = update ? update->n * r->optimizer.accum_freq : 0;
     if (n_update > RECIPE_SLOTS_MAX)
@@ -270,10 +276,11 @@ static enum status check(const struct recipe *r, struct error *e) {
     return recipe_data_check(r, e);
 }
 
-/* Taken before paths are resolved: a recipe may move with its data. */
+/* Paths do not count: a recipe may move with its data. */
 static enum status write_numbers(struct recipe *r, struct error *e) {
     struct json_writer w = {.indent = 2};
     schema_write_compared(&recipe_schema, r, &w);
+    text_release(&r->numbers);
     r->numbers = w.text;
     r->digest = hash_64(text_string(&r->numbers), r->numbers.n, 0);
     return text_check(&r->numbers, e);
@@ -397,6 +404,19 @@ int64_t recipe_steps(const struct recipe *r) {
     int64_t n = 0;
     for (int i = 0; i < r->stages.n; i++) n += recipe_stage(r, i)->steps;
     return n;
+}
+
+bool recipe_has_epochs(const struct recipe *r) {
+    for (int i = 0; i < r->stages.n; i++)
+        if (recipe_stage(r, i)->epochs > 0) return true;
+    return false;
+}
+
+enum status recipe_set_steps(struct recipe *r, int stage, int64_t steps, struct error *e) {
+    struct recipe_stage *s = (struct recipe_stage *)r->stages.item + stage;
+    s->steps = steps;
+    s->epochs = 0;
+    return write_numbers(r, e);
 }
 
 int recipe_stage_of(const struct recipe *r, int64_t step, int64_t *first) {

@@ -60,7 +60,8 @@ enum { RECIPE_STAGES_MAX = 10000 };
 
 struct recipe_stage {
     const char *name;
-    int64_t steps;
+    int64_t steps; /* 0 until recipe_set_steps, where epochs are given */
+    double epochs; /* passes over the stage's samples; 0: steps are given */
     double lr;                        /* peak; 0: optimizer.lr */
     struct schema_objects sources;    /* none: those of data.update */
     struct recipe_ordering *ordering; /* NULL: all samples of the sources */
@@ -158,7 +159,12 @@ void recipe_destroy(struct recipe **r);
 enum status recipe_write(const struct recipe *r, struct text *out, struct error *e);
 /* A JSON Schema for editors. */
 enum status recipe_write_schema(struct text *out, struct error *e);
+/* Steps of all stages, once each has them. */
 int64_t recipe_steps(const struct recipe *r);
+/* Whether a stage has epochs, whose steps depend on the data. */
+bool recipe_has_epochs(const struct recipe *r);
+/* Turns the epochs of a stage into steps, as if the recipe said so; digest and numbers follow. */
+enum status recipe_set_steps(struct recipe *r, int stage, int64_t steps, struct error *e);
 int recipe_n_stages(const struct recipe *r);
 const struct recipe_stage *recipe_stage(const struct recipe *r, int i);
 /* The stage of a step, and the step at which it starts (first may be NULL). */

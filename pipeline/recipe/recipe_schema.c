@@ -166,18 +166,15 @@ static const struct schema_field ordering_fields[] = {
 static const struct schema ordering_schema =
     SCHEMA("ordering", struct recipe_ordering, ordering_fields);
 
-/* open_clip counts epochs. */
-static const struct schema_hint step_hints[] = {
-    {"epochs",
-     "write the steps of each stage: steps = epochs x samples of its sources / batch_size; "
-     "`sapwood train RECIPE --dry-run` shows how many passes they make"},
-    {NULL, NULL}};
 static const struct schema_field stage_fields[] = {
     {"name", SCHEMA_TEXT, AT(recipe_stage, name), .min = 1, .max = 63,
      .help = "name in logs and tables, of this stage alone: where the domain photos comes back, "
              "photos-2"},
-    {"steps", SCHEMA_INT, AT(recipe_stage, steps), .min = 1, .max = 1e12,
-     .help = "optimiser steps"},
+    {"steps", SCHEMA_INT, AT(recipe_stage, steps), .max = 1e12, .preset = "0",
+     .help = "updates; 0: given by epochs"},
+    {"epochs", SCHEMA_DOUBLE, AT(recipe_stage, epochs), .max = 1e6, .preset = "0",
+     .help = "instead of steps: passes over the samples of this stage, such as 2.5; a run counts its "
+             "steps when it starts, and goes on only with as many samples"},
     {"lr", SCHEMA_DOUBLE, AT(recipe_stage, lr), .max = 10, .preset = "0",
      .help = "peak learning rate; 0: optimizer.lr"},
     {"sources", SCHEMA_OBJECTS, AT(recipe_stage, sources), .max = ORDER_SOURCES_MAX, .preset = "[]",
@@ -187,8 +184,7 @@ static const struct schema_field stage_fields[] = {
      .help = "only the samples of some classes, in stages cut from one list; reads the class of "
              "every sample at the start"},
 };
-static const struct schema stage_schema =
-    SCHEMA_HINTED("stage", struct recipe_stage, stage_fields, step_hints);
+static const struct schema stage_schema = SCHEMA("stage", struct recipe_stage, stage_fields);
 
 static const struct schema_field set_fields[] = {
     {"name", SCHEMA_TEXT, AT(evaluation_set, name), .min = 1, .max = 63,
@@ -405,5 +401,9 @@ static const struct schema_field recipe_fields[] = {
      .preset = "600", .help = "end the run (exit 9) when nothing moves for so long",
      CHANGES_NO_NUMBER},
 };
+/* open_clip counts epochs. */
+static const struct schema_hint step_hints[] = {
+    {"epochs", "each stage has its own: \"stages\": [{\"name\": ..., \"epochs\": 3}]"},
+    {NULL, NULL}};
 const struct schema recipe_schema =
     SCHEMA_HINTED("recipe", struct recipe, recipe_fields, step_hints);

@@ -217,7 +217,7 @@ static enum status open_backend(struct job *j, struct error *e) {
 
 enum job_purpose { JOB_RUN, JOB_LOOK, JOB_LOOK_WITH_WEIGHTS };
 
-static enum status open_job(struct job *j, const struct recipe *r, const char *run,
+static enum status open_job(struct job *j, struct recipe *r, const char *run,
                             enum job_purpose purpose, struct watchdog *watchdog, struct error *e) {
     enum status rc = STATUS_OK;
     memset(j, 0, sizeof *j);
@@ -229,6 +229,7 @@ static enum status open_job(struct job *j, const struct recipe *r, const char *r
         TRY(file_join(j->cache, run, "cache", e));
     TRY(open_model(j, true, e));
     TRY(run_data_open(&j->data, r, j->cache, j->look_only, e));
+    TRY(stage_facts_count_steps(r, &j->data, e));
     TRY(check_stages(j, e));
     TRY(open_backend(j, e));
     watchdog_begin(watchdog, WATCHDOG_LOADING, j->backend);
@@ -253,12 +254,12 @@ done:
     return rc;
 }
 
-enum status job_open(struct job *j, const struct recipe *r, const char *run,
+enum status job_open(struct job *j, struct recipe *r, const char *run,
                      struct watchdog *watchdog, struct error *e) {
     return open_job(j, r, run, JOB_RUN, watchdog, e);
 }
 
-enum status job_look(struct job *j, const struct recipe *r, const char *run, bool with_weights,
+enum status job_look(struct job *j, struct recipe *r, const char *run, bool with_weights,
                      struct error *e) {
     return open_job(j, r, run, with_weights ? JOB_LOOK_WITH_WEIGHTS : JOB_LOOK, NULL, e);
 }

@@ -32,19 +32,19 @@ struct job {
     bool look_only;
 };
 
-/* run: the run folder, for the cache when the recipe names none. watchdog: NULL, or told of each
- * part of the work and, once there is one, of the backend. */
-enum status job_open(struct job *j, const struct recipe *r, const char *run,
-                     struct watchdog *watchdog, struct error *e);
+/* Stages with epochs get their steps in the recipe. run: the run folder, for the cache when the
+ * recipe names none. watchdog: NULL, or told of each part of the work and, once there is one, of
+ * the backend. */
+enum status job_open(struct job *j, struct recipe *r, const char *run, struct watchdog *watchdog,
+                     struct error *e);
 /* For a plan: everything is checked and sized, but a step has no memory and cannot be computed, nor
  * does it have to fit (learner_fits). with_weights: the model's weights have memory, so that
  * base_digest is theirs. run: the folder that a run would have, which need not exist. */
-enum status job_look(struct job *j, const struct recipe *r, const char *run, bool with_weights,
+enum status job_look(struct job *j, struct recipe *r, const char *run, bool with_weights,
                      struct error *e);
 /* Only backend, model with its weights and, with_texts, tokenizer, which is what job_evaluate
  * needs; without texts a model of pictures and texts needs no vocabulary. */
-enum status job_open_model(struct job *j, const struct recipe *r, bool with_texts,
-                           struct error *e);
+enum status job_open_model(struct job *j, const struct recipe *r, bool with_texts, struct error *e);
 void job_close(struct job *j);
 
 /* What the loader is to read in a stage, from its step `first_step` on; valid until the next call.

@@ -4,6 +4,7 @@
 #include "pipeline/base/log.h"
 
 #include <inttypes.h>
+#include <math.h>
 
 enum { TOLD_BATCH = 1, TOLD_WARMUP = 2 };
 
@@ -48,6 +49,23 @@ int stage_facts(struct stage_source out[ORDER_SOURCES_MAX], const struct recipe 
             .passes = steps * p->n * share / (double)samples};
     }
     return p->n_sources;
+}
+
+enum status stage_facts_count_steps(struct recipe *r, struct run_data *d, struct error *e) {
+    enum status rc = STATUS_OK;
+    struct stream_config c;
+    for (int i = 0; i < recipe_n_stages(r); i++) {
+        const double epochs = recipe_stage(r, i)->epochs;
+        int64_t samples = 0;
+        if (epochs == 0) continue;
+        TRY(run_data_stage_parts(d, i, &c, e));
+        const struct stream_part *p = main_part(r, &c);
+        for (int k = 0; k < p->n_sources; k++) samples += samples_of(&p->source[k]);
+        const double steps = ceil(epochs * (double)samples / p->n);
+        TRY(recipe_set_steps(r, i, steps < 1 ? 1 : (int64_t)steps, e));
+    }
+done:
+    return rc;
 }
 
 void stage_facts_warn(const struct recipe *r, int stage, const struct stream_config *c,

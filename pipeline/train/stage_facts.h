@@ -7,6 +7,7 @@
 
 #include "data/stream/stream.h"
 #include "pipeline/recipe/recipe.h"
+#include "pipeline/train/run_data.h"
 
 struct stage_source {
     const char *name; /* of the config's dataset or selection */
@@ -20,6 +21,10 @@ struct stage_source {
  * run_data_stage_parts gives it. */
 int stage_facts(struct stage_source out[ORDER_SOURCES_MAX], const struct recipe *r, int stage,
                 const struct stream_config *c);
+
+/* Gives each stage with epochs its steps: ceil(epochs x samples / n), n pairs of a step being new.
+ * Errors: those of run_data_stage_parts, NO_MEMORY. */
+enum status stage_facts_count_steps(struct recipe *r, struct run_data *d, struct error *e);
 
 /* Warns of what is allowed but rarely meant: a step that draws more pairs from a source than it has
  * usable samples, a warm-up as long as the stage. *told: bits of the warnings that were given for

@@ -573,9 +573,9 @@ done:
 static enum status train(struct trainer *t, const char *resume, struct error *e) {
     enum status rc = STATUS_OK;
     const struct trainer_options *o = &t->options;
-    const int64_t total = recipe_steps(t->recipe);
     watchdog_begin(t->watchdog, WATCHDOG_LOADING, NULL);
-    TRY(job_open(&t->job, t->recipe, o->run, t->watchdog, e));
+    TRY(job_open(&t->job, o->recipe, o->run, t->watchdog, e));
+    const int64_t total = recipe_steps(t->recipe);
     log_info("%s in %s on %s: %lld parameters, %lld trained, %.0f MiB planned", t->recipe->name,
              o->run, t->job.backend->name, (long long)t->job.model.parameters.n_total,
              (long long)t->job.model.parameters.n_trainable,

@@ -17,7 +17,7 @@
 #include <signal.h>
 
 struct trainer_options {
-    const struct recipe *recipe;
+    struct recipe *recipe; /* stages with epochs get their steps */
     const char *run;                   /* folder, made when missing */
     const char *resume;                /* auto, never or a checkpoint: run_folder_load */
     struct run_allowed allowed;        /* what may differ from the checkpoint */

@@ -16,9 +16,11 @@ wrong() {
 wrong "misspelt key" 2 "optimizer.wamup: unknown key; did you mean 'warmup'?" --set optimizer.wamup=1
 wrong "unknown key" 2 'optimizer.learning_rate: unknown key; expected one of lr,' \
     --set optimizer.learning_rate=1
-wrong "epochs" 2 'stages\[0\].epochs: unknown key; .*steps = epochs x samples .* / batch_size' \
+wrong "steps and epochs" 2 'stages\[0\]: both steps and epochs; expected "steps": .*or "epochs": passes' \
     --set stages.0.epochs=3
-wrong "epochs of the recipe" 2 ' epochs: unknown key; .*steps = epochs x samples' --set epochs=3
+wrong "no length" 2 'stages\[1\]: neither steps nor epochs; expected' --set stages.1.steps=0
+wrong "epochs of the recipe" 2 ' epochs: unknown key; each stage has its own: "stages": .*"epochs": 3' \
+    --set epochs=3
 wrong "wrong kind" 2 'optimizer.lr: .*expected a number, found a text' --set optimizer.lr='"fast"'
 wrong "one without brackets" 2 'model.adapters: .*expected a list, found a text; .*brackets too: \[' \
     --set model.adapters=runs/one

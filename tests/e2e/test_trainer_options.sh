@@ -157,6 +157,25 @@ cmp "$folder/sixteen/weights/adapters.safetensors" "$folder/twice/weights/adapte
     good || bad "accum_freq: other weights"
 differ "batch_size" eight sixteen
 
+# --- Epochs: 1.5 x 32 samples in steps of 16; 1.5 x 20, of which 12 a step are new beside the buffer ---
+
+train counted --set stages.0.steps=3 --set stages.1.steps=3
+train epochs --set stages.0.steps=0 --set stages.0.epochs=1.5 --set stages.1.steps=0 --set stages.1.epochs=1.5
+for file in metrics.jsonl checkpoints/step_00000006/state.safetensors; do
+    cmp "$folder/counted/$file" "$folder/epochs/$file" && good || bad "epochs: another $file"
+done
+for given in "--set stages.1.steps=0 --set stages.1.epochs=1.3" "--set stages.1.steps=3"; do # 3 steps, too
+    train epochs --set stages.0.steps=0 --set stages.0.epochs=1.5 $given
+    cmp "$folder/counted/metrics.jsonl" "$folder/epochs/metrics.jsonl" && good || bad "epochs, $given"
+done
+check "another number of epochs" 4 'recipe changed: stages\[0\].steps; expected 3, found 4' \
+    "$sapwood" train "$folder/epochs/recipe.resolved.json" --run "$folder/epochs" --quiet \
+    --set stages.0.steps=0 --set stages.0.epochs=1.6
+check "epochs, planned" 0 'emoji: 4 steps x 16 pairs, 2.00 passes over emoji' "$sapwood" train "$recipe" \
+    --dry-run --set stages.0.steps=0 --set stages.0.epochs=1.6
+check "epochs, checked" 0 'well-formed; epochs in 2 stages' "$sapwood" recipe check "$recipe" \
+    --set stages.0.steps=0 --set stages.0.epochs=2
+
 # --- Alpha: what is read differs in training and in evaluation ---
 
 mkdir "$folder/alpha"
