@@ -2,6 +2,8 @@
 #include "data/images/image.h"
 #include "data/images/image_bmp.h"
 #include "data/images/image_check.h"
+#include "data/images/image_names.h"
+#include "pipeline/base/wrong_file.h"
 
 #include <setjmp.h>
 #include <stdio.h> /* jpeglib.h needs FILE */
@@ -105,7 +107,9 @@ static enum status check_webp(struct image_info *info, const uint8_t *data, size
     if (WebPGetFeatures(data, size, &features) != VP8_STATUS_OK)
         return fail(e, STATUS_BAD_DATA, "webp: damaged header");
     if (features.has_animation)
-        return fail(e, STATUS_BAD_DATA, "webp: animation; expected a single picture");
+        return fail(e, STATUS_BAD_DATA,
+                    "webp: animation; expected a single picture; take one of it: webpmux -get "
+                    "frame 1 A.webp -o B.webp");
     /* The pixels; those of a lossless picture once more, with alpha; RGBA to be put on white; the
      * alpha of a lossy one. */
     const uint64_t n = (uint64_t)features.width * (uint64_t)features.height;
@@ -129,6 +133,9 @@ static enum status check_format(struct image_info *info, const void *data, size_
     if (size >= 16 && !memcmp(p, "RIFF", 4) && !memcmp(p + 8, "WEBP", 4))
         return check_webp(info, p, size, e);
     if (size >= 2 && p[0] == 'B' && p[1] == 'M') return image_bmp_check(info, p, size, e);
+    const char *wrong = wrong_file(p, size), *other = image_names_other_bytes(p, size);
+    if (wrong) return fail(e, STATUS_BAD_DATA, "image: %s", wrong);
+    if (other) return fail(e, STATUS_BAD_DATA, "image: %s", other);
     return fail(e, STATUS_BAD_DATA,
                 "image: unknown format in %zu bytes; expected JPEG, PNG, WebP or BMP", size);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "data/images/image_names.h"
 #include "data/shards/cache.h"
 #include "data/shards/shard_list.h"
 #include "data/shards/shard_sizes.h"
@@ -18,9 +19,6 @@ enum {
     READ_TRIES = 5,
     MEMBER_BYTES_MAX = 64 << 20,
 };
-
-static const char *const picture_extensions[] = {"jpg", "jpeg", "png", "webp"};
-enum { PICTURE_EXTENSIONS = 4 };
 
 struct dataset_shard {
     char *path;           /* or what may be shown of its address */
@@ -87,10 +85,10 @@ static enum status check_present(const struct shard_list *list, struct error *e)
 
 static const struct index_member *find_picture(const struct index *index, uint64_t sample,
                                                const char **extension) {
-    for (int i = 0; i < PICTURE_EXTENSIONS; i++) {
-        const struct index_member *m = index_find(index, sample, picture_extensions[i]);
+    for (const char *const *name = image_names; *name; name++) {
+        const struct index_member *m = index_find(index, sample, *name);
         if (!m) continue;
-        *extension = picture_extensions[i];
+        *extension = *name;
         return m;
     }
     return NULL;
@@ -294,13 +292,12 @@ double dataset_jpeg_gap(const struct dataset *d) {
 /* v1.0.png: key v1, extension 0.png. */
 static bool is_dotted(const char *extension) {
     const char *last = strrchr(extension, '.');
-    for (int i = 0; last && i < PICTURE_EXTENSIONS; i++)
-        if (!strcmp(last + 1, picture_extensions[i])) return true;
-    return last && !strcmp(last, ".txt");
+    return last && (image_names_has(last + 1) || !strcmp(last, ".txt"));
 }
 
 void dataset_extensions(const struct dataset *d, struct text *out) {
     bool dotted = false;
+    const char *other = NULL;
     const struct index *x = &d->shard[0].index;
     for (uint64_t i = 0; i < x->n_members && i < 8; i++) {
         const char *extension = x->strings + x->member[i].extension;
@@ -311,7 +308,9 @@ void dataset_extensions(const struct dataset *d, struct text *out) {
         if (i) text_append_char(out, ' ');
         text_append(out, extension);
         dotted = dotted || is_dotted(extension);
+        if (!other) other = image_names_other(extension);
     }
+    if (other) text_printf(out, " (%s)", other);
     if (dotted)
         text_append(out, " (the key ends at the first dot of a name; `sapwood shards make` packs "
                          "files with _ for the other dots)");
@@ -470,6 +469,17 @@ done:
     return place_failed(&p, extension, rc, e);
 }
 
+static enum status fail_no_picture(const struct place *p, struct error *e) {
+    const struct index *index = &p->shard->index;
+    const struct index_sample *s = &index->sample[p->sample];
+    for (uint32_t i = 0; i < s->n_members; i++) {
+        const char *extension = index->strings + index->member[s->member + i].extension;
+        const char *other = image_names_other(extension);
+        if (other) return fail(e, STATUS_BAD_DATA, "%s: %s", extension, other);
+    }
+    return fail(e, STATUS_BAD_DATA, "no picture; expected a member jpg, jpeg, png, webp or bmp");
+}
+
 /* info NULL: the bytes only. */
 static enum status read_picture(const struct dataset *d, int64_t i, struct image_info *info,
                                 struct dataset_memory *memory, struct error *e) {
@@ -479,7 +489,7 @@ static enum status read_picture(const struct dataset *d, int64_t i, struct image
     TRY(find_place(&p, d, i, e));
     const struct index_member *m = find_picture(&p.shard->index, p.sample, &extension);
     if (!m) {
-        rc = fail(e, STATUS_BAD_DATA, "no picture; expected a member jpg, jpeg, png or webp");
+        rc = fail_no_picture(&p, e);
         goto done;
     }
     TRY(read_member(p.shard, m, &memory->bytes, e));

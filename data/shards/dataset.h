@@ -60,7 +60,7 @@ void dataset_close(struct dataset **d);
 
 struct dataset_counts {
     int64_t samples;  /* all, damaged ones too */
-    int64_t pictures; /* samples with a member jpg, jpeg, png or webp */
+    int64_t pictures; /* samples with a member jpg, jpeg, png, webp or bmp */
     int64_t captions; /* samples with a member that captions are made of */
     int64_t labels;   /* samples with a member cls, or json with a label_field */
     int64_t damaged;  /* samples that the index marks */

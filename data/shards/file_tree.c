@@ -79,8 +79,8 @@ static enum status add_member(void *context, const struct shard_member *m, struc
                     path, m->damage);
     if (leads_out(path))
         return fail(e, STATUS_BAD_DATA,
-                    "%.300s: %.300s: a path that leads out of the archive; make it again", tree->root,
-                    path);
+                    "%.300s: %.300s: a path that leads out of the archive; make it again",
+                    tree->root, path);
     if (!shard_split(path, &n_key, &extension)) return STATUS_OK;
     const enum status rc = add(tree, path, e);
     if (rc != STATUS_OK) return rc;

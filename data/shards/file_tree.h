@@ -24,7 +24,7 @@ struct file_tree_file {
 /* Zero-initialised but for the root, nothing is listed and files are read all the same. */
 struct file_tree {
     const char *root;            /* a folder, or an archive; the caller's */
-    struct file_tree_file *file; /* (n) of each folder in byte order; of an archive all are sorted */
+    struct file_tree_file *file; /* (n) in byte order in each folder; of an archive all sorted */
     size_t n, capacity;
     struct file *archive; /* where the bytes of an archive are; NULL: a folder */
     int64_t links;        /* left out */

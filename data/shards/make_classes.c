@@ -5,19 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "data/shards/make_writer.h"
+#include "data/images/image_names.h"
 #include "data/texts/caption.h"
 #include "pipeline/base/text.h"
 
 enum { CLASSNAMES_BYTES_MAX = 16 << 20 };
-
-static bool is_picture(const char *path) {
-    char extension[8] = "";
-    const char *dot = strrchr(file_base_name(path), '.');
-    for (size_t i = 0; dot && dot[i + 1] && i + 1 < sizeof extension; i++)
-        extension[i] = (char)tolower((unsigned char)dot[i + 1]);
-    return make_writer_is_picture(extension);
-}
 
 static size_t folder_length(const char *path) {
     const char *slash = strchr(path, '/');
@@ -50,7 +42,7 @@ enum status make_classes_detect(bool *found, const struct file_tree *tree, struc
     for (size_t i = 0; i < tree->n; i++) {
         const char *path = tree->file[i].path;
         const size_t n = folder_length(path);
-        if (!is_picture(path)) continue;
+        if (!image_names_has_path(path)) continue;
         if (!n) return STATUS_OK;
         all_parts = all_parts && is_part(path, n);
         several = several || (first && (strncmp(first, path, n) != 0 || first[n] != '/'));
@@ -144,7 +136,7 @@ enum status make_classes_read(struct make_classes *c, const struct file_tree *tr
     for (size_t i = 0; i < tree->n; i++) {
         const char *path = tree->file[i].path;
         const size_t n = folder_length(path);
-        if (!is_picture(path)) continue;
+        if (!image_names_has_path(path)) continue;
         if (!n)
             TRY(fail(e, STATUS_BAD_DATA,
                      "%.300s: %.300s is in no folder; expected a folder for each class", tree->root,

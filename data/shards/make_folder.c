@@ -1,10 +1,11 @@
 #include "data/shards/make_folder.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
+#include "data/images/image_names.h"
 #include "data/shards/make_classes.h"
 #include "data/shards/shard.h"
 #include "data/texts/classnames.h"
@@ -67,12 +68,9 @@ struct stem {
 static struct stem look_at_stem(const struct entry *entry, size_t n) {
     struct stem stem = {0};
     for (size_t i = 0; i < n; i++) {
-        char extension[8] = "";
-        const char *p = strrchr(entry[i].path, '.') + 1;
-        for (size_t k = 0; k + 1 < sizeof extension && p[k]; k++)
-            extension[k] = (char)tolower((unsigned char)p[k]);
-        stem.picture = stem.picture || make_writer_is_picture(extension);
-        stem.caption = stem.caption || !strcmp(extension, "txt");
+        const char *extension = strrchr(entry[i].path, '.') + 1;
+        stem.picture = stem.picture || image_names_has(extension);
+        stem.caption = stem.caption || !strcasecmp(extension, "txt");
     }
     return stem;
 }

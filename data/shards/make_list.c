@@ -324,7 +324,7 @@ static enum status begin_sample(struct list *l, const struct json *row, long lin
     TRY(field_text(&picture, row, l->picture, e));
     const char *dot = strrchr(file_base_name(text_string(&picture)), '.');
     if (!dot)
-        TRY(fail(e, STATUS_BAD_DATA, "'%.200s': expected a picture with .jpg, .png or .webp",
+        TRY(fail(e, STATUS_BAD_DATA, "'%.200s': expected a picture with .jpg, .png, .webp or .bmp",
                  text_string(&picture)));
     if (l->has_keys) {
         TRY(field_text(&key, row, l->key, e));

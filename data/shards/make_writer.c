@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "data/images/image_names.h"
 #include "pipeline/base/stop.h"
 
 enum { FILE_BYTES_MAX = 64 << 20, COUNT_DEFAULT = 10000 };
@@ -72,11 +73,6 @@ done:
     return rc;
 }
 
-bool make_writer_is_picture(const char *extension) {
-    return !strcmp(extension, "jpg") || !strcmp(extension, "jpeg") || !strcmp(extension, "png") ||
-           !strcmp(extension, "webp");
-}
-
 static int compare_parts(const void *a, const void *b) {
     const struct make_part *x = a, *y = b;
     return strcmp(x->extension, y->extension);
@@ -132,7 +128,7 @@ bool make_writer_has(const struct make_writer *w, const char *extension) {
 
 bool make_writer_has_picture(const struct make_writer *w) {
     for (int i = 0; i < w->n_parts; i++)
-        if (make_writer_is_picture(w->part[i].extension)) return true;
+        if (image_names_has(w->part[i].extension)) return true;
     return false;
 }
 
@@ -151,15 +147,30 @@ done:
     return rc;
 }
 
+static void leave_out(struct make_writer *w) {
+    struct shard_made *made = w->made;
+    const char *other = NULL;
+    for (int i = 0; i < w->n_parts && !other; i++) other = image_names_other(w->part[i].extension);
+    if (!other) {
+        if (!made->without_picture++)
+            text_printable(made->first_left_out, sizeof made->first_left_out, text_string(&w->key));
+        return;
+    }
+    int i = 0;
+    while (made->other[i].format && made->other[i].format != other) i++;
+    CHECK(i < SHARD_MADE_OTHERS);
+    made->other[i].format = other;
+    if (!made->other[i].n++)
+        text_printable(made->other[i].first, sizeof made->other[i].first, text_string(&w->key));
+}
+
 /* Reads the files of the sample at hand, or counts it as left out and forgets it. */
 static enum status prepare_sample(struct make_writer *w, int64_t *bytes, struct error *e) {
     if (make_writer_has_picture(w)) {
         qsort(w->part, (size_t)w->n_parts, sizeof *w->part, compare_parts);
         return read_parts(w, bytes, e);
     }
-    if (w->n_parts && !w->made->without_picture++)
-        text_printable(w->made->first_left_out, sizeof w->made->first_left_out,
-                       text_string(&w->key));
+    if (w->n_parts) leave_out(w);
     drop_parts(w);
     return STATUS_OK;
 }

@@ -68,7 +68,4 @@ enum status make_writer_finish(struct make_writer *w, struct error *e);
 void make_writer_remove(struct make_writer *w);
 void make_writer_release(struct make_writer *w);
 
-/* Whether a member of this extension (lower case) is a picture. */
-bool make_writer_is_picture(const char *extension);
-
 #endif

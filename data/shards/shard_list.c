@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "data/images/image_names.h"
 #include "data/shards/remote.h"
 #include "pipeline/base/file.h"
 #include "pipeline/base/text.h"
@@ -88,17 +89,10 @@ static enum status refuse_packed(const struct file_list *names, const char *fold
                 folder, n, text_plural(n), command, path);
 }
 
-static bool is_picture(const char *name) {
-    static const char *const ends[] = {".jpg", ".jpeg", ".png", ".webp", ".JPG", ".JPEG", ".PNG"};
-    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
-        if (text_ends_with(name, ends[i])) return true;
-    return false;
-}
-
 /* Whether pictures are in the folder, or in the first folder in it. */
 static bool has_pictures(const struct file_list *names, const char *folder, bool deeper) {
     for (int i = 0; i < names->n; i++)
-        if (is_picture(names->name[i])) return true;
+        if (image_names_has_path(names->name[i])) return true;
     for (int i = 0; i < names->n && deeper; i++) {
         struct file_list inner = {0};
         char path[FILE_PATH_MAX];

@@ -1,11 +1,13 @@
 /* shard_make: shards from files on disk, so that a user needs no other tool to begin.
  *
- * From a folder or an archive (a tar in any order, also a compressed one, or a zip): files that share a stem are a sample (a/1.jpg, a/1.txt: key a/1); sub-folders are
- * read too. A key has no dots: IMG.1.jpg and IMG.1.txt are sample IMG_1, while a.seg.png beside
- * a.png is a member of sample a unless it has its own a.seg.txt.
+ * From a folder or an archive (a tar in any order, also a compressed one, or a zip): files that
+ * share a stem are a sample (a/1.jpg, a/1.txt: key a/1); sub-folders are read too. A key has no
+ * dots: IMG.1.jpg and IMG.1.txt are sample IMG_1, while a.seg.png beside a.png is a member of
+ * sample a unless it has its own a.seg.txt.
  *
  * From a list of pictures and captions: NAME.csv, NAME.tsv or NAME.jsonl (make_rows.h,
- * make_list.h), or a folder with a metadata.jsonl or metadata.csv as Hugging Face's ImageFolder has it.
+ * make_list.h), or a folder with a metadata.jsonl or metadata.csv as Hugging Face's ImageFolder has
+ * it.
  *
  * From a folder of folders that are classes (cat/1.jpg) samples have a cls member, and their names
  * are in classnames.txt beside the shards (make_classes.h).
@@ -51,6 +53,8 @@ struct shard_make {
     bool skip_missing; /* leaves out pictures that are not there */
 };
 
+enum { SHARD_MADE_OTHERS = 16 };
+
 struct shard_made {
     int64_t samples;
     int64_t without_picture; /* left out */
@@ -62,6 +66,12 @@ struct shard_made {
     char first_link[512]; /* path of the first of them in the folder */
     char first[512];          /* path of the first shard */
     char first_left_out[512]; /* key of the first sample without a picture */
+    /* Left out for a picture of a format that is not read; ends with NULL. */
+    struct {
+        const char *format; /* and what to do about it: image_names_other */
+        int64_t n;
+        char first[256]; /* key */
+    } other[SHARD_MADE_OTHERS];
     int64_t several_captions; /* samples with more than one */
     int64_t joined;           /* rows of a list that are further captions of a picture */
     char fields[256];         /* of a list that has none for captions */

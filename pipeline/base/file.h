@@ -37,8 +37,8 @@ enum status file_append_open(struct file **out, const char *path, struct error *
  * NULL. */
 enum status file_replace_begin(struct file **out, const char *path, struct error *e);
 enum status file_replace_commit(struct file **f, struct error *e);
-/* A file for what does not fit in memory, to be written and read until file_destroy. It has no name;
- * its bytes are in the folder of path, whose temporary name it has for a moment. */
+/* A file for what does not fit in memory, to be written and read until file_destroy. It has no
+ * name; its bytes are in the folder of path, whose temporary name it has for a moment. */
 enum status file_scratch(struct file **out, const char *path, struct error *e);
 /* Lets nobody but its owner read a file that is being written. Where the file system has no such
  * rights nothing happens. */

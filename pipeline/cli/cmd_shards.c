@@ -39,8 +39,8 @@ static enum status make(int argc, char **argv, struct error *e) {
         {"FROM", OPTION_REST, &from, .required = true,
          .help = "folder of pictures with captions beside them (1.jpg, 1.txt), or of a folder per "
                  "class; a tar or zip of such a folder, in any order, compressed or not; or a "
-                 "list: NAME.csv, NAME.tsv or NAME.jsonl; with several, keys begin with the name of "
-                 "theirs"},
+                 "list: NAME.csv, NAME.tsv or NAME.jsonl; with several, keys begin with the "
+                 "name of theirs"},
         {"TO", OPTION_PLACE, &params.to, .required = true,
          .help = "folder, a pattern as shards/name-%06d.tar, or name.tar for one shard of all"},
         {"classes", OPTION_CHOICE, &classes, .choices = uses,
@@ -98,8 +98,11 @@ static enum status make(int argc, char **argv, struct error *e) {
     printf("%" PRId64 " sample%s in %d shard%s from %s\n", made.samples, text_plural(made.samples),
            made.shards, text_plural(made.shards), made.first);
     if (made.without_picture)
-        printf("%" PRId64 " left out: no picture (jpg, jpeg, png, webp); the first: %s\n",
+        printf("%" PRId64 " left out: no picture (jpg, jpeg, png, webp, bmp); the first: %s\n",
                made.without_picture, made.first_left_out);
+    for (int i = 0; made.other[i].format; i++)
+        printf("%" PRId64 " left out, the first is %s: %s\n", made.other[i].n, made.other[i].first,
+               made.other[i].format);
     if (made.links)
         printf("%" PRId64 " link%s left out, to folders or out of the folder; to pack what they "
                "point to, copy it there (cp -rL); the first: %s\n",

@@ -224,8 +224,8 @@ static void tell_lack(const char *shard, bool lacks_pictures, const char *field,
     const bool has_json = strstr(members, "json") != NULL;
     if (lacks_pictures)
         snprintf(text, sizeof text,
-                 "no sample has a picture (jpg, jpeg, png, webp); found members %s; if that is "
-                 "meant: --pictures none",
+                 "no sample has a picture (jpg, jpeg, png, webp, bmp); found members %s; if that "
+                 "is meant: --pictures none",
                  members);
     else
         snprintf(text, sizeof text,
@@ -280,8 +280,8 @@ static enum status print_totals(const struct totals *t, struct error *e) {
     findings_print(&t->found);
     printf("%d shard%s, %" PRId64 " sample%s: %" PRId64 " usable, %" PRId64 " not (%" PRId64
            " without a good picture, %" PRId64 " without a good caption); %d shard%s unusable\n",
-           t->shards, text_plural(t->shards), t->samples, text_plural(t->samples), t->samples - t->bad_samples, t->bad_samples, t->pictures,
-           t->captions, t->bad_shards, text_plural(t->bad_shards));
+           t->shards, text_plural(t->shards), t->samples, text_plural(t->samples),
+           t->samples - t->bad_samples, t->bad_samples, t->pictures, t->captions, t->bad_shards, text_plural(t->bad_shards));
     if (!t->bad_samples && !t->bad_shards) return STATUS_OK;
     return fail(e, STATUS_BAD_DATA,
                 "%" PRId64 " of %" PRId64 " sample%s and %d of %d shard%s cannot "

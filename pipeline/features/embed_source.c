@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "data/images/image_names.h"
 #include "data/shards/shard_list.h"
 #include "pipeline/base/file.h"
 #include "pipeline/base/hash.h"
@@ -51,11 +52,7 @@ struct embed_source {
 };
 
 bool embed_source_is_picture(const char *name) {
-    static const char *const ends[] = {".jpg", ".jpeg", ".png", ".webp", ".bmp",
-                                       ".JPG", ".JPEG", ".PNG", ".WEBP", ".BMP"};
-    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
-        if (text_ends_with(name, ends[i])) return true;
-    return false;
+    return image_names_has_path(name);
 }
 
 static enum status no_memory(const struct embed_source *s, struct error *e) {

@@ -110,7 +110,7 @@ check "one key for two" 3 'IMG.1.txt and IMG_1.png: both would be sample IMG_1' 
 rm "$folder/dots/IMG_1.png"
 png >"$folder/dots/b.PNG"
 check "two of one kind" 3 'b: two files with extension png; remove one' "$sapwood" shards make "$folder/dots" "$folder/both"
-check "first left out" 0 'webp); the first: 7$' "$sapwood" shards make "$folder/in" "$folder/named"
+check "first left out" 0 'bmp); the first: 7$' "$sapwood" shards make "$folder/in" "$folder/named"
 
 # twice the same key, and failures and signals that leave nothing
 printf 'a\tin/1.png\tx\nb\tin/2.png\ty\na\tin/3.png\tz\n' >"$folder/twice.tsv"

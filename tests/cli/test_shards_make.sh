@@ -256,4 +256,34 @@ check "folder of archives" 3 'archives: no sample, but 1 archives; name these: s
     "$sapwood" shards make "$folder/archives" "$folder/cut.tar"
 [ ! -e "$folder/cut.tar" ] && good || bad "a failure left its shard"
 
+# --- Pictures that are not read, and those of BMP ---
+
+mkdir "$folder/odd"
+for name in b.GIF c.tif d.heic e.avif f.gif; do
+    echo "the bytes do not matter here" >"$folder/odd/$name"
+    echo "a caption" >"$folder/odd/${name%.*}.txt"
+done
+cp tests/fixtures/images/color.bmp "$folder/odd/a.BMP"
+echo "a bitmap" >"$folder/odd/a.txt"
+make_odd() { "$sapwood" shards make "$folder/odd" "$@"; }
+check "BMP" 0 '^1 sample in' make_odd "$folder/odd1.tar"
+check "GIF" 0 "^2 left out, the first is b: GIF, which is not read, .*: convert 'A.gif\[0\]' A.png\$" make_odd "$folder/odd2.tar"
+check "TIFF" 0 '^1 left out, the first is c: TIFF, .*: convert A.tif A.png$' make_odd "$folder/odd3.tar"
+check "HEIC" 0 '^1 left out, the first is d: HEIC, .*: heif-convert A.heic A.jpg$' make_odd "$folder/odd4.tar"
+check "AVIF" 0 '^1 left out, the first is e: AVIF, .*: heif-convert A.avif A.png$' make_odd "$folder/odd5.tar"
+check "BMP, member" 0 '^a.bmp a.txt $' names "$folder/odd1.tar"
+check "BMP, usable" 0 '1 usable, 0 not' "$sapwood" shards check "$folder/odd1.tar"
+check "BMP, trained" 0 "^a${tab}a bitmap\$" read_back '"shards": "'"$folder/odd1.tar"'"' 1
+(cd "$folder/odd" && tar --sort=name -cf ../odd.tar .)
+check "in a tar" 3 '^2 x gif: GIF, which is not read.*; the first: odd.tar: ./b; ' "$sapwood" shards check "$folder/odd.tar"
+check "in a tar, BMP" 3 '1 usable, 5 not' "$sapwood" shards check "$folder/odd.tar"
+(cd "$folder/odd" && tar --sort=name -cf ../gifs.tar ./f.gif ./f.txt)
+check "nothing else" 3 'no sample has a picture .*found members gif txt (GIF, .*convert' "$sapwood" shards check "$folder/gifs.tar"
+check "nothing else, in training" 0 'no sample has a picture.*found gif txt (GIF, .*convert' \
+    read_back '"shards": "'"$folder/gifs.tar"'"' 1
+printf 'GIF89a.....................' >"$folder/odd/a.png"
+rm "$folder/odd/a.BMP"
+make_odd "$folder/disguised.tar" >"$folder/said"
+check "under another name" 3 '^1 x png: image: GIF, which is not read' "$sapwood" shards check "$folder/disguised.tar"
+
 report

@@ -148,6 +148,15 @@ static void test_replace_together(void) {
     CHECK_EQUAL(file_replace_begin(&f, path, &e), STATUS_OK);
     file_destroy(&f);
     CHECK_EQUAL(count_names("shared.tmp_"), 0);
+    /* A nameless file: written and read, and in no folder. */
+    char read[4] = "";
+    CHECK_EQUAL(file_scratch(&f, path, &e), STATUS_OK);
+    CHECK_EQUAL(count_names("shared.tmp_"), 0);
+    CHECK_EQUAL(file_write(f, "abcdef", 6, &e), STATUS_OK);
+    CHECK_EQUAL(file_pread(f, read, 3, 2, &e), STATUS_OK);
+    CHECK_TEXT(read, "cde");
+    file_destroy(&f);
+    check_content(path, "fourth");
     /* Links and folders under these names are not followed and stay. */
     char name[FILE_PATH_MAX];
     CHECK_EQUAL(temporary_name(name, path, 0, &e), STATUS_OK);

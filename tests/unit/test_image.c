@@ -209,8 +209,16 @@ static void test_refusals(void) {
     free(bmp);
 
     expect_bad((uint8_t *)"", 0, "unknown format in 0 bytes");
-    expect_bad((uint8_t *)"GIF89a.........", 15, "unknown format");
-    expect_bad((uint8_t *)"<html>", 6, "expected JPEG, PNG, WebP or BMP");
+    expect_bad((uint8_t *)"GIF89a.........", 15, "image: GIF, which is not read");
+    expect_bad((uint8_t *)"II*\0............", 16, "image: TIFF, ");
+    expect_bad((uint8_t *)"MM\0*............", 16, "image: TIFF, ");
+    expect_bad((uint8_t *)"\0\0\0\x1c" "ftypavif....", 16, "image: AVIF, ");
+    expect_bad((uint8_t *)"\0\0\0\x1c" "ftypheic....", 16, "image: HEIC, ");
+    expect_bad((uint8_t *)"\0\0\0\x1c" "ftypisom....", 16, "unknown format");
+    expect_bad((uint8_t *)"\xff\x0a..............", 16, "image: JPEG XL, ");
+    expect_bad((uint8_t *)"<svg xmlns=\"\"/>", 15, "image: SVG, ");
+    expect_bad((uint8_t *)"<!DOCTYPE html><html>", 21, "image: an HTML page");
+    expect_bad((uint8_t *)"<html>", 6, "image: an HTML page");
 }
 
 /* A JPEG at 1/2, 1/4 and 1/8, as Pillow's draft gives it; other formats stay as they are. */
