@@ -3,13 +3,11 @@
 #include "data/stream/stream_order.h"
 #include "pipeline/base/clock.h"
 #include "pipeline/base/file.h"
-#include "pipeline/base/hash.h"
-#include "pipeline/base/json.h"
-#include "pipeline/base/json_write.h"
 #include "pipeline/base/log.h"
 #include "pipeline/base/stop.h"
 #include "pipeline/eval/evaluation.h"
-#include "pipeline/run/run_folder.h"
+#include "pipeline/run/progress.h"
+#include "pipeline/run/run_lines.h"
 #include "pipeline/train/job.h"
 #include "pipeline/train/schedule.h"
 #include "shaders/params/adamw.h"
@@ -33,223 +31,28 @@ struct trainer {
     bool must_go_back;         /* too many steps without an update */
     sig_atomic_t saves_wanted; /* of options.save, served */
     struct stream *stream;
-    int stage;             /* of the open stream */
-    double started, shown; /* seconds */
-    int64_t first_step;    /* of this process */
+    int stage; /* of the open stream */
+    struct progress progress;
     struct learner_numbers numbers;
-    double wait_ms, step_ms;
-    double save_ms; /* that checkpoints held up the steps since the last line of timing */
-    int64_t holes;  /* slots that could not be filled, since the stage was opened */
+    struct run_times times;
 };
 
-/* Steps done of the open stage. */
-static int64_t stage_steps(const struct trainer *t) {
+static const char *stage_name(const struct trainer *t) {
+    return recipe_stage(t->recipe, t->stage)->name;
+}
+
+/* Where the open stage is. */
+static struct run_moment moment(const struct trainer *t) {
     int64_t first = 0;
     for (int i = 0; i < t->stage; i++) first += recipe_stage(t->recipe, i)->steps;
-    return t->position.step - first;
+    return (struct run_moment){
+        .step = t->position.step, .stage = stage_name(t), .stage_step = t->position.step - first};
 }
 
-/* --- What is written --- */
-
-static enum status write_metrics(struct trainer *t, const struct batch *batch, double lr,
-                                 struct error *e) {
-    struct json_writer w = {0};
-    char digest[HASH_HEX_64];
-    const struct learner_numbers *n = &t->numbers;
-    hash_hex_64(digest, batch->digest);
-    json_write_object_begin(&w);
-    json_write_name(&w, "step");
-    json_write_int(&w, t->position.step);
-    json_write_name(&w, "stage");
-    json_write_text(&w, recipe_stage(t->recipe, t->stage)->name);
-    json_write_name(&w, "lr");
-    json_write_double(&w, lr);
-    json_write_name(&w, "loss");
-    json_write_double(&w, n->total);
-    for (int i = 0; i < t->job.learner.n_losses; i++) {
-        json_write_name(&w, t->job.learner.loss[i].name);
-        json_write_double(&w, n->loss[i]);
-    }
-    json_write_name(&w, "grad_norm");
-    json_write_double(&w, n->norm);
-    if (architecture_has_text(&t->job.model.architecture)) {
-        json_write_name(&w, "logit_scale");
-        json_write_double(&w, n->logit_scale);
-    }
-    json_write_name(&w, "holes");
-    json_write_int(&w, batch->n_holes);
-    json_write_name(&w, "skipped");
-    json_write_bool(&w, !n->is_finite);
-    json_write_name(&w, "order");
-    json_write_text(&w, digest);
-    json_write_object_end(&w);
-    return run_folder_log(&t->folder, RUN_METRICS, &w.text, e);
-}
-
-/* Epochs of every source that the steps of the stage have used up: {"update emoji": 2.5, ...}. */
-static void write_epochs(const struct trainer *t, struct json_writer *w) {
-    const struct stream_order *o = stream_order_of(t->stream);
-    const struct stream_config *c = stream_order_config(o);
-    json_write_object_begin(w);
-    for (int p = 0; p < c->n_parts; p++)
-        for (int i = 0; i < c->part[p].n_sources; i++) {
-            char name[128];
-            const double draws = (double)stream_order_draws(o, p, i, stage_steps(t));
-            snprintf(name, sizeof name, "%s %s", batch_role_name(c->part[p].role),
-                     stream_order_name(c, p, i));
-            json_write_name(w, name);
-            json_write_double(w, draws / (double)stream_order_epoch(o, p, i));
-        }
-    json_write_object_end(w);
-}
-
-static enum status write_timing(struct trainer *t, double rate, struct error *e) {
-    struct json_writer w = {0};
-    json_write_object_begin(&w);
-    json_write_name(&w, "step");
-    json_write_int(&w, t->position.step);
-    json_write_name(&w, "pairs_per_s");
-    json_write_double(&w, rate);
-    json_write_name(&w, "step_ms");
-    json_write_double(&w, t->step_ms);
-    json_write_name(&w, "data_wait_ms");
-    json_write_double(&w, t->wait_ms);
-    json_write_name(&w, "save_ms");
-    json_write_double(&w, t->save_ms);
-    json_write_name(&w, "epochs");
-    write_epochs(t, &w);
-    json_write_object_end(&w);
-    t->save_ms = 0;
-    return run_folder_log(&t->folder, RUN_TIMING, &w.text, e);
-}
-
-static void write_hole(void *context, const struct stream_hole *hole) {
+static void report_hole(void *context, const struct stream_hole *hole) {
     struct trainer *t = context;
-    struct json_writer w = {0};
     struct error e;
-    json_write_object_begin(&w);
-    json_write_name(&w, "stage");
-    json_write_text(&w, recipe_stage(t->recipe, t->stage)->name);
-    json_write_name(&w, "stage_step");
-    json_write_int(&w, hole->step);
-    json_write_name(&w, "role");
-    json_write_text(&w, batch_role_name(hole->role));
-    json_write_name(&w, "slot");
-    json_write_int(&w, hole->slot);
-    json_write_name(&w, "source");
-    json_write_text(&w, hole->source);
-    json_write_name(&w, "shard");
-    json_write_text(&w, hole->shard);
-    json_write_name(&w, "key");
-    json_write_text(&w, hole->key);
-    json_write_name(&w, "reason");
-    json_write_text(&w, hole->reason);
-    json_write_object_end(&w);
-    if (run_folder_log(&t->folder, RUN_QUARANTINE, &w.text, &e) != STATUS_OK)
-        log_warning("%s", e.text);
-}
-
-/* Tells the stream of a hole that a line of the log states. */
-static enum status recall_line(struct trainer *t, const char *bytes, size_t n, const char *path,
-                               struct error *e) {
-    enum status rc = STATUS_OK;
-    struct json_document *line = NULL;
-    struct stream_hole hole = {0};
-    const char *stage, *role;
-    int64_t slot;
-    TRY(json_parse(&line, bytes, n, path, e));
-    const struct json *root = json_root(line);
-    TRY(json_text(root, "stage", &stage, e));
-    if (strcmp(stage, recipe_stage(t->recipe, t->stage)->name) != 0) goto done;
-    TRY(json_int(root, "stage_step", 0, INT64_MAX, &hole.step, e));
-    TRY(json_text(root, "role", &role, e));
-    TRY(json_int(root, "slot", 0, INT32_MAX, &slot, e));
-    TRY(json_text(root, "shard", &hole.shard, e));
-    TRY(json_text(root, "key", &hole.key, e));
-    TRY(json_text(root, "reason", &hole.reason, e));
-    hole.slot = (int)slot;
-    while (hole.role < BATCH_ROLE_COUNT && strcmp(role, batch_role_name(hole.role)) != 0)
-        hole.role++;
-    stream_recall(t->stream, &hole);
-done:
-    json_destroy(&line);
-    return rc;
-}
-
-/* The stage's holes so far spend the budgets of a stream that is opened in the middle of it. With
- * another recipe or other data than it began with they say nothing. */
-static enum status recall_holes(struct trainer *t, struct error *e) {
-    enum status rc = STATUS_OK;
-    struct file_map map = {0};
-    struct error why;
-    char path[FILE_PATH_MAX];
-    const struct ledger *l = &t->job.ledger;
-    if (l->line[l->first[0]].is_changed) return rc;
-    TRY(run_folder_log_path(&t->folder, RUN_QUARANTINE, path, e));
-    TRY(file_map_open(&map, path, e));
-    const char *at = (const char *)map.bytes, *end = at ? at + map.n : at, *line_end;
-    for (; at < end && (line_end = memchr(at, '\n', (size_t)(end - at))); at = line_end + 1)
-        if (recall_line(t, at, (size_t)(line_end - at), path, &why) != STATUS_OK)
-            log_warning("%s; the hole is not counted", why.text);
-    stream_recalled(t->stream);
-done:
-    file_map_close(&map);
-    return rc;
-}
-
-/* Epochs of the sources of pairs, for a person: "emoji 2.50, buffer 0.12". */
-static void show_epochs(const struct trainer *t, char *out, size_t n) {
-    const struct stream_order *o = stream_order_of(t->stream);
-    const struct stream_config *c = stream_order_config(o);
-    size_t used = 0;
-    *out = '\0';
-    for (int p = 0; p < c->n_parts; p++)
-        for (int i = 0; i < c->part[p].n_sources && used < n; i++) {
-            const double draws = (double)stream_order_draws(o, p, i, stage_steps(t));
-            if (stream_order_batch_role(c->part[p].role) != BATCH_ROLE_UPDATE) continue;
-            used += (size_t)snprintf(out + used, n - used, "%s%s %.2f", used ? ", " : "",
-                                     stream_order_name(c, p, i),
-                                     draws / (double)stream_order_epoch(o, p, i));
-        }
-}
-
-/* Every loss: "  NAME 3.9120 (chance 4.16)  OTHER 0.0012". */
-static void show_losses(const struct trainer *t, char *out, size_t n) {
-    const struct learner *l = &t->job.learner;
-    size_t used = 0;
-    *out = '\0';
-    for (int i = 0; i < l->n_losses && used < n; i++) {
-        const double loss = t->numbers.loss[i];
-        /* no -0.0000 */
-        used += (size_t)snprintf(out + used, n - used, "  %s %.4f", l->loss[i].name,
-                                 fabs(loss) < 5e-5 ? 0 : loss);
-        if (l->loss[i].chance > 0 && used < n)
-            used += (size_t)snprintf(out + used, n - used, " (chance %.2f)", l->loss[i].chance);
-    }
-}
-
-/* One line for a person: on a terminal all the time, otherwise every ten seconds into the log. */
-static enum status show_progress(struct trainer *t, struct error *e) {
-    const int64_t total = recipe_steps(t->recipe), done = t->position.step;
-    const double now = clock_seconds(), spent = now - t->started;
-    const int64_t steps = done - t->first_step;
-    const int pairs = recipe_slots(t->recipe, recipe_main_role(t->recipe));
-    const double rate = (double)(steps * pairs) / (spent > 0 ? spent : 1e-9);
-    const double eta = (double)(total - done) * spent / (double)(steps > 0 ? steps : 1);
-    char losses[256], line[512];
-    show_losses(t, losses, sizeof losses);
-    snprintf(line, sizeof line,
-             "%s step %" PRId64 "/%" PRId64 "  %.0f pairs/s%s  wait %.1f ms  ETA %d:%02d",
-             recipe_stage(t->recipe, t->stage)->name, done, total, rate, losses, t->wait_ms,
-             (int)eta / 60, (int)eta % 60);
-    log_progress("%s", line);
-    if (now - t->shown >= 10 || done == total) {
-        char epochs[512];
-        t->shown = now;
-        show_epochs(t, epochs, sizeof epochs);
-        log_info("%s  epochs %s", line, epochs);
-    }
-    return done % t->recipe->log_every == 0 ? write_timing(t, rate, e) : STATUS_OK;
+    if (run_lines_hole(&t->folder, stage_name(t), hole, &e) != STATUS_OK) log_warning("%s", e.text);
 }
 
 /* --- Checkpoints and evaluation --- */
@@ -257,7 +60,7 @@ static enum status show_progress(struct trainer *t, struct error *e) {
 /* The ledger must agree with the order at every checkpoint. */
 static enum status check_ledger(const struct trainer *t, struct error *e) {
     if (!t->stream) return STATUS_OK;
-    return ledger_check(&t->job.ledger, stream_order_of(t->stream), stage_steps(t), e);
+    return ledger_check(&t->job.ledger, stream_order_of(t->stream), moment(t).stage_step, e);
 }
 
 static enum status save(struct trainer *t, bool is_last, struct error *e) {
@@ -265,7 +68,7 @@ static enum status save(struct trainer *t, bool is_last, struct error *e) {
     if (checked != STATUS_OK) return checked;
     const double begin = clock_seconds();
     const enum status rc = run_folder_save(&t->folder, &t->job, &t->position, is_last, e);
-    t->save_ms += (clock_seconds() - begin) * 1e3;
+    t->times.save_ms += (clock_seconds() - begin) * 1e3;
     return rc;
 }
 
@@ -294,19 +97,25 @@ done:
 
 /* --- Steps --- */
 
+/* Whether the stage began with another recipe or other data; its holes so far then say nothing
+ * about this stream. */
+static bool is_changed(const struct ledger *l) {
+    return l->line[l->first[0]].is_changed;
+}
+
 static enum status open_stage(struct trainer *t, int stage, int64_t first, struct error *e) {
     enum status rc = STATUS_OK;
     struct stream_config c;
     stream_close(&t->stream);
     t->stage = stage;
-    t->holes = 0;
     TRY(job_stream(&t->job, stage, t->position.step - first, t->position.digest, &c, e));
-    c.report = write_hole;
+    c.report = report_hole;
     c.report_context = t;
     TRY(stream_open(&t->stream, &c, e));
     TRY(ledger_open_stage(&t->job.ledger, stage, recipe_stage(t->recipe, stage)->name,
                           t->position.step - first, stream_order_of(t->stream), e));
-    if (t->position.step > first) TRY(recall_holes(t, e));
+    if (t->position.step > first && !is_changed(&t->job.ledger))
+        TRY(run_lines_recall_holes(&t->folder, stage_name(t), t->stream, e));
     if (t->position.step == first && stage > 0 && t->recipe->optimizer.reset_on_stage) {
         TRY(learner_reset_moments(&t->job.learner, e));
         t->position.updates = 0;
@@ -374,43 +183,11 @@ done:
     return rc;
 }
 
-/* A line of skipped.jsonl: a step without an update, with the samples of all its parts, part by
- * part; or that the run went back to the weights of another step. */
-static enum status write_skipped(struct trainer *t, const struct batch *batch, int64_t back_to,
-                                 struct error *e) {
-    struct json_writer w = {0};
-    char id[HASH_HEX_64];
-    json_write_object_begin(&w);
-    json_write_name(&w, "step");
-    json_write_int(&w, t->position.step);
-    json_write_name(&w, "stage");
-    json_write_text(&w, recipe_stage(t->recipe, t->stage)->name);
-    if (batch) {
-        json_write_name(&w, "loss");
-        json_write_double(&w, t->numbers.total);
-        json_write_name(&w, "grad_norm");
-        json_write_double(&w, t->numbers.norm);
-        json_write_name(&w, "samples");
-        json_write_list_begin(&w);
-        for (int p = 0; p < batch->n_parts; p++) {
-            for (int i = 0; i < batch->part[p].n; i++) {
-                hash_hex_64(id, batch->part[p].sample_id[i]);
-                json_write_text(&w, id);
-            }
-        }
-        json_write_list_end(&w);
-    } else {
-        json_write_name(&w, "weights_of_step");
-        json_write_int(&w, back_to);
-    }
-    json_write_object_end(&w);
-    return run_folder_log(&t->folder, RUN_SKIPPED, &w.text, e);
-}
-
 /* A loss or gradient that is not finite, twice with the same bits, never reaches the weights. */
 static enum status refuse_step(struct trainer *t, const struct batch *batch, struct error *e) {
     const int policy = t->recipe->non_finite;
-    enum status rc = write_skipped(t, batch, 0, e);
+    const struct run_moment at = moment(t);
+    enum status rc = run_lines_skipped(&t->folder, &at, &t->numbers, batch, e);
     if (rc != STATUS_OK) return rc;
     t->position.skips_in_a_row++;
     t->position.skips++;
@@ -452,8 +229,24 @@ static enum status go_back(struct trainer *t, int64_t first, struct error *e) {
     log_warning("step %" PRId64 ": back to the weights of step %" PRId64 ", past the samples since "
                 "(%" PRId64 " of %d times)",
                 p->step, old.step, p->rewinds, REWINDS_MAX);
-    TRY(write_skipped(t, NULL, old.step, e));
+    const struct run_moment at = moment(t);
+    TRY(run_lines_went_back(&t->folder, &at, old.step, e));
     TRY(save(t, false, e));
+done:
+    return rc;
+}
+
+/* A line of progress for a person, and every log_every steps one in metrics and timing. */
+static enum status tell(struct trainer *t, const struct batch *batch, double lr, struct error *e) {
+    enum status rc = STATUS_OK;
+    const struct learner *l = &t->job.learner;
+    const struct run_moment at = moment(t);
+    progress_show(&t->progress, &at, l, &t->numbers, t->times.wait_ms, t->stream);
+    if (at.step % t->recipe->log_every != 0) return rc;
+    t->times.pairs_per_s = progress_rate(&t->progress, at.step);
+    TRY(run_lines_metrics(&t->folder, &at, l, &t->numbers, lr, batch, e));
+    TRY(run_lines_timing(&t->folder, &at, &t->times, t->stream, e));
+    t->times.save_ms = 0;
 done:
     return rc;
 }
@@ -464,7 +257,7 @@ static enum status step(struct trainer *t, int64_t first, struct error *e) {
     const double begin = clock_seconds();
     const int64_t check_every = t->recipe->self_check;
     TRY(stream_next(t->stream, &batch, e)); /*  1 */
-    t->wait_ms = batch->wait_ms;
+    t->times.wait_ms = batch->wait_ms;
     const double lr = set_constants(t, first); /*  2 */
     TRY(compute(t, batch, e));                 /*  3 to 11 */
     if (!t->numbers.is_finite || (check_every > 0 && (t->position.step + 1) % check_every == 0))
@@ -480,11 +273,8 @@ static enum status step(struct trainer *t, int64_t first, struct error *e) {
                      batch, t->numbers.is_finite, e));
     t->position.step++;
     t->position.digest = batch->digest;
-    t->holes += batch->n_holes;
-    t->step_ms = (clock_seconds() - begin) * 1e3;
-    if (t->position.step % t->recipe->log_every == 0) /* 15 */
-        TRY(write_metrics(t, batch, lr, e));
-    TRY(show_progress(t, e));
+    t->times.step_ms = (clock_seconds() - begin) * 1e3;
+    TRY(tell(t, batch, lr, e)); /* 15 */
 done:
     if (batch) stream_give_back(t->stream, batch);
     return rc;
@@ -581,8 +371,8 @@ static enum status train(struct trainer *t, const char *resume, struct error *e)
              (long long)t->job.model.parameters.n_trainable,
              (double)learner_bytes(&t->job.learner) / (1 << 20));
     TRY(run_folder_load(&t->folder, &t->job, resume, &t->position, e));
-    t->first_step = t->position.step;
-    t->started = t->shown = clock_seconds();
+    t->progress = (struct progress){.total = total,
+                                    .pairs = recipe_slots(t->recipe, recipe_main_role(t->recipe))};
     t->has_begun = true;
     watchdog_begin(t->watchdog, "after step", t->job.backend);
     watchdog_step(t->watchdog, t->position.step);
@@ -597,7 +387,7 @@ static enum status train(struct trainer *t, const char *resume, struct error *e)
     }
     if (t->position.owes_evaluation)
         TRY(end_stage(t, recipe_stage_of(t->recipe, t->position.step - 1, NULL), e));
-    t->started = clock_seconds();
+    progress_begin(&t->progress, t->position.step);
     while (t->position.step < total) TRY(run_stage(t, e));
     TRY(export_weights(t, e));
 done:
