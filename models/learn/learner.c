@@ -1,18 +1,11 @@
 #include "models/learn/learner.h"
 
-#include "models/ops/adamw.h"
-#include "models/ops/blend.h"
-#include "models/ops/clamp.h"
-#include "models/ops/gradient_norm.h"
 #include "pipeline/base/hash.h"
-#include "shaders/params/adamw.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { RESULT_STRIDE = 256 };
 
 static int64_t at_least(int64_t bytes) {
     return bytes > 0 ? bytes : 256;
@@ -20,32 +13,34 @@ static int64_t at_least(int64_t bytes) {
 
 enum status learner_init(struct learner *l, struct model *m, int slice_samples, struct error *e) {
     enum status rc = STATUS_OK;
+    int student;
     memset(l, 0, sizeof *l);
     l->model = m;
     l->slice_samples = slice_samples;
-    graph_init(&l->loss_graph);
-    graph_init(&l->update_graph);
+    for (int i = 0; i < LEARNER_GRAPHS; i++) graph_init(&l->graph[i]);
     TRY(live_numbers_add(&l->live, "clip norm", 1, &l->clip_norm, e));
-    TRY(live_numbers_add(&l->live, "adamw", ADAMW_NUMBERS, &l->adamw, e));
-    TRY(live_numbers_add(&l->live, "teacher", 1, &l->keep_teacher, e));
+    TRY(learner_slot(l, "student", &student, e));
 done:
     return rc;
 }
 
 void learner_release(struct learner *l) {
-    struct buffer *const fixed[] = {l->gradient, l->first, l->second, l->teacher, l->result};
     for (int i = 0; i < l->n_encoders; i++) encoder_destroy(&l->encoder[i]);
     slice_run_destroy(&l->slices);
     program_destroy(&l->loss_program);
     program_destroy(&l->norm);
     program_destroy(&l->update);
-    graph_release(&l->loss_graph);
-    graph_release(&l->update_graph);
-    tower_builder_release(&l->student);
-    tower_builder_release(&l->averaged);
-    for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
-        if (fixed[i]) l->backend->table->buffer_destroy(fixed[i]);
+    for (int i = 0; i < l->n_slots; i++) {
+        tower_builder_release(&l->slot[i].builder);
+        if (i != LEARNER_STUDENT && l->slot[i].buffer)
+            l->backend->table->buffer_destroy(l->slot[i].buffer);
+    }
+    for (int i = 0; i < LEARNER_GRAPHS; i++) graph_release(&l->graph[i]);
+    if (l->gradient) l->backend->table->buffer_destroy(l->gradient);
+    if (l->result) l->backend->table->buffer_destroy(l->result);
     live_numbers_release(&l->live);
+    free(l->slot);
+    free(l->state);
     free(l->loss);
     free(l->loss_value);
     free(l->read);
@@ -59,7 +54,7 @@ enum status learner_encoder(struct learner *l, const struct learner_encoder_requ
     if (r.rows_per_sample == 0) r.rows_per_sample = 1;
     for (int i = 0; i < l->n_encoders; i++) {
         const struct learner_encoder_request *o = &l->request[i];
-        if (o->role == r.role && o->tower == r.tower && o->weights == r.weights &&
+        if (o->role == r.role && o->tower == r.tower && o->slot == r.slot &&
             o->result == r.result && o->rows_per_sample == r.rows_per_sample &&
             o->first_view == r.first_view && o->n_views == r.n_views) {
             *number = i;
@@ -81,8 +76,28 @@ enum status learner_encoder(struct learner *l, const struct learner_encoder_requ
     return STATUS_OK;
 }
 
-void learner_want_teacher(struct learner *l) {
-    l->has_teacher = true;
+enum status learner_slot(struct learner *l, const char *name, int *slot, struct error *e) {
+    for (*slot = 0; *slot < l->n_slots; ++*slot)
+        if (!strcmp(l->slot[*slot].name, name)) return STATUS_OK;
+    struct learner_slot *list = realloc(l->slot, ((size_t)l->n_slots + 1) * sizeof *list);
+    if (!list) return fail(e, STATUS_NO_MEMORY, "learner: no memory for the slot %s", name);
+    l->slot = list;
+    list[l->n_slots] = (struct learner_slot){0};
+    snprintf(list[l->n_slots].name, sizeof list->name, "%s", name);
+    l->n_slots++;
+    return STATUS_OK;
+}
+
+enum status learner_count_add(struct learner *l, const char *name, int64_t *value,
+                              struct error *e) {
+    for (int i = 0; i < l->n_counts; i++) CHECK(strcmp(l->count[i].name, name));
+    if (l->n_counts == LEARNER_COUNTS_MAX)
+        return fail(e, STATUS_BAD_ARG, "%s: expected at most %d numbers of methods, found more",
+                    name, LEARNER_COUNTS_MAX);
+    struct learner_count *c = &l->count[l->n_counts++];
+    snprintf(c->name, sizeof c->name, "%s", name);
+    c->value = value;
+    return STATUS_OK;
 }
 
 enum status learner_buffer(struct learner *l, struct buffer **out, int64_t bytes, struct error *e) {
@@ -93,14 +108,21 @@ enum status learner_buffer(struct learner *l, struct buffer **out, int64_t bytes
 
 enum status learner_state_add(struct learner *l, const char *name, struct buffer *buffer,
                               struct error *e) {
-    (void)e;
-    CHECK(l->n_states < LEARNER_STATES_MAX);
-    struct learner_state *s = &l->state[l->n_states++];
-    snprintf(s->name, sizeof s->name, "%s", name);
+    struct learner_state *list = realloc(l->state, ((size_t)l->n_states + 1) * sizeof *list);
+    if (!list) return fail(e, STATUS_NO_MEMORY, "learner: no memory for the state %s", name);
+    l->state = list;
+    for (int i = 0; i < l->n_states; i++) CHECK(strcmp(list[i].name, name));
+    list[l->n_states] = (struct learner_state){.buffer = buffer, .bytes = buffer->bytes};
+    snprintf(list[l->n_states].name, sizeof list->name, "%s", name);
+    l->n_states++;
     backend_name(buffer, "%s", name);
-    s->buffer = buffer;
-    s->bytes = buffer->bytes;
     return STATUS_OK;
+}
+
+enum status learner_state(struct learner *l, const char *name, int64_t bytes, struct buffer **out,
+                          struct error *e) {
+    const enum status rc = learner_buffer(l, out, bytes, e);
+    return rc == STATUS_OK ? learner_state_add(l, name, *out, e) : rc;
 }
 
 static enum status create_encoder(struct learner *l, int i, struct error *e) {
@@ -113,27 +135,44 @@ static enum status create_encoder(struct learner *l, int i, struct error *e) {
                                .slice_samples = l->slice_samples,
                                .n_slices = r->n_samples * r->n_views / l->slice_samples,
                                .is_placed_later = true};
-    if (r->weights == LEARNER_TEACHER)
-        c.view.trainable = l->teacher;
+    if (r->slot != LEARNER_STUDENT)
+        c.view.trainable = learner_weights(l, r->slot);
     else if (parameters_packed_bytes(&l->model->parameters, (int)r->tower) > 0)
         c.view.gradients = (struct place){.buffer = l->gradient, .base = OP_BASE_BLOCK};
     c.view.gradients_packed = true;
     return encoder_create(&l->encoder[i], l->backend, &c, e);
 }
 
-/* Parameters shared by all loss terms. */
-static enum status begin_graphs(struct learner *l, struct error *e) {
+/* The weights of all slots in the graph over rows. */
+static enum status make_slots(struct learner *l, struct error *e) {
     enum status rc = STATUS_OK;
+    struct graph *g = learner_graph(l, LEARNER_ROWS);
     struct weights_view view = model_view(l->model);
+    l->slot[LEARNER_STUDENT].buffer = l->model->student;
+    for (int i = LEARNER_STUDENT + 1; i < l->n_slots; i++) {
+        TRY(learner_buffer(l, &l->slot[i].buffer, l->model->parameters.trainable_bytes, e));
+        TRY(learner_state_add(l, l->slot[i].name, l->slot[i].buffer, e));
+    }
     view.gradients = (struct place){.buffer = l->gradient};
-    TRY(tower_builder_init(&l->student, &l->loss_graph, &view, e));
-    if (l->teacher) {
+    for (int i = LEARNER_STUDENT; i < l->n_slots; i++) {
+        view.trainable = l->slot[i].buffer;
+        TRY(tower_builder_init(&l->slot[i].builder, g, &view, e));
         view.gradients = (struct place){0};
-        view.trainable = l->teacher;
-        TRY(tower_builder_init(&l->averaged, &l->loss_graph, &view, e));
     }
 done:
     return rc;
+}
+
+struct graph *learner_graph(struct learner *l, enum learner_graph graph) {
+    return &l->graph[graph];
+}
+
+struct tower_builder *learner_builder(struct learner *l, int slot) {
+    return &l->slot[slot].builder;
+}
+
+struct buffer *learner_weights(const struct learner *l, int slot) {
+    return l->slot[slot].buffer;
 }
 
 enum status learner_loss(struct learner *l, const char *name, int *number, struct error *e) {
@@ -157,114 +196,44 @@ void learner_chance(struct learner *l, int number, double loss) {
     l->loss[number].chance = loss;
 }
 
-/* Of norm and clip factor in result. */
-static int64_t norm_offset(const struct learner *l) {
-    return l->n_losses * (int64_t)RESULT_STRIDE;
-}
-
 enum status learner_allocate(struct learner *l, struct error *e) {
     enum status rc = STATUS_OK;
     const int64_t bytes = at_least(l->model->parameters.trainable_bytes);
     if (!l->backend) l->backend = l->model->backend;
     TRY(learner_buffer(l, &l->gradient, bytes, e));
-    TRY(learner_buffer(l, &l->first, bytes, e));
-    TRY(learner_buffer(l, &l->second, bytes, e));
     TRY(live_numbers_place(&l->live, l->backend, e));
     l->buffer_bytes += l->live.buffer->bytes;
-    TRY(learner_buffer(l, &l->result, norm_offset(l) + RESULT_STRIDE, e));
+    TRY(learner_buffer(l, &l->result, learner_norm_offset(l) + LEARNER_RESULT_STRIDE, e));
     l->read = malloc((size_t)l->result->bytes);
     l->loss_value = calloc((size_t)l->n_losses + 1, sizeof *l->loss_value);
     if (!l->read || !l->loss_value) TRY(fail(e, STATUS_NO_MEMORY, "learner: no memory for losses"));
     backend_name(l->gradient, "gradient");
     backend_name(l->live.buffer, "live numbers");
     backend_name(l->result, "result");
-    TRY(learner_state_add(l, "adamw.first", l->first, e));
-    TRY(learner_state_add(l, "adamw.second", l->second, e));
-    if (l->has_teacher) {
-        TRY(learner_buffer(l, &l->teacher, bytes, e));
-        TRY(learner_state_add(l, "teacher", l->teacher, e));
-    }
+    TRY(make_slots(l, e));
     for (int i = 0; i < l->n_encoders; i++) TRY(create_encoder(l, i, e));
-    TRY(begin_graphs(l, e));
 done:
     return rc;
 }
 
 int learner_rows(struct learner *l, int encoder) {
-    return encoder_rows(l->encoder[encoder], &l->loss_graph, encoder_learns(l->encoder[encoder]));
+    return encoder_rows(l->encoder[encoder], learner_graph(l, LEARNER_ROWS),
+                        encoder_learns(l->encoder[encoder]));
 }
 
 enum status learner_add_loss(struct learner *l, int number, int tensor, struct error *e) {
     l->loss[number].tensor = tensor;
-    graph_place(&l->loss_graph, tensor,
-                (struct place){.buffer = l->result, .offset = number * RESULT_STRIDE});
-    return graph_status(&l->loss_graph, e);
-}
-
-static int floats_at(struct graph *g, const char *name, struct buffer *buffer, int64_t offset,
-                     int64_t n) {
-    return graph_input(g, name, tensor_make(TENSOR_F32, 1, &n),
-                       (struct place){.buffer = buffer, .offset = offset});
-}
-
-/* Norm and clip factor. */
-static enum status compile_norm(struct learner *l, struct error *e) {
-    enum status rc = STATUS_OK;
-    struct graph g;
-    const int64_t n = at_least(l->model->parameters.trainable_bytes) / 4;
-    graph_init(&g);
-    gradient_norm_update(&g, floats_at(&g, "gradient", l->gradient, 0, n),
-                         live_numbers_input(&l->live, l->clip_norm, &g),
-                         floats_at(&g, "norm", l->result, norm_offset(l), 2));
-    TRY(program_create(&l->norm, l->backend, &g, 1, NULL, e));
-done:
-    graph_release(&g);
-    return rc;
-}
-
-/* AdamW over one half of the trainable block. */
-static void add_adamw(struct learner *l, int64_t from, int64_t to, int decay) {
-    struct graph *g = &l->update_graph;
-    const int64_t n = (to - from) / 4;
-    if (n <= 0) return;
-    const struct adamw_tensors t = {
-        .gradient = floats_at(g, "gradient", l->gradient, from, n),
-        .norm = floats_at(g, "norm", l->result, norm_offset(l), 2),
-        .numbers = live_numbers_input(&l->live, l->adamw, g),
-        .parameter = floats_at(g, "student", l->model->student, from, n),
-        .first = floats_at(g, "first moment", l->first, from, n),
-        .second = floats_at(g, "second moment", l->second, from, n),
-    };
-    adamw_update(g, t, (struct adamw_options){.decay = decay});
-}
-
-static enum status compile_update(struct learner *l, struct error *e) {
-    enum status rc = STATUS_OK;
-    struct graph *g = &l->update_graph;
-    const struct parameters *p = &l->model->parameters;
-    add_adamw(l, 0, p->decayed_bytes, 1);
-    add_adamw(l, p->decayed_bytes, p->trainable_bytes, 0);
-    const int scale = parameters_find(p, "logit_scale");
-    const bool is_clamped =
-        !l->model->architecture.has_logit_bias; /* SigLIP's scale may be larger */
-    if (scale >= 0 && p->list[scale].is_trainable && is_clamped)
-        clamp_update(g, floats_at(g, "logit_scale", l->model->student, p->list[scale].offset, 1),
-                     (struct clamp_options){.low = 0, .high = logf(100)});
-    if (l->teacher && p->trainable_bytes > 0)
-        blend_update(g, floats_at(g, "teacher", l->teacher, 0, p->trainable_bytes / 4),
-                     floats_at(g, "student", l->model->student, 0, p->trainable_bytes / 4),
-                     live_numbers_input(&l->live, l->keep_teacher, g));
-    TRY(program_create(&l->update, l->backend, g, 1, NULL, e));
-done:
-    return rc;
+    graph_place(learner_graph(l, LEARNER_ROWS), tensor,
+                (struct place){.buffer = l->result, .offset = number * LEARNER_RESULT_STRIDE});
+    return graph_status(learner_graph(l, LEARNER_ROWS), e);
 }
 
 /* A loss program writes the gradients of its own parameters into the gradient itself; those of the
  * towers are the encoders' alone. */
 static void check_loss_gradients(const struct learner *l) {
     for (int i = 0; i < l->model->parameters.n; i++) {
-        const int t = l->student.tensor[i];
-        CHECK(t == GRAPH_NONE || l->loss_graph.tensors[t].gradient == GRAPH_NONE ||
+        const int t = l->slot[LEARNER_STUDENT].builder.tensor[i];
+        CHECK(t == GRAPH_NONE || l->graph[LEARNER_ROWS].tensors[t].gradient == GRAPH_NONE ||
               l->model->parameters.list[i].tower < 0);
     }
 }
@@ -339,50 +308,22 @@ static enum status differentiate(struct learner *l, struct error *e) {
     if (!tensor) return fail(e, STATUS_NO_MEMORY, "learner: no memory for losses");
     for (int i = 0; i < l->n_losses; i++) {
         tensor[i] = l->loss[i].tensor;
-        weight[i] = live_numbers_input(&l->live, l->loss[i].weight, &l->loss_graph);
+        weight[i] = live_numbers_input(&l->live, l->loss[i].weight, learner_graph(l, LEARNER_ROWS));
     }
-    graph_backward(&l->loss_graph, l->n_losses, tensor, weight);
+    graph_backward(learner_graph(l, LEARNER_ROWS), l->n_losses, tensor, weight);
     free(tensor);
-    return graph_status(&l->loss_graph, e);
+    return graph_status(learner_graph(l, LEARNER_ROWS), e);
 }
 
 enum status learner_compile(struct learner *l, struct error *e) {
     enum status rc = STATUS_OK;
     CHECK(l->n_losses > 0);
     TRY(differentiate(l, e));
-    TRY(program_create(&l->loss_program, l->backend, &l->loss_graph, 1, NULL, e));
+    TRY(program_create(&l->loss_program, l->backend, learner_graph(l, LEARNER_ROWS), 1, NULL, e));
     check_loss_gradients(l);
-    TRY(compile_norm(l, e));
-    TRY(compile_update(l, e));
+    TRY(learner_update_compile(l, e));
     TRY(place_slices(l, e));
 done:
-    return rc;
-}
-
-static enum status copy(struct learner *l, struct buffer *to, struct buffer *from,
-                        struct error *e) {
-    enum status rc = STATUS_OK;
-    void *bytes = malloc((size_t)from->bytes);
-    if (!bytes) return fail(e, STATUS_NO_MEMORY, "learner: no memory for a copy of the weights");
-    TRY(l->backend->table->download(bytes, from, 0, from->bytes, e));
-    TRY(l->backend->table->upload(to, 0, bytes, from->bytes, e));
-done:
-    free(bytes);
-    return rc;
-}
-
-enum status learner_reset_teacher(struct learner *l, struct error *e) {
-    return l->teacher ? copy(l, l->teacher, l->model->student, e) : STATUS_OK;
-}
-
-enum status learner_reset_moments(struct learner *l, struct error *e) {
-    enum status rc = STATUS_OK;
-    void *zeros = calloc(1, (size_t)l->first->bytes);
-    if (!zeros) return fail(e, STATUS_NO_MEMORY, "learner: no memory to reset the moments");
-    TRY(l->backend->table->upload(l->first, 0, zeros, l->first->bytes, e));
-    TRY(l->backend->table->upload(l->second, 0, zeros, l->second->bytes, e));
-done:
-    free(zeros);
     return rc;
 }
 
@@ -407,16 +348,16 @@ done:
     return rc;
 }
 
-static enum status read_numbers(struct learner *l, struct learner_numbers *n, struct error *e) {
+enum status learner_look(struct learner *l, struct learner_numbers *n, struct error *e) {
     enum status rc = STATUS_OK;
     float scale = 0;
-    const float *norm = l->read + norm_offset(l) / 4;
+    const float *norm = l->read + learner_norm_offset(l) / 4;
     const int parameter = parameters_find(&l->model->parameters, "logit_scale");
     TRY(l->backend->table->download(l->read, l->result, 0, l->result->bytes, e));
     if (parameter >= 0) TRY(model_read(l->model, parameter, l->model->student, &scale, e));
     *n = (struct learner_numbers){.loss = l->loss_value, .logit_scale = exp(scale)};
     for (int i = 0; i < l->n_losses; i++) {
-        n->loss[i] = l->read[i * RESULT_STRIDE / 4];
+        n->loss[i] = l->read[i * LEARNER_RESULT_STRIDE / 4];
         n->total += n->loss[i] * (double)*live_numbers_of(&l->live, l->loss[i].weight);
     }
     n->loss_hash = hash_64(n->loss, (size_t)l->n_losses * sizeof *n->loss, 0);
@@ -427,34 +368,31 @@ done:
     return rc;
 }
 
+enum status learner_encode(struct learner *l, struct error *e) {
+    const enum status rc = live_numbers_upload(&l->live, e);
+    return rc == STATUS_OK ? slice_run_forward(l->slices, e) : rc;
+}
+
+enum status learner_losses(struct learner *l, struct error *e) {
+    const struct backend_table *t = l->backend->table;
+    const enum status rc = t->run(l->backend, l->loss_program->forward, 1, e);
+    if (rc != STATUS_OK || !l->loss_program->backward) return rc;
+    return t->run(l->backend, l->loss_program->backward, 1, e);
+}
+
+enum status learner_backward(struct learner *l, struct error *e) {
+    return slice_run_backward(l->slices, e);
+}
+
 enum status learner_gradients(struct learner *l, struct learner_numbers *n, struct error *e) {
     enum status rc = STATUS_OK;
-    const struct backend_table *t = l->backend->table;
-    TRY(live_numbers_upload(&l->live, e));
-    TRY(slice_run_forward(l->slices, e));
-    TRY(t->run(l->backend, l->loss_program->forward, 1, e));
-    if (l->loss_program->backward) TRY(t->run(l->backend, l->loss_program->backward, 1, e));
-    TRY(slice_run_backward(l->slices, e));
-    TRY(t->run(l->backend, l->norm->forward, 1, e));
-    TRY(read_numbers(l, n, e));
+    TRY(learner_encode(l, e));
+    TRY(learner_losses(l, e));
+    TRY(learner_backward(l, e));
+    TRY(learner_transform(l, e));
+    TRY(learner_look(l, n, e));
 done:
     return rc;
-}
-
-enum status learner_gradient_hash(struct learner *l, uint64_t *hash, struct error *e) {
-    enum status rc = STATUS_OK;
-    const size_t n = (size_t)l->gradient->bytes;
-    void *bytes = malloc(n);
-    if (!bytes) return fail(e, STATUS_NO_MEMORY, "learner: no memory for a copy of the gradient");
-    TRY(l->backend->table->download(bytes, l->gradient, 0, l->gradient->bytes, e));
-    *hash = hash_64(bytes, n, 0);
-done:
-    free(bytes);
-    return rc;
-}
-
-enum status learner_update(struct learner *l, struct error *e) {
-    return l->backend->table->run(l->backend, l->update->forward, 1, e);
 }
 
 enum status learner_compile_longest(struct learner *l, struct error *e) {

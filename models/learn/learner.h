@@ -1,13 +1,15 @@
 /* learner: the device side of a training step.
  *
- *   encoders forward ► loss program over all features ► encoders backward, gradients summed over
- *   slices by a fixed tree (slice_run.h) ► global norm ► (the trainer looks at the numbers) ►
- *   AdamW, clamps, averages
+ *   learner_encode     encoders forward, slice by slice
+ *   learner_losses     loss program over all features, forward and backward
+ *   learner_backward   encoders backward, gradients summed over slices by a fixed tree
+ * (slice_run.h) learner_transform  norm of the gradient learner_look       the numbers, for the
+ * trainer to look at learner_update     optimiser, constraints, averages
  *
- * Built in three phases: loss terms first say which encoders and parameters they need
- * (learner_encoder, model parameters), learner_allocate then lays out memory, terms add their part
- * of the loss graph (learner_add_loss), and learner_compile prepares the programs. After that a
- * step allocates nothing but programs of text lengths not seen before. */
+ * It knows no method. Built in three phases: plugs first say which encoders, losses, slots and live
+ * numbers they need, learner_allocate then lays out memory, plugs append their ops to the graphs of
+ * learner_graph, and learner_compile prepares the programs. After that a step allocates nothing but
+ * programs of text lengths not seen before. */
 #ifndef MODELS_LEARN_LEARNER_H
 #define MODELS_LEARN_LEARNER_H
 
@@ -19,21 +21,29 @@
 
 enum {
     LEARNER_ENCODERS_MAX = SLICE_RUN_ENCODERS_MAX,
-    LEARNER_STATES_MAX = 32,
-    LEARNER_SLOTS_MAX = 2
+    LEARNER_COUNTS_MAX = 16,
+    LEARNER_STUDENT = 0, /* the slot of the weights that are trained, with gradients */
 };
 
-/* Whose weights an encoder runs with. */
-enum learner_weights {
-    LEARNER_STUDENT, /* trained, with gradients */
-    LEARNER_TEACHER, /* moving average of the student's trainable weights */
+/* The graphs that plugs append to. */
+enum learner_graph {
+    LEARNER_ROWS,   /* over the features of the batch; gets gradients */
+    LEARNER_UPDATE, /* after the trainer has looked at the numbers */
+    LEARNER_GRAPHS
+};
+
+/* A named copy of the trainable block. */
+struct learner_slot {
+    char name[64];
+    struct buffer *buffer;
+    struct tower_builder builder; /* its parameters in the graph LEARNER_ROWS */
 };
 
 struct learner_encoder_request {
     const char *name;
     enum batch_role role;
     enum tower tower;
-    enum learner_weights weights;
+    int slot; /* whose weights it runs with */
     enum encoder_result result;
     int rows_per_sample;
     int first_view, n_views; /* images: which views of the role's part, as one block */
@@ -45,6 +55,12 @@ struct learner_state {
     char name[64];
     struct buffer *buffer;
     int64_t bytes;
+};
+
+/* A number of a plug's that belongs in a checkpoint. */
+struct learner_count {
+    char name[64];
+    int64_t *value;
 };
 
 struct learner_loss {
@@ -63,23 +79,24 @@ struct learner {
     struct learner_encoder_request request[LEARNER_ENCODERS_MAX];
     struct encoder *encoder[LEARNER_ENCODERS_MAX];
     struct slice_run *slices;
-    int64_t buffer_bytes;          /* of the buffers below, and of those that terms asked for */
-    struct buffer *gradient;       /* of the trainable block */
-    struct buffer *first, *second; /* AdamW moments */
-    bool has_teacher;
-    struct buffer *teacher; /* NULL without has_teacher */
+    int64_t buffer_bytes;    /* of the buffers below, and of those that plugs asked for */
+    struct buffer *gradient; /* of the trainable block */
+    int n_slots;
+    struct learner_slot *slot; /* LEARNER_STUDENT first */
     struct live_numbers live;
-    int clip_norm, keep_teacher, adamw; /* live numbers; adamw: as shaders/params/adamw.h */
-    struct buffer *result;              /* losses, then norm and clip factor, 256 bytes apart */
-    struct graph loss_graph, update_graph;
-    struct tower_builder student, averaged; /* parameters for the loss graph */
+    int clip_norm;         /* live number: limit of the norm; 0: none */
+    double rate;           /* learning rate of this step: set by the schedule */
+    struct buffer *result; /* losses, then norm and clip factor, 256 bytes apart */
+    struct graph graph[LEARNER_GRAPHS];
     struct program *loss_program, *norm, *update;
     int n_losses;
     struct learner_loss *loss;
     double *loss_value; /* (n_losses), unweighted */
     float *read;        /* of result */
     int n_states;
-    struct learner_state state[LEARNER_STATES_MAX];
+    struct learner_state *state;
+    int n_counts;
+    struct learner_count count[LEARNER_COUNTS_MAX];
 };
 
 struct learner_numbers {
@@ -97,8 +114,11 @@ void learner_release(struct learner *l);
 /* Number of the encoder of a request; equal requests share one. Before learner_allocate. */
 enum status learner_encoder(struct learner *l, const struct learner_encoder_request *request,
                             int *number, struct error *e);
-/* Asks for the moving average of the trainable weights. Before learner_allocate. */
-void learner_want_teacher(struct learner *l);
+/* The slot of a name, made where there is none. It is a state; whoever made it fills it at the
+ * start of a run. Before learner_allocate. */
+enum status learner_slot(struct learner *l, const char *name, int *slot, struct error *e);
+/* A number to be saved under that name; the value stays where it is. Before learner_allocate. */
+enum status learner_count_add(struct learner *l, const char *name, int64_t *value, struct error *e);
 
 /* Declares a loss by its name in logs. Before learner_allocate. */
 enum status learner_loss(struct learner *l, const char *name, int *number, struct error *e);
@@ -109,35 +129,56 @@ void learner_chance(struct learner *l, int number, double loss);
 
 enum status learner_allocate(struct learner *l, struct error *e);
 
-/* For terms, between learner_allocate and learner_compile: rows of an encoder in the loss graph. */
+/* For plugs, between learner_allocate and learner_compile: rows of an encoder in the loss graph. */
 int learner_rows(struct learner *l, int encoder);
 /* The tensor () of the loss graph that a declared loss is. */
 enum status learner_add_loss(struct learner *l, int number, int tensor, struct error *e);
-/* Memory of a term: an input of the loss graph that the host writes (not saved), or state that is
- * kept from step to step and saved. Zero-filled. */
+struct graph *learner_graph(struct learner *l, enum learner_graph graph);
+/* Weights of a slot: its parameters in LEARNER_ROWS, and its block. */
+struct tower_builder *learner_builder(struct learner *l, int slot);
+struct buffer *learner_weights(const struct learner *l, int slot);
+/* Bytes [from, to) of a block as floats; norm and clip factor (2) of the gradient. */
+int learner_range(struct graph *g, const char *name, struct buffer *block, int64_t from,
+                  int64_t to);
+int learner_norm(const struct learner *l, struct graph *g);
+/* Memory of a plug, which destroys it: an input that the host writes (not saved), or a state that
+ * is kept from step to step and saved. Zero-filled. */
 enum status learner_buffer(struct learner *l, struct buffer **out, int64_t bytes, struct error *e);
 enum status learner_state_add(struct learner *l, const char *name, struct buffer *buffer,
                               struct error *e);
+enum status learner_state(struct learner *l, const char *name, int64_t bytes, struct buffer **out,
+                          struct error *e);
 
 enum status learner_compile(struct learner *l, struct error *e);
-/* Copies the student's trainable weights into the teacher: at the start of a run. */
-enum status learner_reset_teacher(struct learner *l, struct error *e);
-enum status learner_reset_moments(struct learner *l, struct error *e);
+/* Between two steps: the weights of a slot become those of another; a buffer becomes zeros. */
+enum status learner_copy(struct learner *l, int to, int from, struct error *e);
+enum status learner_zero(struct learner *l, struct buffer *buffer, struct error *e);
 
 /* Feeds the encoders that give features from the parts of the batch; encoders of tokens are fed by
- * their terms. */
+ * their plugs. */
 enum status learner_feed(struct learner *l, const struct batch *batch, struct error *e);
-/* Everything up to the norm. Reads the numbers back; changes no weight. */
+/* The parts of a step, in this order. */
+enum status learner_encode(struct learner *l, struct error *e);
+enum status learner_losses(struct learner *l, struct error *e);
+enum status learner_backward(struct learner *l, struct error *e);
+enum status learner_transform(struct learner *l, struct error *e);
+enum status learner_look(struct learner *l, struct learner_numbers *n, struct error *e);
+/* All of these at once: everything up to the numbers; changes no weight. */
 enum status learner_gradients(struct learner *l, struct learner_numbers *n, struct error *e);
 /* Hash of the summed gradient's bits. */
 enum status learner_gradient_hash(struct learner *l, uint64_t *hash, struct error *e);
 /* Applies the update. */
 enum status learner_update(struct learner *l, struct error *e);
 
+/* Shared by learner.c and learner_update.c: where norm and clip factor are in result. */
+enum { LEARNER_RESULT_STRIDE = 256 };
+int64_t learner_norm_offset(const struct learner *l);
+enum status learner_update_compile(struct learner *l, struct error *e);
+
 /* Compiles the text programs of the longest captions, so that the FLOPs below are those of the
  * worst step. */
 enum status learner_compile_longest(struct learner *l, struct error *e);
-/* Planned memory, all that a step has on the device: weights, gradients, moments, what terms keep,
+/* Planned memory, all that a step has on the device: weights, gradients, what plugs keep,
  * activations with the longest captions; the same from learner_compile on. And the FLOPs of a step
  * at the present text length. */
 int64_t learner_bytes(const struct learner *l);

@@ -226,21 +226,27 @@ done:
     return rc;
 }
 
-/* The variant that "type" names. */
-static enum status find_variant(const struct schema_field *f, const struct json *object,
-                                const struct schema **out, struct error *e) {
+/* The variant that a text names. */
+static enum status choose_variant(const struct schema_field *f, const struct json *text,
+                                  const struct schema **out, struct error *e) {
     const char *names[FIELDS_MAX + 1] = {0};
-    const struct json *type = NULL;
     int chosen = 0;
     for (int i = 0; f->variants[i]; i++) {
         CHECK(i < FIELDS_MAX);
         names[i] = f->variants[i]->name;
     }
-    struct schema_field choice = {.name = "type", .kind = SCHEMA_CHOICE, .choices = names};
-    enum status rc = json_member(object, "type", &type, e);
-    if (rc == STATUS_OK) rc = read_choice(&choice, type, &chosen, e);
+    struct schema_field choice = {.name = f->name, .kind = SCHEMA_CHOICE, .choices = names};
+    const enum status rc = read_choice(&choice, text, &chosen, e);
     if (rc == STATUS_OK) *out = f->variants[chosen];
     return rc;
+}
+
+/* The variant that "type" names. */
+static enum status find_variant(const struct schema_field *f, const struct json *object,
+                                const struct schema **out, struct error *e) {
+    const struct json *type = NULL;
+    const enum status rc = json_member(object, "type", &type, e);
+    return rc == STATUS_OK ? choose_variant(f, type, out, e) : rc;
 }
 
 static enum status read_variants(struct schema_source *s, const struct schema_field *f,
@@ -331,23 +337,67 @@ static enum status check_hints(const struct schema *schema, const struct json *o
     return STATUS_OK;
 }
 
-static enum status read_object(struct schema_source *s, const struct schema *schema,
-                               const struct json *object, enum extra extra, void *values,
+/* The variant that an object chooses. */
+static enum status find_chosen(const struct schema_field *f, const struct json *object,
+                               const struct schema **out, struct error *e) {
+    enum status rc = STATUS_OK;
+    struct json_document *preset = NULL;
+    const struct json *value = json_find(object, f->name);
+    if (!value) {
+        rc = json_parse(&preset, f->preset, strlen(f->preset), f->name, e);
+        CHECK(rc == STATUS_OK || rc == STATUS_NO_MEMORY);
+        value = preset ? json_root(preset) : NULL;
+    }
+    if (rc == STATUS_OK) rc = choose_variant(f, value, out, e);
+    json_destroy(&preset);
+    return rc;
+}
+
+/* All names that an object may have by its schema. */
+static enum status add_names(const struct schema *schema, const struct json *object,
+                             const char *names[FIELDS_MAX], int *n, struct error *e) {
+    enum status rc = STATUS_OK;
+    const struct schema *chosen;
+    for (int i = 0; i < schema->n; i++) {
+        CHECK(*n < FIELDS_MAX);
+        names[(*n)++] = schema->field[i].name;
+        if (schema->field[i].kind != SCHEMA_CHOSEN) continue;
+        TRY(find_chosen(&schema->field[i], object, &chosen, e));
+        TRY(add_names(chosen, object, names, n, e));
+    }
+done:
+    return rc;
+}
+
+static enum status read_fields(struct schema_source *s, const struct schema *schema,
+                               const struct json *object, void *values, struct error *e);
+
+static enum status read_chosen(struct schema_source *s, const struct schema_field *f,
+                               const struct json *object, struct schema_variants *out,
                                struct error *e) {
     enum status rc = STATUS_OK;
-    const char *names[FIELDS_MAX + 1];
-    int n = 0;
-    CHECK(schema->n <= FIELDS_MAX);
-    for (; n < schema->n; n++) names[n] = schema->field[n].name;
-    if (extra_names[extra]) names[n++] = extra_names[extra];
-    TRY(json_expect(object, JSON_OBJECT, e));
-    TRY(check_hints(schema, object, e));
-    TRY(json_check_names(object, names, n, e));
+    const struct schema *chosen = NULL;
+    TRY(find_chosen(f, object, &chosen, e));
+    struct schema_variant *item = keep(s, sizeof *item);
+    void *values = item ? keep(s, chosen->bytes) : NULL;
+    if (!values) TRY(no_memory(object, e));
+    TRY(read_fields(s, chosen, object, values, e));
+    *item = (struct schema_variant){chosen, values};
+    *out = (struct schema_variants){item, 1};
+done:
+    return rc;
+}
+
+static enum status read_fields(struct schema_source *s, const struct schema *schema,
+                               const struct json *object, void *values, struct error *e) {
+    enum status rc = STATUS_OK;
     for (int i = 0; i < schema->n; i++) {
         const struct schema_field *f = &schema->field[i];
         const struct json *value = json_find(object, f->name);
         void *at = (unsigned char *)values + f->offset;
-        if (value) {
+        if (f->kind == SCHEMA_CHOSEN) {
+            TRY(read_chosen(s, f, object, at, e));
+        } else if (value) {
             TRY(read_field(s, f, value, at, e));
         } else if (f->preset) {
             TRY(read_preset(s, f, at, e));
@@ -357,6 +407,22 @@ static enum status read_object(struct schema_source *s, const struct schema *sch
             goto done;
         }
     }
+done:
+    return rc;
+}
+
+static enum status read_object(struct schema_source *s, const struct schema *schema,
+                               const struct json *object, enum extra extra, void *values,
+                               struct error *e) {
+    enum status rc = STATUS_OK;
+    const char *names[FIELDS_MAX + 1];
+    int n = 0;
+    TRY(json_expect(object, JSON_OBJECT, e));
+    TRY(check_hints(schema, object, e));
+    TRY(add_names(schema, object, names, &n, e));
+    if (extra_names[extra]) names[n++] = extra_names[extra];
+    TRY(json_check_names(object, names, n, e));
+    TRY(read_fields(s, schema, object, values, e));
 done:
     return rc;
 }
@@ -473,11 +539,18 @@ static void write_fields(const struct schema *schema, const void *values, enum w
                          struct json_writer *w) {
     for (int i = 0; i < schema->n; i++) {
         const struct schema_field *f = &schema->field[i];
+        const unsigned char *at = values ? (const unsigned char *)values + f->offset : NULL;
         json_write_name(w, f->name);
+        if (f->kind == SCHEMA_CHOSEN) {
+            const struct schema_variants *chosen = (const void *)at;
+            json_write_text(w, chosen->item->schema->name);
+            write_fields(chosen->item->schema, chosen->item->values, writing, w);
+            continue;
+        }
         if (writing == WRITE_BLANK || (writing == WRITE_COMPARED && f->not_compared))
             write_blank(f, w);
         else
-            write_field(f, (const unsigned char *)values + f->offset, writing, w);
+            write_field(f, at, writing, w);
     }
 }
 
@@ -561,6 +634,12 @@ static void describe_kind(const struct schema_field *f, struct json_writer *w) {
         for (int i = 0; f->choices[i]; i++) json_write_text(w, f->choices[i]);
         json_write_list_end(w);
         break;
+    case SCHEMA_CHOSEN:
+        json_write_name(w, "enum");
+        json_write_list_begin(w);
+        for (int i = 0; f->variants[i]; i++) json_write_text(w, f->variants[i]->name);
+        json_write_list_end(w);
+        break;
     case SCHEMA_OBJECT:
     case SCHEMA_OPTIONAL:
         json_write_name(w, "anyOf");
@@ -580,6 +659,31 @@ static void describe_kind(const struct schema_field *f, struct json_writer *w) {
     }
 }
 
+static void describe_field(const struct schema_field *f, struct json_writer *w) {
+    json_write_name(w, f->name);
+    json_write_object_begin(w);
+    if (f->help) write_pair(w, "description", f->help);
+    describe_kind(f, w);
+    if (f->preset) {
+        json_write_name(w, "default");
+        json_write_raw(w, f->preset);
+    }
+    json_write_object_end(w);
+}
+
+/* The fields of all variants, those of one name once: an editor does not follow the choice. */
+static void describe_chosen(const struct schema_field *f, struct json_writer *w) {
+    for (int v = 0; f->variants[v]; v++)
+        for (int i = 0; i < f->variants[v]->n; i++) {
+            const struct schema_field *field = &f->variants[v]->field[i];
+            bool is_new = true;
+            for (int o = 0; o < v; o++)
+                for (int k = 0; k < f->variants[o]->n; k++)
+                    is_new = is_new && strcmp(f->variants[o]->field[k].name, field->name);
+            if (is_new) describe_field(field, w);
+        }
+}
+
 /* The members of an object's description; the caller begins and ends the object. */
 static void describe_members(const struct schema *schema, enum extra extra, struct json_writer *w) {
     write_pair(w, "type", "object");
@@ -596,16 +700,8 @@ static void describe_members(const struct schema *schema, enum extra extra, stru
         json_write_object_end(w);
     }
     for (int i = 0; i < schema->n; i++) {
-        const struct schema_field *f = &schema->field[i];
-        json_write_name(w, f->name);
-        json_write_object_begin(w);
-        if (f->help) write_pair(w, "description", f->help);
-        describe_kind(f, w);
-        if (f->preset) {
-            json_write_name(w, "default");
-            json_write_raw(w, f->preset);
-        }
-        json_write_object_end(w);
+        describe_field(&schema->field[i], w);
+        if (schema->field[i].kind == SCHEMA_CHOSEN) describe_chosen(&schema->field[i], w);
     }
     json_write_object_end(w);
     json_write_name(w, "required");

@@ -37,6 +37,8 @@ enum schema_kind {
     SCHEMA_OPTIONAL, /* pointer to the struct of `object`; NULL for null */
     SCHEMA_OBJECTS,  /* struct schema_objects: a list, min to max of them */
     SCHEMA_VARIANTS, /* struct schema_variants: a list; "type" chooses among `variants` */
+    SCHEMA_CHOSEN,   /* struct schema_variants with one item: the text chooses among `variants`,
+                        whose fields stand beside it in the same object; with a preset */
 };
 
 struct schema_ints {

@@ -10,9 +10,17 @@ const struct plug_class *const plug_classes[] = {PLUG_LIST(CLASS) NULL};
 
 #define SCHEMA_OF(word) &plug_##word.schema,
 const struct schema *const plug_losses[] = {PLUG_LOSSES(SCHEMA_OF) NULL};
+const struct schema *const plug_schedules[] = {PLUG_SCHEDULES(SCHEMA_OF) NULL};
+const struct schema *const plug_optimizers[] = {PLUG_OPTIMIZERS(SCHEMA_OF) NULL};
+const struct schema *const plug_constraints[] = {PLUG_CONSTRAINTS(SCHEMA_OF) NULL};
+const struct schema *const plug_weight_operations[] = {PLUG_WEIGHT_OPERATIONS(SCHEMA_OF) NULL};
 #undef SCHEMA_OF
 
-static const char *const words[PLUG_POINTS] = {[PLUG_LOSS] = "losses"};
+static const char *const words[PLUG_POINTS] = {[PLUG_LOSS] = "losses",
+                                               [PLUG_SCHEDULE] = "optimizer.schedule",
+                                               [PLUG_OPTIMIZER] = "optimizer.type",
+                                               [PLUG_CONSTRAINT] = "constraints",
+                                               [PLUG_WEIGHTS] = "weights"};
 
 const char *plug_point_word(enum plug_point point) {
     return words[point];
@@ -20,7 +28,7 @@ const char *plug_point_word(enum plug_point point) {
 
 static const char *name_of(const struct schema_variant *v) {
     const struct plug_fields *fields = v->values;
-    return fields->name[0] ? fields->name : v->schema->name;
+    return fields->name && fields->name[0] ? fields->name : v->schema->name;
 }
 
 enum status plug_check_names(const struct schema_variants lists[PLUG_POINTS], struct error *e) {
@@ -55,7 +63,8 @@ enum status plug_set_add(struct plug_set *s, const struct schema_variant *v,
     if (list) s->list = list;
     struct plug *p = list ? calloc(1, class->bytes) : NULL;
     if (!p) return fail(e, STATUS_NO_MEMORY, "%s: no memory", v->schema->name);
-    *p = (struct plug){.class = class, .name = name_of(v), .fields = v->values, .host = *host};
+    *p = (struct plug){
+        .class = class, .name = name_of(v), .fields = v->values, .host = *host, .set = s};
     s->list[s->n++] = p;
     return STATUS_OK;
 }
@@ -69,30 +78,56 @@ done:
     return rc;
 }
 
-struct lists {
-    struct schema_variants point[PLUG_POINTS];
-};
-static const struct schema_field list_fields[] = {PLUG_LISTS(offsetof(struct lists, point))};
-static const struct schema list_schema = SCHEMA("plugs", struct lists, list_fields);
-
-enum status plug_set_text(struct plug_set *s, const char *text, const struct plug_host *host,
-                          struct error *e) {
+/* Reads a text with a schema; what is read lives as long as the set. */
+static enum status read_text(struct plug_set *s, const char *text, const struct schema *schema,
+                             void *values, struct error *e) {
     enum status rc = STATUS_OK;
-    struct lists lists;
-    struct schema_source **texts = realloc(s->texts, ((size_t)s->n_texts + 1) * sizeof *texts);
+    struct schema_source **texts =
+        realloc(s->texts, ((size_t)s->n_texts + 1) * sizeof(struct schema_source *));
     if (!texts) return fail(e, STATUS_NO_MEMORY, "plugs: no memory");
     s->texts = texts;
-    TRY(schema_parse(&texts[s->n_texts], text, "plugs", NULL, 0, e));
+    TRY(schema_parse(&texts[s->n_texts], text, schema->name, NULL, 0, e));
     s->n_texts++;
-    TRY(schema_read(texts[s->n_texts - 1], &list_schema, &lists, e));
-    TRY(plug_set_add_lists(s, lists.point, host, e));
+    TRY(schema_read(texts[s->n_texts - 1], schema, values, e));
 done:
     return rc;
 }
 
-enum status plug_set_declare(const struct plug_set *s, struct learner *l, struct error *e) {
+struct lists {
+    struct schema_variants point[PLUG_POINTS];
+};
+static const struct schema_field list_fields[] = {PLUG_LISTS(0), PLUG_CHOICES(0)};
+static const struct schema list_schema = SCHEMA("plugs", struct lists, list_fields);
+
+enum status plug_set_defaults(struct plug_set *s, const struct plug_host *host, struct error *e) {
+    struct lists lists;
+    const enum status rc = read_text(s, "{}", &list_schema, &lists, e);
+    return rc == STATUS_OK ? plug_set_add_lists(s, lists.point, host, e) : rc;
+}
+
+enum status plug_set_one(struct plug_set *s, const char *word, const char *fields,
+                         const struct plug_host *host, struct error *e) {
     enum status rc = STATUS_OK;
-    for (int i = 0; i < s->n; i++) TRY(s->list[i]->class->declare(s->list[i], l, e));
+    struct schema_variant v = {0};
+    for (int i = 0; plug_classes[i]; i++)
+        if (!strcmp(plug_classes[i]->schema.name, word)) v.schema = &plug_classes[i]->schema;
+    if (!v.schema) return fail(e, STATUS_BAD_ARG, "%s: there is no such plug", word);
+    void *values = malloc(v.schema->bytes);
+    if (!values) return fail(e, STATUS_NO_MEMORY, "%s: no memory", word);
+    v.values = values;
+    TRY(read_text(s, fields, v.schema, values, e));
+    TRY(plug_set_add(s, &v, host, e));
+    s->list[s->n - 1]->owned = values;
+    values = NULL;
+done:
+    free(values);
+    return rc;
+}
+
+enum status plug_set_declare(struct plug_set *s, struct learner *l, struct error *e) {
+    enum status rc = STATUS_OK;
+    for (int i = 0; i < s->n; i++)
+        if (s->list[i]->class->declare) TRY(s->list[i]->class->declare(s->list[i], l, e));
 done:
     return rc;
 }
@@ -117,11 +152,11 @@ done:
 }
 
 enum status plug_set_at(const struct plug_set *s, enum plug_event event, struct learner *l,
-                        const struct batch *batch, struct error *e) {
+                        const struct plug_moment *m, struct error *e) {
     enum status rc = STATUS_OK;
     for (int i = 0; i < s->n; i++) {
         plug_act *act = s->list[i]->class->at[event];
-        if (act) TRY(act(s->list[i], l, batch, e));
+        if (act) TRY(act(s->list[i], l, m, e));
     }
 done:
     return rc;
@@ -130,6 +165,7 @@ done:
 void plug_set_release(struct plug_set *s) {
     for (int i = 0; i < s->n; i++) {
         if (s->list[i]->class->destroy) s->list[i]->class->destroy(s->list[i]);
+        free(s->list[i]->owned);
         free(s->list[i]);
     }
     for (int i = 0; i < s->n_texts; i++) schema_destroy(&s->texts[i]);
@@ -139,6 +175,14 @@ void plug_set_release(struct plug_set *s) {
 }
 
 /* --- For plugs --- */
+
+enum status plug_add(const struct plug *p, const struct plug_class *class,
+                     const struct plug_fields *fields, struct error *e) {
+    const struct schema_variant v = {&class->schema, fields};
+    for (int i = 0; i < p->set->n; i++)
+        if (!strcmp(p->set->list[i]->name, name_of(&v))) return STATUS_OK;
+    return plug_set_add(p->set, &v, &p->host, e);
+}
 
 enum status plug_needs(const struct plug *p, enum batch_role role, struct error *e) {
     if (p->host.n_samples[role] > 0) return STATUS_OK;
@@ -160,7 +204,8 @@ enum status plug_input(struct learner *l, const char *name, enum tensor_type typ
     enum status rc = STATUS_OK;
     const struct tensor t = tensor_make(type, columns ? 2 : 1, (int64_t[]){n, columns});
     TRY(learner_buffer(l, buffer, tensor_bytes(&t), e));
-    *tensor = graph_input(&l->loss_graph, name, t, (struct place){.buffer = *buffer});
+    *tensor =
+        graph_input(learner_graph(l, LEARNER_ROWS), name, t, (struct place){.buffer = *buffer});
 done:
     return rc;
 }

@@ -19,19 +19,43 @@
 #include "pipeline/base/schema.h"
 #include "pipeline/continual/plug_list.h"
 
-/* The lists of a recipe in which plugs stand. */
-enum plug_point { PLUG_LOSS, PLUG_POINTS };
+#include <stddef.h>
+
+/* Where plugs stand in a recipe, in the order in which they act at events. */
+enum plug_point {
+    PLUG_LOSS,       /* losses: a list */
+    PLUG_SCHEDULE,   /* optimizer.schedule: one, its fields in optimizer */
+    PLUG_OPTIMIZER,  /* optimizer.type: one, its fields in optimizer */
+    PLUG_CONSTRAINT, /* constraints: a list */
+    PLUG_WEIGHTS,    /* weights: a list */
+    PLUG_POINTS
+};
 
 /* When ops run in a step, in this order. */
 enum plug_phase {
-    PLUG_ROWS,    /* over the features of the whole batch, with gradients: losses */
-    PLUG_AVERAGE, /* after the update */
+    PLUG_ROWS,      /* over the features of the whole batch, with gradients: losses */
+    PLUG_UPDATE,    /* from gradient and norm to new weights */
+    PLUG_CONSTRAIN, /* back to where weights are allowed to be */
+    PLUG_AVERAGE,   /* what follows the weights: averages, teachers, centres */
     PLUG_PHASES
 };
 
 enum plug_event {
-    PLUG_BEFORE_STEP, /* the batch is there; its inputs and live numbers are set */
+    PLUG_CHECK_STAGE, /* for each stage before the first: warns of what is rarely meant */
+    PLUG_RUN_START,   /* weights are as they start; a checkpoint may be read over all that is set */
+    PLUG_STAGE_START, /* before the first step of a stage, also when the run goes back to it */
+    PLUG_BEFORE_STEP, /* the batch is there: inputs and live numbers are set */
+    PLUG_AFTER_UPDATE, /* a step changed the weights */
     PLUG_EVENTS
+};
+
+/* What an event tells. */
+struct plug_moment {
+    int stage;
+    const char *stage_name;
+    int64_t stage_step, stage_steps; /* steps done of the stage, and all it has */
+    double peak_rate;                /* learning rate that the recipe gives the stage */
+    const struct batch *batch;       /* BEFORE_STEP only */
 };
 
 /* Teacher features of the samples of one role's source. */
@@ -53,10 +77,16 @@ struct plug_host {
     int n_samples[BATCH_ROLE_COUNT]; /* slots per step of each role; 0: the role is not there */
 };
 
-/* The first member of the fields of every class. */
+/* The first member of the fields of every class. PLUG_NAME is the field of plugs in lists. */
 struct plug_fields {
-    const char *name; /* "": that of the class */
+    const char *name; /* "" or NULL: that of the class */
 };
+#define PLUG_NAME                                                                                  \
+    {                                                                                              \
+        "name", SCHEMA_TEXT, offsetof(struct plug_fields, name),                                   \
+            .max = 63, .preset = "\"\"",                                                           \
+            .help = "name in logs and checkpoints; empty: its type. Two of one type need it"       \
+    }
 
 /* The first member of every plug. */
 struct plug {
@@ -64,10 +94,12 @@ struct plug {
     const char *name;   /* begins the names of what it declares */
     const void *fields; /* the struct of class->schema */
     struct plug_host host;
+    struct plug_set *set; /* that it is in */
+    void *owned;          /* fields that nobody else frees */
 };
 
 typedef enum status plug_step(struct plug *p, struct learner *l, struct error *e);
-typedef enum status plug_act(struct plug *p, struct learner *l, const struct batch *batch,
+typedef enum status plug_act(struct plug *p, struct learner *l, const struct plug_moment *m,
                              struct error *e);
 
 struct plug_class {
@@ -75,10 +107,11 @@ struct plug_class {
     enum plug_point point;
     const char *source; /* paper or code that it follows */
     size_t bytes;       /* of the plug's struct, which starts as zeros after struct plug */
-    plug_step *declare, *prepare; /* prepare: or NULL */
+    /* Each may be NULL. */
+    plug_step *declare, *prepare;
     plug_step *build[PLUG_PHASES];
     plug_act *at[PLUG_EVENTS];
-    void (*destroy)(struct plug *p); /* what it owns, not its struct; or NULL */
+    void (*destroy)(struct plug *p); /* what it owns, not its struct */
 };
 
 /* All classes; ends with NULL. */
@@ -90,14 +123,33 @@ PLUG_LIST(PLUG_DECLARE)
 /* The word of a point in recipes. */
 const char *plug_point_word(enum plug_point point);
 
-/* Fields of a schema for the lists of plugs, in the array struct schema_variants[PLUG_POINTS] at an
- * offset. */
-extern const struct schema *const plug_losses[];
-#define PLUG_LISTS(offset)                                                                         \
+/* Fields of a schema that read plugs into an array struct schema_variants[PLUG_POINTS], at the
+ * offset `at`: PLUG_LISTS where the lists stand, PLUG_CHOICES inside "optimizer". */
+extern const struct schema *const plug_losses[],
+    *const plug_schedules[], *const plug_optimizers[], *const plug_constraints[],
+                                                           *const plug_weight_operations[];
+#define PLUG_FIELD(at, word, kind_of, point, schemas, text)                                        \
+    word, kind_of, (at) + (point) * sizeof(struct schema_variants), .variants = schemas,           \
+                                                                    .help = text
+#define PLUG_LISTS(at)                                                                             \
+    {PLUG_FIELD(at, "losses", SCHEMA_VARIANTS, PLUG_LOSS, plug_losses, "terms of the loss"),       \
+     .min = 1, .max = 64, .preset = PLUG_LOSSES_DEFAULT},                                          \
+        {PLUG_FIELD(at, "constraints", SCHEMA_VARIANTS, PLUG_CONSTRAINT, plug_constraints,         \
+                    "what holds weights in their range after each update"),                        \
+         .max = 64, .preset = PLUG_CONSTRAINTS_DEFAULT},                                           \
     {                                                                                              \
-        "losses", SCHEMA_VARIANTS, (offset) + PLUG_LOSS * sizeof(struct schema_variants),          \
-            .min = 1, .max = 64, .variants = plug_losses, .preset = PLUG_LOSSES_DEFAULT,           \
-            .help = "terms of the loss"                                                            \
+        PLUG_FIELD(at, "weights", SCHEMA_VARIANTS, PLUG_WEIGHTS, plug_weight_operations,           \
+                   "averages and copies of the weights"),                                          \
+            .max = 64, .preset = "[]"                                                              \
+    }
+#define PLUG_CHOICES(at)                                                                           \
+    {PLUG_FIELD(at, "schedule", SCHEMA_CHOSEN, PLUG_SCHEDULE, plug_schedules,                      \
+                "course of the learning rate"),                                                    \
+     .preset = PLUG_SCHEDULES_DEFAULT},                                                            \
+    {                                                                                              \
+        PLUG_FIELD(at, "type", SCHEMA_CHOSEN, PLUG_OPTIMIZER, plug_optimizers,                     \
+                   "from gradients to new weights"),                                               \
+            .preset = PLUG_OPTIMIZERS_DEFAULT                                                      \
     }
 /* BAD_ARG where two plugs have one name; lists: by point. */
 enum status plug_check_names(const struct schema_variants lists[PLUG_POINTS], struct error *e);
@@ -106,7 +158,7 @@ enum status plug_check_names(const struct schema_variants lists[PLUG_POINTS], st
 struct plug_set {
     struct plug **list;
     int n;
-    struct schema_source **texts; /* of plug_set_text */
+    struct schema_source **texts; /* that fields were read from */
     int n_texts;
 };
 
@@ -116,18 +168,25 @@ enum status plug_set_add(struct plug_set *s, const struct schema_variant *v,
 /* All of a recipe's. */
 enum status plug_set_add_lists(struct plug_set *s, const struct schema_variants lists[PLUG_POINTS],
                                const struct plug_host *host, struct error *e);
-/* Those of a text as a recipe has them: {"losses": [...]}; "{}" gives the default ones. */
-enum status plug_set_text(struct plug_set *s, const char *text, const struct plug_host *host,
-                          struct error *e);
-enum status plug_set_declare(const struct plug_set *s, struct learner *l, struct error *e);
+/* The default ones. */
+enum status plug_set_defaults(struct plug_set *s, const struct plug_host *host, struct error *e);
+/* One by its word, with fields as a recipe has them: "{}", "{\"weight\": 2}". */
+enum status plug_set_one(struct plug_set *s, const char *word, const char *fields,
+                         const struct plug_host *host, struct error *e);
+/* Also of the plugs that plugs add. */
+enum status plug_set_declare(struct plug_set *s, struct learner *l, struct error *e);
 enum status plug_set_prepare(const struct plug_set *s, struct learner *l, struct error *e);
 enum status plug_set_build(const struct plug_set *s, struct learner *l, struct error *e);
 enum status plug_set_at(const struct plug_set *s, enum plug_event event, struct learner *l,
-                        const struct batch *batch, struct error *e);
+                        const struct plug_moment *m, struct error *e);
 void plug_set_release(struct plug_set *s);
 
 /* --- For plugs --- */
 
+/* In declare: adds a plug that p needs to the run, unless one of its name is there; class and
+ * fields as in plug_set_add. */
+enum status plug_add(const struct plug *p, const struct plug_class *class,
+                     const struct plug_fields *fields, struct error *e);
 /* BAD_ARG, naming plug and role, when the recipe gives no samples of the role. */
 enum status plug_needs(const struct plug *p, enum batch_role role, struct error *e);
 /* The part of a role, which must be in the batch. */

@@ -114,10 +114,8 @@ struct recipe {
     struct schema_objects stages; /* struct recipe_stage */
     struct schema_variants plugs[PLUG_POINTS];
     struct {
-        double lr, lr_floor, beta1, beta2, eps, wd, grad_clip_norm;
-        int64_t warmup; /* steps, in each stage */
+        double lr, grad_clip_norm;
         int64_t accum_freq;
-        bool reset_on_stage;
     } optimizer;
     struct {
         int64_t every; /* steps; 0: only at the ends of stages */

@@ -99,7 +99,11 @@ static bool compare_objects(struct recipe_change *change, const struct schema *s
         if (!a && f->preset &&
             json_parse(&preset, f->preset, strlen(f->preset), f->name, &e) == STATUS_OK)
             a = json_root(preset);
-        const bool is_changed = compare_fields(change, f, a, b);
+        bool is_changed = compare_fields(change, f, a, b);
+        if (!is_changed && f->kind == SCHEMA_CHOSEN) { /* its fields stand beside it */
+            const struct schema *chosen = find_variant(f, b);
+            is_changed = chosen && compare_objects(change, chosen, old, young);
+        }
         json_destroy(&preset);
         if (is_changed) return true;
     }

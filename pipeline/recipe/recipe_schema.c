@@ -313,26 +313,13 @@ static const struct schema data_schema = SCHEMA("data", struct recipe, data_fiel
 static const struct schema_field optimizer_fields[] = {
     {"lr", SCHEMA_DOUBLE, AT(recipe, optimizer.lr), .min = 0, .max = 10, .preset = "1e-4",
      .help = "peak learning rate"},
-    {"lr_floor", SCHEMA_DOUBLE, AT(recipe, optimizer.lr_floor), .max = 1, .preset = "0",
-     .help = "share of the peak that is left at the end of the cosine"},
-    {"warmup", SCHEMA_INT, AT(recipe, optimizer.warmup), .max = 1e12, .preset = "0",
-     .help = "steps of linear warm-up, in each stage"},
-    {"beta1", SCHEMA_DOUBLE, AT(recipe, optimizer.beta1), .max = 0.999999, .preset = "0.9",
-     .help = "AdamW"},
-    {"beta2", SCHEMA_DOUBLE, AT(recipe, optimizer.beta2), .max = 0.999999, .preset = "0.98",
-     .help = "AdamW"},
-    {"eps", SCHEMA_DOUBLE, AT(recipe, optimizer.eps), .min = 1e-16, .max = 1, .preset = "1e-6",
-     .help = "AdamW"},
-    {"wd", SCHEMA_DOUBLE, AT(recipe, optimizer.wd), .max = 10, .preset = "0.2",
-     .help = "decoupled weight decay of matrices; norms, biases and scales have none"},
+    PLUG_CHOICES(AT(recipe, plugs)),
     {"grad_clip_norm", SCHEMA_DOUBLE, AT(recipe, optimizer.grad_clip_norm), .max = 1e9,
      .preset = "1", .help = "largest global gradient norm; 0: no clipping"},
     {"accum_freq", SCHEMA_INT, AT(recipe, optimizer.accum_freq), .min = 1, .max = 4096,
      .preset = "1",
      .help = "the contrastive batch is that many times batch_size, as with open_clip's accum-freq; "
              "the same as a batch_size that many times as large"},
-    {"reset_on_stage", SCHEMA_BOOL, AT(recipe, optimizer.reset_on_stage), .preset = "true",
-     .help = "moments start at zero in every stage"},
 };
 static const struct schema optimizer_schema = SCHEMA("optimizer", struct recipe, optimizer_fields);
 
@@ -384,7 +371,7 @@ static const struct schema_field recipe_fields[] = {
     {"stages", SCHEMA_OBJECTS, AT(recipe, stages), .min = 1, .max = RECIPE_STAGES_MAX,
      .object = &stage_schema, .help = "one after the other, each with its own schedule"},
     PLUG_LISTS(AT(recipe, plugs)),
-    {GROUP(optimizer, "AdamW and its schedule")},
+    {GROUP(optimizer, "the optimiser and the course of its learning rate")},
     {GROUP(checkpoint, "when to save"), CHANGES_NO_NUMBER},
     {GROUP(evaluation, "what to measure"), CHANGES_NO_NUMBER},
     {"log_every", SCHEMA_INT, AT(recipe, log_every), .min = 1, .max = 1e9, .preset = "1",

@@ -234,13 +234,22 @@ static enum status check_facts(const struct run_folder *f, const struct checkpoi
     return rc;
 }
 
-static enum status load_tensors(struct job *j, const struct checkpoint *c, struct error *e) {
+/* Numbers of the learner; a checkpoint that lacks one was written before it was counted. */
+static void load_counts(struct job *j, const struct checkpoint *c) {
+    for (int i = 0; i < j->learner.n_counts; i++) {
+        const char *value = checkpoint_fact(c, j->learner.count[i].name);
+        *j->learner.count[i].value = value ? strtoll(value, NULL, 10) : 0;
+    }
+}
+
+static enum status load_learner(struct job *j, const struct checkpoint *c, struct error *e) {
     enum status rc = STATUS_OK;
     char path[FILE_PATH_MAX];
     TRY(checkpoint_file(c, "model.safetensors", path, e));
     TRY(load_weights(j, path, e));
     TRY(checkpoint_file(c, "state.safetensors", path, e));
     TRY(load_states(j, path, e));
+    load_counts(j, c);
     log_info("checkpoint %s loaded", checkpoint_folder(c));
 done:
     return rc;
@@ -260,7 +269,7 @@ static enum status resume_from(struct run_folder *f, struct job *j, struct check
     snapshot_position(c, p);
     snapshot_facts_collect(&facts, j, p);
     TRY(check_facts(f, c, &facts, e));
-    TRY(load_tensors(j, c, e));
+    TRY(load_learner(j, c, e));
     TRY(load_ledger(&j->ledger, c, e));
     if (checkpoint_check_facts(c, facts.fact, 2, NULL, 0, &ignored) != STATUS_OK) /* allowed */
         ledger_mark_changed(&j->ledger, recipe_stage_of(f->recipe, p->step, NULL));
@@ -324,7 +333,7 @@ enum status run_folder_go_back(struct run_folder *f, struct job *j, int64_t step
     struct ledger then = {0};
     TRY(find_back(f, step, &c, e));
     snapshot_position(c, p);
-    TRY(load_tensors(j, c, e));
+    TRY(load_learner(j, c, e));
     TRY(load_ledger(&then, c, e));
     ledger_undo(&j->ledger, &then);
 done:

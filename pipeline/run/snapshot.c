@@ -29,14 +29,19 @@ void snapshot_facts_collect(struct snapshot_facts *f, const struct job *j,
     set_fact(f, 3, snapshot_compared[3], "%016" PRIx64, tokenizer_hash(j->tokenizer));
     set_fact(f, 4, snapshot_compared[4], "%s", j->backend->fingerprint);
     set_fact(f, 5, snapshot_compared[5], "%s", version_full);
-    set_fact(f, 6, "updates", "%" PRId64, p->updates);
-    set_fact(f, 7, "skips", "%" PRId64, p->skips);
-    set_fact(f, 8, "skips_in_a_row", "%" PRId64, p->skips_in_a_row);
+    set_fact(f, 6, "skips", "%" PRId64, p->skips);
+    set_fact(f, 7, "skips_in_a_row", "%" PRId64, p->skips_in_a_row);
     const int stage = recipe_stage_of(j->recipe, p->step > 0 ? p->step - 1 : 0, NULL);
-    set_fact(f, 9, "stage", "%s", recipe_stage(j->recipe, stage)->name);
-    set_fact(f, 10, "rewinds", "%" PRId64, p->rewinds);
-    set_fact(f, 11, "last_rewind", "%" PRId64, p->last_rewind);
-    set_fact(f, 12, "owes_evaluation", "%d", p->owes_evaluation);
+    set_fact(f, 8, "stage", "%s", recipe_stage(j->recipe, stage)->name);
+    set_fact(f, 9, "rewinds", "%" PRId64, p->rewinds);
+    set_fact(f, 10, "last_rewind", "%" PRId64, p->last_rewind);
+    set_fact(f, 11, "owes_evaluation", "%d", p->owes_evaluation);
+    f->n = SNAPSHOT_FACTS_OWN;
+    for (int i = 0; i < j->learner.n_counts; i++) {
+        const struct learner_count *c = &j->learner.count[i];
+        snprintf(f->count[i], sizeof f->count[i], "%s", c->name);
+        set_fact(f, f->n++, f->count[i], "%" PRId64, *c->value);
+    }
 }
 
 static int64_t fact_int(const struct checkpoint *c, const char *name) {
@@ -47,7 +52,6 @@ static int64_t fact_int(const struct checkpoint *c, const char *name) {
 void snapshot_position(const struct checkpoint *c, struct run_position *p) {
     *p = (struct run_position){.step = checkpoint_step(c),
                                .digest = checkpoint_digest(c),
-                               .updates = fact_int(c, "updates"),
                                .skips = fact_int(c, "skips"),
                                .skips_in_a_row = fact_int(c, "skips_in_a_row"),
                                .rewinds = fact_int(c, "rewinds"),
@@ -60,7 +64,9 @@ void snapshot_position(const struct checkpoint *c, struct run_position *p) {
 static enum status copy_states(struct snapshot *s, const struct job *j, struct error *e) {
     enum status rc = STATUS_OK;
     const struct learner *l = &j->learner;
+    s->state = calloc((size_t)l->n_states + 1, sizeof *s->state);
     s->states.tensor = s->state;
+    if (!s->state) return fail(e, STATUS_NO_MEMORY, "checkpoint: no memory for states");
     for (int i = 0; i < l->n_states; i++) {
         void *bytes = malloc((size_t)l->state[i].bytes);
         s->state[i] = (struct safetensors_tensor){.name = strdup(l->state[i].name),
@@ -114,7 +120,7 @@ enum status snapshot_write(const struct snapshot *s, const char *run, const stru
     struct safetensors_content weights = s->weights, states = s->states;
     const struct checkpoint_about about = {.digest = s->digest,
                                            .fact = s->facts.fact,
-                                           .n_facts = SNAPSHOT_FACTS,
+                                           .n_facts = s->facts.n,
                                            .log = s->log,
                                            .log_size = s->log_size,
                                            .n_logs = s->n_logs,
@@ -147,6 +153,7 @@ void snapshot_destroy(struct snapshot **snapshot) {
         free((void *)s->state[i].name);
         free((void *)s->state[i].bytes);
     }
+    free(s->state);
     free(s);
     *snapshot = NULL;
 }

@@ -9,8 +9,7 @@
 
 /* Where a run is: everything of its state that is no tensor. */
 struct run_position {
-    int64_t step;    /* steps done */
-    int64_t updates; /* of the optimiser since its moments were zero */
+    int64_t step; /* steps done */
     int64_t skips, skips_in_a_row;
     int64_t rewinds, last_rewind; /* how often it went back lately, and at which step last */
     uint64_t digest;              /* order of the samples so far */
@@ -19,15 +18,23 @@ struct run_position {
 };
 
 /* The first SNAPSHOT_FACTS_COMPARED must not change between two parts of a run: recipe, data,
- * base_weights, tokenizer, numerics, version. The others are the position. */
-enum { SNAPSHOT_FACTS = 13, SNAPSHOT_FACTS_COMPARED = 6, SNAPSHOT_FACT_TEXT_MAX = 320 };
+ * base_weights, tokenizer, numerics, version. The others are the position and the learner's counts.
+ */
+enum {
+    SNAPSHOT_FACTS_COMPARED = 6,
+    SNAPSHOT_FACTS_OWN = 12,
+    SNAPSHOT_FACTS_MAX = SNAPSHOT_FACTS_OWN + LEARNER_COUNTS_MAX,
+    SNAPSHOT_FACT_TEXT_MAX = 320
+};
 
 /* Their names, as --allow-change takes them. */
 extern const char *const snapshot_compared[SNAPSHOT_FACTS_COMPARED];
 
 struct snapshot_facts {
-    struct checkpoint_fact fact[SNAPSHOT_FACTS]; /* points into value: do not copy the struct */
-    char value[SNAPSHOT_FACTS][SNAPSHOT_FACT_TEXT_MAX];
+    int n;
+    struct checkpoint_fact fact[SNAPSHOT_FACTS_MAX]; /* points into value: do not copy the struct */
+    char value[SNAPSHOT_FACTS_MAX][SNAPSHOT_FACT_TEXT_MAX];
+    char count[LEARNER_COUNTS_MAX][64]; /* names */
 };
 void snapshot_facts_collect(struct snapshot_facts *f, const struct job *j,
                             const struct run_position *p);
@@ -44,7 +51,7 @@ struct snapshot {
     int64_t anchor[SAVE_PLAN_ANCHORS_MAX];
     struct snapshot_facts facts;
     struct safetensors_content weights, states; /* owned */
-    struct safetensors_tensor state[LEARNER_STATES_MAX];
+    struct safetensors_tensor *state;
     const char *recipe; /* lives as long as the run */
     struct text ledger;
     const char *log[SNAPSHOT_LOGS_MAX];

@@ -45,7 +45,7 @@ enum status job_stream(struct job *j, int stage, int64_t first_step, uint64_t di
 static enum status check_stages(struct job *j, struct error *e) {
     enum status rc = STATUS_OK;
     const int n = recipe_n_stages(j->recipe);
-    unsigned told = 0;
+    bool told = false;
     struct stream_config c;
     for (int i = 0; i < n && rc == STATUS_OK; i++) {
         const bool with_past = j->look_only && i == n - 1;
@@ -165,6 +165,15 @@ done:
     return rc;
 }
 
+struct plug_moment job_moment(const struct job *j, int stage, int64_t stage_step) {
+    const struct recipe_stage *s = recipe_stage(j->recipe, stage);
+    return (struct plug_moment){.stage = stage,
+                                .stage_name = s->name,
+                                .stage_step = stage_step,
+                                .stage_steps = s->steps,
+                                .peak_rate = s->lr > 0 ? s->lr : j->recipe->optimizer.lr};
+}
+
 static enum status open_plugs(struct job *j, struct error *e) {
     enum status rc = STATUS_OK;
     const struct recipe *r = j->recipe;
@@ -176,6 +185,11 @@ static enum status open_plugs(struct job *j, struct error *e) {
     j->learner.memory_bytes = r->memory_bytes;
     TRY(plug_set_add_lists(&j->plugs, r->plugs, &host, e));
     TRY(plug_set_declare(&j->plugs, &j->learner, e));
+    *live_numbers_of(&j->learner.live, j->learner.clip_norm) = (float)r->optimizer.grad_clip_norm;
+    for (int i = 0; i < recipe_n_stages(r); i++) {
+        const struct plug_moment m = job_moment(j, i, 0);
+        TRY(plug_set_at(&j->plugs, PLUG_CHECK_STAGE, &j->learner, &m, e));
+    }
 done:
     return rc;
 }
@@ -245,7 +259,10 @@ static enum status open_job(struct job *j, struct recipe *r, const char *run,
     watchdog_step(watchdog, 0);
     TRY(plug_set_build(&j->plugs, &j->learner, e));
     TRY(learner_compile(&j->learner, e));
-    if (!j->look_only) TRY(learner_reset_teacher(&j->learner, e));
+    if (!j->look_only) {
+        const struct plug_moment m = job_moment(j, 0, 0);
+        TRY(plug_set_at(&j->plugs, PLUG_RUN_START, &j->learner, &m, e));
+    }
 done:
     if (rc != STATUS_OK) {
         watchdog_end(watchdog); /* the backend goes */

@@ -47,6 +47,9 @@ enum status job_look(struct job *j, struct recipe *r, const char *run, bool with
 enum status job_open_model(struct job *j, const struct recipe *r, bool with_texts, struct error *e);
 void job_close(struct job *j);
 
+/* What an event of a stage tells plugs, without a batch. */
+struct plug_moment job_moment(const struct job *j, int stage, int64_t stage_step);
+
 /* What the loader is to read in a stage, from its step `first_step` on; valid until the next call.
  * Errors: those of run_data_stage. */
 enum status job_stream(struct job *j, int stage, int64_t first_step, uint64_t digest,

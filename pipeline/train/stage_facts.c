@@ -6,8 +6,6 @@
 #include <inttypes.h>
 #include <math.h>
 
-enum { TOLD_BATCH = 1, TOLD_WARMUP = 2 };
-
 static int64_t samples_of(const struct stream_source *s) {
     return s->selection ? s->selection->n : dataset_counts(s->dataset).samples;
 }
@@ -69,24 +67,19 @@ done:
 }
 
 void stage_facts_warn(const struct recipe *r, int stage, const struct stream_config *c,
-                      unsigned *told) {
+                      bool *told) {
     const struct recipe_stage *s = recipe_stage(r, stage);
     struct stage_source source[ORDER_SOURCES_MAX];
     const int n = stage_facts(source, r, stage, c);
     const bool has_pairs = recipe_main_role(r) == BATCH_ROLE_UPDATE;
-    for (int i = 0; i < n && has_pairs && !(*told & TOLD_BATCH); i++) {
+    for (int i = 0; i < n && has_pairs && !*told; i++) {
         if (source[i].draws <= (double)source[i].usable) continue;
         log_warning("stage %s: a step draws %.0f pairs from source %s, which has %" PRId64
                     " usable samples: the same pairs stand in one batch several times; lower "
                     "data.update.batch_size (or optimizer.accum_freq)",
                     s->name, source[i].draws, source[i].name, source[i].usable);
-        *told |= TOLD_BATCH;
+        *told = true;
     }
-    if (r->optimizer.warmup < s->steps || r->optimizer.warmup == 0 || (*told & TOLD_WARMUP)) return;
-    log_warning("stage %s: optimizer.warmup is %" PRId64 ", but the stage has %" PRId64
-                " steps: its learning rate rises to the end and never falls; lower the warm-up",
-                s->name, r->optimizer.warmup, s->steps);
-    *told |= TOLD_WARMUP;
 }
 
 void stage_facts_line(struct text *out, const struct recipe *r, int stage,

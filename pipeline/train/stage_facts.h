@@ -26,11 +26,9 @@ int stage_facts(struct stage_source out[ORDER_SOURCES_MAX], const struct recipe 
  * Errors: those of run_data_stage_parts, NO_MEMORY. */
 enum status stage_facts_count_steps(struct recipe *r, struct run_data *d, struct error *e);
 
-/* Warns of what is allowed but rarely meant: a step that draws more pairs from a source than it has
- * usable samples, a warm-up as long as the stage. *told: bits of the warnings that were given for
- * an earlier stage, which are not repeated; starts as 0. */
-void stage_facts_warn(const struct recipe *r, int stage, const struct stream_config *c,
-                      unsigned *told);
+/* Warns of a step that draws more pairs from a source than it has usable samples, which is allowed
+ * but rarely meant. *told: the warning was given for an earlier stage and is not repeated. */
+void stage_facts_warn(const struct recipe *r, int stage, const struct stream_config *c, bool *told);
 
 /* Appends one line for a person: "icons: 150 steps x 64 pairs, 7.40 passes over icons (1297
  * samples)" */

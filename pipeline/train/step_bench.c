@@ -3,9 +3,7 @@
 #include "pipeline/base/clock.h"
 #include "pipeline/base/random.h"
 #include "pipeline/continual/plug.h"
-#include "shaders/params/adamw.h"
 
-#include <math.h>
 #include <stdlib.h>
 
 /* A batch of noise. */
@@ -78,18 +76,14 @@ static enum status run_steps(struct step_bench_result *out, const struct step_be
     for (int i = 0; i < b->steps; i++) {
         struct learner_numbers numbers;
         const double begin = clock_seconds();
-        float *c = live_numbers_of(&l->live, l->adamw);
-        c[ADAMW_RATE] = 1e-4f;
-        c[ADAMW_BETA1] = 0.9f;
-        c[ADAMW_BETA2] = 0.999f;
-        c[ADAMW_EPSILON] = 1e-8f;
-        c[ADAMW_CORRECTION1] = (float)(1 - pow(0.9, i + 1));
-        c[ADAMW_CORRECTION2] = (float)(1 - pow(0.999, i + 1));
+        const struct plug_moment moment = {
+            .stage_step = i, .stage_steps = b->steps + 1, .peak_rate = 1e-4, .batch = &n->batch};
         n->batch.step = i;
         TRY(learner_feed(l, &n->batch, e));
-        TRY(plug_set_at(plugs, PLUG_BEFORE_STEP, l, &n->batch, e));
+        TRY(plug_set_at(plugs, PLUG_BEFORE_STEP, l, &moment, e));
         TRY(learner_gradients(l, &numbers, e));
         TRY(learner_update(l, e));
+        TRY(plug_set_at(plugs, PLUG_AFTER_UPDATE, l, &moment, e));
         TRY(l->backend->table->wait(l->backend, e));
         times[i] = clock_seconds() - begin;
         /* Those of the first step are dropped, unless it is the only one. */
@@ -136,7 +130,7 @@ enum status step_bench_run(struct step_bench_result *out, const struct step_benc
     TRY(model_declare(&m, &c, e));
     TRY(learner_init(&l, &m, b->slice, e));
     l.memory_bytes = b->memory_bytes;
-    TRY(plug_set_text(&plugs, "{}", &host, e));
+    TRY(plug_set_defaults(&plugs, &host, e));
     TRY(plug_set_declare(&plugs, &l, e));
     TRY(model_allocate(&m, backend, 1, NULL, e));
     TRY(learner_allocate(&l, e));

@@ -9,8 +9,6 @@
 #include "pipeline/run/progress.h"
 #include "pipeline/run/run_lines.h"
 #include "pipeline/train/job.h"
-#include "pipeline/train/schedule.h"
-#include "shaders/params/adamw.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -103,6 +101,13 @@ static bool is_changed(const struct ledger *l) {
     return l->line[l->first[0]].is_changed;
 }
 
+static enum status event(struct trainer *t, enum plug_event event, const struct batch *batch,
+                         struct error *e) {
+    struct plug_moment m = job_moment(&t->job, t->stage, moment(t).stage_step);
+    m.batch = batch;
+    return plug_set_at(&t->job.plugs, event, &t->job.learner, &m, e);
+}
+
 static enum status open_stage(struct trainer *t, int stage, int64_t first, struct error *e) {
     enum status rc = STATUS_OK;
     struct stream_config c;
@@ -116,45 +121,22 @@ static enum status open_stage(struct trainer *t, int stage, int64_t first, struc
                           t->position.step - first, stream_order_of(t->stream), e));
     if (t->position.step > first && !is_changed(&t->job.ledger))
         TRY(run_lines_recall_holes(&t->folder, stage_name(t), t->stream, e));
-    if (t->position.step == first && stage > 0 && t->recipe->optimizer.reset_on_stage) {
-        TRY(learner_reset_moments(&t->job.learner, e));
-        t->position.updates = 0;
-    }
+    if (t->position.step == first) TRY(event(t, PLUG_STAGE_START, NULL, e));
 done:
     return rc;
-}
-
-/* The numbers that kernels read in this step. */
-static double set_constants(struct trainer *t, int64_t first) {
-    const struct recipe *r = t->recipe;
-    const struct recipe_stage *stage = recipe_stage(r, t->stage);
-    struct learner *l = &t->job.learner;
-    float *c = live_numbers_of(&l->live, l->adamw);
-    const struct schedule schedule = {
-        .peak = stage->lr > 0 ? stage->lr : r->optimizer.lr,
-        .floor = r->optimizer.lr_floor,
-        .warmup_steps = r->optimizer.warmup < stage->steps ? r->optimizer.warmup : stage->steps,
-        .total_steps = stage->steps};
-    const double lr = schedule_rate(&schedule, t->position.step - first);
-    const double n = (double)(t->position.updates + 1);
-    c[ADAMW_RATE] = (float)lr;
-    c[ADAMW_DECAY] = (float)r->optimizer.wd;
-    c[ADAMW_BETA1] = (float)r->optimizer.beta1;
-    c[ADAMW_BETA2] = (float)r->optimizer.beta2;
-    c[ADAMW_EPSILON] = (float)r->optimizer.eps;
-    c[ADAMW_CORRECTION1] = (float)(1 - pow(r->optimizer.beta1, n));
-    c[ADAMW_CORRECTION2] = (float)(1 - pow(r->optimizer.beta2, n));
-    *live_numbers_of(&l->live, l->clip_norm) = (float)r->optimizer.grad_clip_norm;
-    return lr;
 }
 
 /* Everything up to the gradient's norm; changes no weight. */
 static enum status compute(struct trainer *t, const struct batch *batch, struct error *e) {
     enum status rc = STATUS_OK;
     struct learner *l = &t->job.learner;
+    TRY(event(t, PLUG_BEFORE_STEP, batch, e));
     TRY(learner_feed(l, batch, e));
-    TRY(plug_set_at(&t->job.plugs, PLUG_BEFORE_STEP, l, batch, e));
-    TRY(learner_gradients(l, &t->numbers, e));
+    TRY(learner_encode(l, e));
+    TRY(learner_losses(l, e));
+    TRY(learner_backward(l, e));
+    TRY(learner_transform(l, e));
+    TRY(learner_look(l, &t->numbers, e));
 done:
     return rc;
 }
@@ -217,11 +199,7 @@ static enum status go_back(struct trainer *t, int64_t first, struct error *e) {
     struct run_position *p = &t->position;
     TRY(run_folder_settle(&t->folder, e));
     TRY(run_folder_go_back(&t->folder, &t->job, p->step, &old, e));
-    p->updates = old.updates;
-    if (old.step <= first && t->stage > 0 && t->recipe->optimizer.reset_on_stage) {
-        TRY(learner_reset_moments(&t->job.learner, e));
-        p->updates = 0;
-    }
+    if (old.step <= first) TRY(event(t, PLUG_STAGE_START, NULL, e));
     p->skips_in_a_row = 0;
     p->rewinds++;
     p->last_rewind = p->step;
@@ -237,34 +215,34 @@ done:
 }
 
 /* A line of progress for a person, and every log_every steps one in metrics and timing. */
-static enum status tell(struct trainer *t, const struct batch *batch, double lr, struct error *e) {
+static enum status tell(struct trainer *t, const struct batch *batch, struct error *e) {
     enum status rc = STATUS_OK;
     const struct learner *l = &t->job.learner;
     const struct run_moment at = moment(t);
     progress_show(&t->progress, &at, l, &t->numbers, t->times.wait_ms, t->stream);
     if (at.step % t->recipe->log_every != 0) return rc;
     t->times.pairs_per_s = progress_rate(&t->progress, at.step);
-    TRY(run_lines_metrics(&t->folder, &at, l, &t->numbers, lr, batch, e));
+    TRY(run_lines_metrics(&t->folder, &at, l, &t->numbers, l->rate, batch, e));
     TRY(run_lines_timing(&t->folder, &at, &t->times, t->stream, e));
     t->times.save_ms = 0;
 done:
     return rc;
 }
 
-static enum status step(struct trainer *t, int64_t first, struct error *e) {
+/* One step; docs/architecture.md has the same list. */
+static enum status step(struct trainer *t, struct error *e) {
     enum status rc = STATUS_OK;
     const struct batch *batch = NULL;
     const double begin = clock_seconds();
     const int64_t check_every = t->recipe->self_check;
-    TRY(stream_next(t->stream, &batch, e)); /*  1 */
+    TRY(stream_next(t->stream, &batch, e));
     t->times.wait_ms = batch->wait_ms;
-    const double lr = set_constants(t, first); /*  2 */
-    TRY(compute(t, batch, e));                 /*  3 to 11 */
+    TRY(compute(t, batch, e));
     if (!t->numbers.is_finite || (check_every > 0 && (t->position.step + 1) % check_every == 0))
         TRY(compute_again(t, batch, e));
     if (t->numbers.is_finite) {
-        TRY(learner_update(&t->job.learner, e)); /* 12 to 14 */
-        t->position.updates++;
+        TRY(learner_update(&t->job.learner, e));
+        TRY(event(t, PLUG_AFTER_UPDATE, batch, e));
         t->position.skips_in_a_row = 0;
     } else {
         TRY(refuse_step(t, batch, e));
@@ -274,7 +252,7 @@ static enum status step(struct trainer *t, int64_t first, struct error *e) {
     t->position.step++;
     t->position.digest = batch->digest;
     t->times.step_ms = (clock_seconds() - begin) * 1e3;
-    TRY(tell(t, batch, lr, e)); /* 15 */
+    TRY(tell(t, batch, e));
 done:
     if (batch) stream_give_back(t->stream, batch);
     return rc;
@@ -335,7 +313,7 @@ static enum status run_stage(struct trainer *t, struct error *e) {
     TRY(open_stage(t, stage, first, e));
     while (t->position.step < end) {
         if (stop_is_requested()) TRY(save_and_stop(t, "stopped at", e));
-        rc = step(t, first, e);
+        rc = step(t, e);
         if (rc == STATUS_STOPPED) rc = save_and_stop(t, "stopped while shards are fetched for", e);
         TRY(rc);
         TRY(after_step(t, first, end, e));

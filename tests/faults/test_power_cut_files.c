@@ -130,7 +130,7 @@ static void write_files(void) {
     struct tiny_clip t;
     struct dataset *d;
     struct reference_cache *cache;
-    const struct loss_reference *features;
+    const struct plug_reference *features;
     struct new_folder exported;
     char shards[FILE_PATH_MAX], teacher[FILE_PATH_MAX];
     int n;

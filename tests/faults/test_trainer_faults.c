@@ -101,8 +101,9 @@ enum status __wrap_learner_feed(struct learner *l, const struct batch *batch, st
     if (step_now == plan.save_step) save_flag = 1;
     if (step_now == plan.stop_step) stop_request();
     if (step_now == plan.seen_step) {
-        correction[0] = live_numbers_of(&l->live, l->adamw)[ADAMW_CORRECTION1];
-        correction[1] = live_numbers_of(&l->live, l->adamw)[ADAMW_CORRECTION2];
+        const float *adamw = live_numbers_of(&l->live, live_numbers_find(&l->live, "adamw"));
+        correction[0] = adamw[ADAMW_CORRECTION1];
+        correction[1] = adamw[ADAMW_CORRECTION2];
     }
     return __real_learner_feed(l, batch, e);
 }
@@ -122,11 +123,10 @@ enum status __wrap_checkpoint_begin(struct checkpoint_writer **w, const char *ru
     return __real_checkpoint_begin(w, run, step, e);
 }
 
-enum status __real_learner_gradients(struct learner *, struct learner_numbers *, struct error *);
-enum status __wrap_learner_gradients(struct learner *, struct learner_numbers *, struct error *);
-enum status __wrap_learner_gradients(struct learner *l, struct learner_numbers *n,
-                                     struct error *e) {
-    enum status rc = __real_learner_gradients(l, n, e);
+enum status __real_learner_look(struct learner *, struct learner_numbers *, struct error *);
+enum status __wrap_learner_look(struct learner *, struct learner_numbers *, struct error *);
+enum status __wrap_learner_look(struct learner *l, struct learner_numbers *n, struct error *e) {
+    enum status rc = __real_learner_look(l, n, e);
     computed++;
     if (rc != STATUS_OK) return rc;
     if (step_now >= plan.bad_from && step_now < plan.bad_to && computed <= plan.bad_times) {

@@ -120,11 +120,8 @@ static void run(struct backend *b, const struct safetensors *weights, const char
     c.architecture.activation = quick_gelu ? ACTIVATION_QUICK_GELU : ACTIVATION_GELU;
     CHECK_EQUAL(model_declare(&m, &c, &e), STATUS_OK);
     CHECK_EQUAL(learner_init(&l, &m, slice, &e), STATUS_OK);
-    CHECK_EQUAL(plug_set_text(
-                    &plugs,
-                    dedup ? "{}" : "{\"losses\": [{\"type\": \"clip\", \"dedup_targets\": false}]}",
-                    &host, &e),
-                STATUS_OK);
+    const char *fields = dedup ? "{}" : "{\"dedup_targets\": false}";
+    CHECK_EQUAL(plug_set_one(&plugs, "clip", fields, &host, &e), STATUS_OK);
     CHECK_EQUAL(plug_set_declare(&plugs, &l, &e), STATUS_OK);
     CHECK_EQUAL(model_allocate(&m, b, 1, NULL, &e), STATUS_OK);
     load(&m, weights);
@@ -132,8 +129,9 @@ static void run(struct backend *b, const struct safetensors *weights, const char
     CHECK_EQUAL(plug_set_build(&plugs, &l, &e), STATUS_OK);
     if (!CHECK_EQUAL(learner_compile(&l, &e), STATUS_OK)) printf("    %s\n", e.text);
     fill(&batch, weights);
+    const struct plug_moment moment = {.stage_steps = 1, .batch = &batch};
     CHECK_EQUAL(learner_feed(&l, &batch, &e), STATUS_OK);
-    CHECK_EQUAL(plug_set_at(&plugs, PLUG_BEFORE_STEP, &l, &batch, &e), STATUS_OK);
+    CHECK_EQUAL(plug_set_at(&plugs, PLUG_BEFORE_STEP, &l, &moment, &e), STATUS_OK);
     if (!CHECK_EQUAL(learner_gradients(&l, &numbers, &e), STATUS_OK)) printf("    %s\n", e.text);
     float *expected = read_all(golden, dedup ? "out.loss_shared" : "out.loss");
     CHECK_CLOSE(numbers.loss[0], *expected, 1e-5);

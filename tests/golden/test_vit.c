@@ -118,10 +118,7 @@ static void test_siglip(struct backend *b, int slice) {
     struct learner_numbers numbers;
     open_model(&m, &c, "siglip_tiny");
     CHECK_EQUAL(learner_init(&l, &m, slice, &e), STATUS_OK);
-    CHECK_EQUAL(plug_set_text(&plugs,
-                              "{\"losses\": [{\"type\": \"siglip\", \"dedup_targets\": false}]}",
-                              &host, &e),
-                STATUS_OK);
+    CHECK_EQUAL(plug_set_one(&plugs, "siglip", "{\"dedup_targets\": false}", &host, &e), STATUS_OK);
     CHECK_EQUAL(plug_set_declare(&plugs, &l, &e), STATUS_OK);
     CHECK_EQUAL(model_allocate(&m, b, 1, NULL, &e), STATUS_OK);
     load(&m, layout);
@@ -129,8 +126,9 @@ static void test_siglip(struct backend *b, int slice) {
     CHECK_EQUAL(plug_set_build(&plugs, &l, &e), STATUS_OK);
     if (!CHECK_EQUAL(learner_compile(&l, &e), STATUS_OK)) printf("    %s\n", e.text);
     fill(&batch, golden_i32("input.tokens", NULL));
+    const struct plug_moment moment = {.stage_steps = 1, .batch = &batch};
     CHECK_EQUAL(learner_feed(&l, &batch, &e), STATUS_OK);
-    CHECK_EQUAL(plug_set_at(&plugs, PLUG_BEFORE_STEP, &l, &batch, &e), STATUS_OK);
+    CHECK_EQUAL(plug_set_at(&plugs, PLUG_BEFORE_STEP, &l, &moment, &e), STATUS_OK);
     if (!CHECK_EQUAL(learner_gradients(&l, &numbers, &e), STATUS_OK)) printf("    %s\n", e.text);
     CHECK_CLOSE(numbers.loss[0], *golden_f32("out.loss", NULL), 1e-5);
     check_features(l.encoder[0], "out.image_normalised");

@@ -265,8 +265,7 @@ static void check_step(struct backend *b, const char *weights, const struct safe
     must(architecture_choose(&c.architecture, "", weights, &e));
     must(model_declare(&m, &c, &e));
     must(learner_init(&l, &m, in.n % 2 ? 1 : in.n / 2, &e));
-    must(plug_set_text(&plugs, "{\"losses\": [{\"type\": \"clip\", \"dedup_targets\": false}]}",
-                       &host, &e));
+    must(plug_set_one(&plugs, "clip", "{\"dedup_targets\": false}", &host, &e));
     must(plug_set_declare(&plugs, &l, &e));
     must(model_allocate(&m, b, 1, weights, &e));
     CHECK_TRUE(load_adapters(&m, s) > 0);
@@ -287,8 +286,9 @@ static void check_step(struct backend *b, const char *weights, const struct safe
                                             .length = in.length,
                                             .caption_id = caption,
                                             .usable = usable}};
+    const struct plug_moment moment = {.stage_steps = 1, .batch = &batch};
     must(learner_feed(&l, &batch, &e));
-    must(plug_set_at(&plugs, PLUG_BEFORE_STEP, &l, &batch, &e));
+    must(plug_set_at(&plugs, PLUG_BEFORE_STEP, &l, &moment, &e));
     must(learner_gradients(&l, &numbers, &e));
     float *expected = floats(s, "out.loss");
     CHECK_CLOSE(numbers.loss[0], *expected, 1e-4);

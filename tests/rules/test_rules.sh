@@ -92,7 +92,7 @@ rule_no_plug_named() {
     [ -f pipeline/continual/plug_list.h ] || return 0
     for word in $(sed -n 's/^ *X(\([a-z_0-9]*\)).*/\1/p' pipeline/continual/plug_list.h); do
         case $word in
-        clip) pattern="\"$word[\\\"]|plug_$word|/$word\.h" ;;
+        clip | teacher) pattern="\"$word[\\\"]|plug_$word|/$word\.h" ;;
         *) pattern="(^|[^a-zA-Z])$word([^a-zA-Z]|\$)" ;;
         esac
         grep -rnE --include='*.[ch]' "$pattern" pipeline/train models/learn pipeline/recipe 2>/dev/null

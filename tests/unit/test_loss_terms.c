@@ -36,7 +36,7 @@ struct run {
     struct stream *stream;
     const struct batch *batch; /* of the last step */
     struct learner_numbers numbers;
-    int steps;
+    double rate; /* of the next steps */
 };
 
 /* Copies a file of the source tree, so that indices are written elsewhere. */
@@ -95,25 +95,21 @@ static void run_gradients(struct run *r, bool next) {
         if (r->batch) stream_give_back(r->stream, r->batch);
         MUST(stream_next(r->stream, &r->batch, &e));
     }
+    struct plug_moment m = job_moment(&r->job, 0, r->batch->step);
+    m.batch = r->batch;
     MUST(learner_feed(l, r->batch, &e));
-    MUST(plug_set_at(&r->job.plugs, PLUG_BEFORE_STEP, l, r->batch, &e));
+    MUST(plug_set_at(&r->job.plugs, PLUG_BEFORE_STEP, l, &m, &e));
+    live_numbers_of(&l->live, live_numbers_find(&l->live, "adamw"))[ADAMW_RATE] = (float)r->rate;
     MUST(learner_gradients(l, &r->numbers, &e));
 }
 
+/* With a learning rate of its own. */
 static void run_update(struct run *r, double rate) {
-    const struct live_numbers *live = &r->job.learner.live;
-    float *c = live_numbers_of(live, r->job.learner.adamw);
-    r->steps++;
-    c[ADAMW_RATE] = (float)rate;
-    c[ADAMW_DECAY] = 0.1f;
-    c[ADAMW_BETA1] = 0.9f;
-    c[ADAMW_BETA2] = 0.98f;
-    c[ADAMW_EPSILON] = 1e-6f;
-    c[ADAMW_CORRECTION1] = (float)(1 - pow(0.9, r->steps));
-    c[ADAMW_CORRECTION2] = (float)(1 - pow(0.98, r->steps));
-    *live_numbers_of(live, r->job.learner.clip_norm) = 1;
+    r->rate = rate;
     run_gradients(r, true);
     MUST(learner_update(&r->job.learner, &e));
+    struct plug_moment m = job_moment(&r->job, 0, r->batch->step);
+    MUST(plug_set_at(&r->job.plugs, PLUG_AFTER_UPDATE, &r->job.learner, &m, &e));
 }
 
 static uint8_t *download(const struct run *r, struct buffer *b) {
@@ -136,6 +132,12 @@ static void disturb(struct run *r) {
         MUST(model_write(m, i, values, &e));
         free(values);
     }
+}
+
+enum { TEACHER = LEARNER_STUDENT + 1 }; /* the only slot there is */
+static struct buffer *teacher_of(const struct run *r) {
+    CHECK_TEXT(r->job.learner.slot[TEACHER].name, "teacher");
+    return learner_weights(&r->job.learner, TEACHER);
 }
 
 /* --- Adapters --- */
@@ -274,15 +276,16 @@ static void test_average(void) {
     struct run r;
     run_open(&r, settings);
     struct learner *l = &r.job.learner;
-    const int64_t bytes = l->teacher->bytes;
+    struct buffer *slot = teacher_of(&r);
+    const int64_t bytes = slot->bytes;
     float *student = (float *)download(&r, r.job.model.student), *teacher = malloc((size_t)bytes);
     for (int64_t i = 0; i < bytes / 4; i++) teacher[i] = student[i] + 1;
-    MUST(r.job.backend->table->upload(l->teacher, 0, teacher, bytes, &e));
+    MUST(r.job.backend->table->upload(slot, 0, teacher, bytes, &e));
     free(teacher);
     for (int i = 0; i < STEPS; i++) run_update(&r, 0);
     float *after = (float *)download(&r, r.job.model.student);
     CHECK_TRUE(!memcmp(student, after, (size_t)bytes));
-    teacher = (float *)download(&r, l->teacher);
+    teacher = (float *)download(&r, slot);
     double worst = 0; /* 6 roundings of numbers near 1: 6 x 6e-8 */
     for (int64_t i = 0; i < r.job.model.parameters.trainable_bytes / 4; i++)
         worst = fmax(worst, fabs(teacher[i] - (double)student[i] - pow(0.9, STEPS)));
@@ -363,12 +366,12 @@ static struct batch_part *part_of(const struct run *r, enum batch_role role) {
 }
 
 /* Result rows of the learner's encoder of a role, as the last step left them. */
-static float *rows_of(const struct run *r, enum batch_role role, enum tower tower,
-                      enum learner_weights weights, int *width) {
+static float *rows_of(const struct run *r, enum batch_role role, enum tower tower, int slot,
+                      int *width) {
     const struct learner *l = &r->job.learner;
     for (int i = 0; i < l->n_encoders; i++) {
         const struct learner_encoder_request *q = &l->request[i];
-        if (q->role != role || q->tower != tower || q->weights != weights) continue;
+        if (q->role != role || q->tower != tower || q->slot != slot) continue;
         const struct encoder *n = l->encoder[i];
         const int rows = n->config.n_slices * n->config.slice_samples * n->config.rows_per_sample;
         float *out = malloc((size_t)rows * (size_t)n->row_width * sizeof *out);
@@ -531,9 +534,8 @@ static void layer(const struct run *r, struct buffer *weights, const char *name,
 }
 
 /* Logits (ROWS, PROTOTYPES) of all rows of the student or of the teacher. */
-static double *head_logits(const struct run *r, enum learner_weights which) {
-    struct buffer *weights =
-        which == LEARNER_STUDENT ? r->job.model.student : r->job.learner.teacher;
+static double *head_logits(const struct run *r, int which) {
+    struct buffer *weights = which == LEARNER_STUDENT ? r->job.model.student : teacher_of(r);
     int width;
     float *rows = rows_of(r, BATCH_ROLE_VIEW, TOWER_IMAGE, which, &width);
     double *logits = malloc(sizeof(double) * ROWS * PROTOTYPES);
@@ -664,9 +666,9 @@ static void test_glare_values(bool has_registers) {
     double next[PROTOTYPES], worst = 0;
     run_open(&r, settings);
     const int64_t n = r.job.model.parameters.trainable_bytes / 4;
-    float *old = (float *)download(&r, r.job.learner.teacher);
+    float *old = (float *)download(&r, teacher_of(&r));
     run_update(&r, 1e-3);
-    float *teacher = (float *)download(&r, r.job.learner.teacher);
+    float *teacher = (float *)download(&r, teacher_of(&r));
     float *student = (float *)download(&r, r.job.model.student);
     for (int64_t i = 0; i < n; i++)
         worst = fmax(worst, fabs(teacher[i] - (0.7 * old[i] + 0.3 * student[i])));
@@ -681,7 +683,7 @@ static void test_glare_values(bool has_registers) {
     part_of(&r, BATCH_ROLE_VIEW)->usable[VIEW_HOLE] = 0;
     run_gradients(&r, false);
     check_tokens(&r);
-    double *p = head_logits(&r, LEARNER_STUDENT), *q = head_logits(&r, LEARNER_TEACHER);
+    double *p = head_logits(&r, LEARNER_STUDENT), *q = head_logits(&r, TEACHER);
     MUST(learner_update(&r.job.learner, &e));
     for (int i = 0; i < 2; i++) {
         /* fp32 logits, 25 times larger under the softmax: 1e-5 */

@@ -56,6 +56,7 @@ static const char full[] =
     "  \"view\": {\"n\": 8, \"sources\": [SOURCE]}},"
     " \"losses\": [{\"type\": \"clip\"}, {\"type\": \"siglip\"}, {\"type\": \"zscl\"},"
     "  {\"type\": \"glare\"}],"
+    " \"constraints\": [{\"type\": \"clamp_scale\"}], \"weights\": [{\"type\": \"teacher\"}],"
     " \"stages\": [{\"name\": \"one\", \"steps\": 3, \"sources\": [SOURCE], \"ordering\": "
     "{\"list\":"
     "  \"l.json\", \"chunks\": 2, \"chunk\": 1, \"reversed\": false}}, {\"name\": \"two\", "
@@ -213,13 +214,29 @@ static void walk_field(struct walk *w, const struct schema_field *f, void *at, c
     }
 }
 
+/* A choice, whose fields stand beside it: at place, and inside the object `around`. */
+static void walk_chosen(struct walk *w, const struct schema_field *f, struct schema_variants *at,
+                        const char *around, const char *place) {
+    static struct schema another;
+    const struct schema_variants old = *at;
+    walk_object(w, old.item->schema, (void *)old.item->values, around);
+    another = *old.item->schema;
+    another.name = "another";
+    at->item = &(struct schema_variant){&another, old.item->values};
+    check_field(w, f, place);
+    *at = old;
+}
+
 static void walk_object(struct walk *w, const struct schema *schema, void *values,
                         const char *place) {
     char inner[256];
     for (int i = 0; i < schema->n; i++) {
         const struct schema_field *f = &schema->field[i];
         snprintf(inner, sizeof inner, "%s%s%s", place, *place ? "." : "", f->name);
-        walk_field(w, f, (char *)values + f->offset, inner);
+        if (f->kind == SCHEMA_CHOSEN)
+            walk_chosen(w, f, (void *)((char *)values + f->offset), place, inner);
+        else
+            walk_field(w, f, (char *)values + f->offset, inner);
     }
 }
 

@@ -240,7 +240,72 @@ static void test_json_schema(void) {
     text_release(&w.text);
 }
 
+/* --- A choice whose fields stand beside it --- */
+
+struct update {
+    double rate;
+    struct schema_variants rule;
+};
+static const struct schema_field update_fields[] = {
+    {"rate", SCHEMA_DOUBLE, offsetof(struct update, rate), .preset = "0.5"},
+    {"rule", SCHEMA_CHOSEN, offsetof(struct update, rule), .variants = losses, .preset = "\"clip\"",
+     .help = "what is done"},
+};
+static const struct schema update_schema = SCHEMA("update", struct update, update_fields);
+
+static void refused_update(const char *text, const char *message) {
+    struct schema_source *s = NULL;
+    struct update u;
+    struct error e = {0};
+    CHECK_EQUAL(schema_parse(&s, text, "u.json", NULL, 0, &e), STATUS_OK);
+    CHECK_EQUAL(schema_read(s, &update_schema, &u, &e), STATUS_BAD_ARG);
+    CHECK_TEXT(e.text, message);
+    schema_destroy(&s);
+}
+
+static void test_chosen(void) {
+    struct schema_source *s = NULL;
+    struct update u;
+    struct error e = {0};
+    CHECK_EQUAL(schema_parse(&s, "{\"weight\": 3}", "u.json", NULL, 0, &e), STATUS_OK);
+    CHECK_EQUAL(schema_read(s, &update_schema, &u, &e), STATUS_OK);
+    CHECK_TRUE(u.rule.n == 1 && u.rule.item->schema == &clip_schema);
+    CHECK_CLOSE(((const struct clip *)u.rule.item->values)->weight, 3, 0);
+    schema_destroy(&s);
+
+    CHECK_EQUAL(schema_parse(&s, "{\"text\": true, \"rule\": \"distill\", \"rate\": 1}", "u.json",
+                             NULL, 0, &e),
+                STATUS_OK);
+    CHECK_EQUAL(schema_read(s, &update_schema, &u, &e), STATUS_OK);
+    const struct distill *values = u.rule.item->values;
+    CHECK_TRUE(u.rule.item->schema == &distill_schema && values->text);
+    CHECK_CLOSE(values->temperature, 2, 0);
+    struct json_writer w = {0};
+    schema_write(&update_schema, &u, &w);
+    CHECK_TEXT(text_string(&w.text), "{\"rate\": 1, \"rule\": \"distill\", \"weight\": 1, "
+                                     "\"temperature\": 2, \"text\": true}");
+    text_release(&w.text);
+    schema_destroy(&s);
+
+    refused_update("{\"temperature\": 1}", "u.json:1:17: temperature: unknown key; expected one of "
+                                           "rate, rule, weight, $schema");
+    refused_update("{\"rule\": \"clap\"}", "u.json:1:10: rule: expected one of clip, distill; "
+                                           "found 'clap'; did you mean 'clip'?");
+    refused_update("{\"rule\": \"distill\", \"temperature\": 0}",
+                   "u.json:1:36: temperature: out of range; expected 0.01 to 100, found 0");
+    w = (struct json_writer){.indent = 2};
+    schema_write_json_schema(&update_schema, &w);
+    struct json_document *d = NULL;
+    CHECK_EQUAL(json_parse(&d, w.text.bytes, w.text.n, "schema", NULL), STATUS_OK);
+    const struct json *properties = json_find(json_root(d), "properties");
+    CHECK_EQUAL(properties->n, 6); /* $schema, rate, rule, weight once, temperature, text */
+    CHECK_EQUAL(json_find(json_find(properties, "rule"), "enum")->n, 2);
+    json_destroy(&d);
+    text_release(&w.text);
+}
+
 int main(void) {
+    test_chosen();
     test_values();
     test_resolved();
     test_refused();

@@ -37,8 +37,7 @@ static void noise_fill(const struct architecture *a) {
         noise.usable[i] = i % 7 != 3;
         noise.caption[i] = i;
         for (int k = 0; k < noise.length[i]; k++)
-            noise.tokens[i * a->context + k] =
-                (int32_t)random_below(&r, (uint64_t)a->vocabulary);
+            noise.tokens[i * a->context + k] = (int32_t)random_below(&r, (uint64_t)a->vocabulary);
     }
 }
 
@@ -93,10 +92,7 @@ static float *gradient_of(struct backend *b, const struct job *j, int64_t memory
     CHECK_EQUAL(model_declare(&m, &c, &e), STATUS_OK);
     CHECK_EQUAL(learner_init(&l, &m, j->slice, &e), STATUS_OK);
     l.memory_bytes = memory_bytes;
-    CHECK_EQUAL(plug_set_text(&plugs,
-                              "{\"losses\": [{\"type\": \"clip\", \"dedup_targets\": false}]}",
-                              &host, &e),
-                STATUS_OK);
+    CHECK_EQUAL(plug_set_one(&plugs, "clip", "{\"dedup_targets\": false}", &host, &e), STATUS_OK);
     CHECK_EQUAL(plug_set_declare(&plugs, &l, &e), STATUS_OK);
     CHECK_EQUAL(model_allocate(&m, b, 1, NULL, &e), STATUS_OK);
     CHECK_EQUAL(learner_allocate(&l, &e), STATUS_OK);
@@ -116,9 +112,10 @@ static float *gradient_of(struct backend *b, const struct job *j, int64_t memory
         reverse(l.slices->forward, l.slices->n_forward);
         reverse(l.slices->backward, l.slices->n_backward);
     }
+    const struct plug_moment moment = {.stage_steps = 1, .batch = &batch};
     for (int step = 0; step < 2; step++) { /* what a step leaves behind is not in the next */
         CHECK_EQUAL(learner_feed(&l, &batch, &e), STATUS_OK);
-        CHECK_EQUAL(plug_set_at(&plugs, PLUG_BEFORE_STEP, &l, &batch, &e), STATUS_OK);
+        CHECK_EQUAL(plug_set_at(&plugs, PLUG_BEFORE_STEP, &l, &moment, &e), STATUS_OK);
         if (!CHECK_EQUAL(learner_gradients(&l, &numbers, &e), STATUS_OK))
             printf("    %s\n", e.text);
         CHECK_TRUE(numbers.is_finite && numbers.norm > 0);

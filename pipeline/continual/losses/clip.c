@@ -10,22 +10,23 @@ static enum status build(struct plug *base, struct learner *l, struct error *e) 
     struct pair_loss *t = (struct pair_loss *)base;
     struct pair_inputs in;
     TRY(pair_loss_inputs(t, l, &in, e));
-    const int loss = contrastive_loss_call(
-        &l->loss_graph, (struct contrastive_loss_inputs){.u = in.u,
-                                                         .v = in.v,
-                                                         .logit_scale = in.logit_scale,
-                                                         .caption_id = in.caption_id,
-                                                         .usable = in.usable});
+    const int loss =
+        contrastive_loss_call(learner_graph(l, LEARNER_ROWS),
+                              (struct contrastive_loss_inputs){.u = in.u,
+                                                               .v = in.v,
+                                                               .logit_scale = in.logit_scale,
+                                                               .caption_id = in.caption_id,
+                                                               .usable = in.usable});
     TRY(learner_add_loss(l, t->number, loss, e));
 done:
     return rc;
 }
 
 /* Equal logits give each of the pairs that compete the same share, whoever the targets are. */
-static enum status before_step(struct plug *base, struct learner *l, const struct batch *batch,
+static enum status before_step(struct plug *base, struct learner *l, const struct plug_moment *m,
                                struct error *e) {
     const struct pair_loss *t = (struct pair_loss *)base;
-    const enum status rc = pair_loss_before_step(base, l, batch, e);
+    const enum status rc = pair_loss_before_step(base, l, m, e);
     learner_chance(l, t->number, t->n_usable > 0 ? log(t->n_usable) : 0);
     return rc;
 }

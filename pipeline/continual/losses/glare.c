@@ -20,6 +20,7 @@
 #include "models/ops/soft_target_loss.h"
 #include "pipeline/base/random.h"
 #include "pipeline/continual/losses/loss.h"
+#include "pipeline/continual/weights/teacher.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -55,7 +56,8 @@ static const struct schema_field fields[] = {
     REAL(student_temperature, 0.001, 10, "0.1", "of the student's softmax"),
     REAL(teacher_temperature, 0.001, 10, "0.04", "of the teacher's softmax"),
     REAL(center_momentum, 0, 1, "0.9", "share of the old centre that is kept per step"),
-    REAL(teacher_momentum, 0, 1, "0.996", "share of the old teacher that is kept per step"),
+    REAL(teacher_momentum, 0, 1, "0.996",
+         "share of the old teacher that is kept per step, unless weights has a teacher"),
     REAL(global_weight, 0, 1e6, "1", "weight of the class tokens' loss"),
     REAL(local_weight, 0, 1e6, "1", "weight of the patch tokens' loss"),
     {"patches", SCHEMA_INT, offsetof(struct glare_fields, patches), .max = 4096, .preset = "16",
@@ -75,7 +77,10 @@ struct glare {
     int n, n_patches;     /* pictures; patches of a picture */
     int first_patch;      /* token that is the first patch */
     int student, teacher; /* encoders */
-    int keep_center;      /* live number */
+    int slot;             /* of the teacher */
+    struct teacher_fields average;
+    char teacher_name[PLUG_TEXT_MAX];
+    int keep_center; /* live number */
     struct glare_level level[LEVELS];
     int32_t *token; /* (VIEWS n, 1 + patches) */
     float *weight;
@@ -128,6 +133,11 @@ done:
     return rc;
 }
 
+static const char *teacher_name(const struct plug *base, char text[PLUG_TEXT_MAX]) {
+    const bool is_alone = base->name == base->class->schema.name;
+    return is_alone ? plug_teacher.schema.name : plug_named(base, ".teacher", text);
+}
+
 static enum status declare(struct plug *base, struct learner *l, struct error *e) {
     enum status rc = STATUS_OK;
     struct glare *t = (struct glare *)base;
@@ -163,12 +173,16 @@ static enum status declare(struct plug *base, struct learner *l, struct error *e
     if (f->patches > 0)
         TRY(learner_loss(l, plug_named(base, "_local", name), &t->level[LOCAL].number, e));
     TRY(live_numbers_add(&l->live, plug_named(base, ".center", name), 1, &t->keep_center, e));
-    learner_want_teacher(l);
+    /* A teacher of its own, or the one of that name in the recipe's weights. */
+    t->average = (struct teacher_fields){.plug.name = teacher_name(base, t->teacher_name),
+                                         .momentum = f->teacher_momentum};
+    TRY(plug_add(base, &plug_teacher, &t->average.plug, e));
+    TRY(learner_slot(l, t->average.plug.name, &t->slot, e));
     r.name = "views for the teacher";
-    r.weights = LEARNER_TEACHER;
+    r.slot = t->slot;
     TRY(learner_encoder(l, &r, &t->teacher, e));
     r.name = "blurred views for the student";
-    r.weights = LEARNER_STUDENT;
+    r.slot = LEARNER_STUDENT;
     r.first_view = VIEWS;
     TRY(learner_encoder(l, &r, &t->student, e));
     TRY(declare_layer(base, p, "head.0", width, (int)f->hidden, true, e));
@@ -186,13 +200,13 @@ static int head_layer(const struct glare *t, struct learner *l, struct tower_bui
     char weight[PLUG_TEXT_MAX], bias[PLUG_TEXT_MAX];
     snprintf(weight, sizeof weight, "%s.%s.weight", t->plug.name, name);
     snprintf(bias, sizeof bias, "%s.%s.bias", t->plug.name, name);
-    return linear_plain_call(&l->loss_graph, x, tower_parameter(weights, weight),
+    return linear_plain_call(learner_graph(l, LEARNER_ROWS), x, tower_parameter(weights, weight),
                              tower_parameter(weights, bias));
 }
 
 /* Logits (rows, K) of all rows of an encoder. */
 static int head(const struct glare *t, struct learner *l, struct tower_builder *weights, int rows) {
-    struct graph *g = &l->loss_graph;
+    struct graph *g = learner_graph(l, LEARNER_ROWS);
     int x = activation_call(g, head_layer(t, l, weights, "head.0", rows), ACTIVATION_GELU);
     x = activation_call(g, head_layer(t, l, weights, "head.1", x), ACTIVATION_GELU);
     x = normalize_call(g, head_layer(t, l, weights, "head.2", x));
@@ -231,7 +245,7 @@ static enum status build_level(struct glare *t, struct learner *l, int level, in
                                int teacher, struct error *e) {
     enum status rc = STATUS_OK;
     static const char *const state_names[] = {".center.global", ".center.local"};
-    struct graph *g = &l->loss_graph;
+    struct graph *g = learner_graph(l, LEARNER_ROWS);
     struct glare_level *v = &t->level[level];
     const struct glare_fields *f = t->plug.fields;
     const int64_t k = f->prototypes;
@@ -268,9 +282,9 @@ static enum status build(struct plug *base, struct learner *l, struct error *e) 
     t->token = malloc((size_t)(VIEWS * t->n * rows_per_picture(t)) * sizeof *t->token);
     t->weight = malloc((size_t)longest * sizeof *t->weight);
     if (!t->token || !t->weight) return fail(e, STATUS_NO_MEMORY, "glare: no memory for rows");
-    const int student = head(t, l, &l->student, learner_rows(l, t->student));
-    const int teacher = head(t, l, &l->averaged, learner_rows(l, t->teacher));
-    *live_numbers_of(&l->live, l->keep_teacher) = (float)fields_of(t)->teacher_momentum;
+    const int student =
+        head(t, l, learner_builder(l, LEARNER_STUDENT), learner_rows(l, t->student));
+    const int teacher = head(t, l, learner_builder(l, t->slot), learner_rows(l, t->teacher));
     *live_numbers_of(&l->live, t->keep_center) = (float)fields_of(t)->center_momentum;
     for (int i = 0; i < n_levels(t); i++) TRY(build_level(t, l, i, student, teacher, e));
 done:
@@ -280,7 +294,7 @@ done:
 /* center = center_momentum center + (1 - center_momentum) mean */
 static enum status build_average(struct plug *base, struct learner *l, struct error *e) {
     struct glare *t = (struct glare *)base;
-    struct graph *g = &l->update_graph;
+    struct graph *g = learner_graph(l, LEARNER_UPDATE);
     const struct tensor line = tensor_make(TENSOR_F32, 1, &fields_of(t)->prototypes);
     for (int i = 0; i < n_levels(t); i++) {
         const struct glare_level *v = &t->level[i];
@@ -308,16 +322,16 @@ static void draw_tokens(struct glare *t, const struct batch_part *part, int64_t 
     }
 }
 
-static enum status before_step(struct plug *base, struct learner *l, const struct batch *batch,
+static enum status before_step(struct plug *base, struct learner *l, const struct plug_moment *m,
                                struct error *e) {
     enum status rc = STATUS_OK;
     struct glare *t = (struct glare *)base;
-    const struct batch_part *part = plug_part(batch, BATCH_ROLE_VIEW);
+    const struct batch_part *part = plug_part(m->batch, BATCH_ROLE_VIEW);
     const int64_t view = (int64_t)part->n * part->image_size * part->image_size * 3;
     const double share[LEVELS] = {fields_of(t)->global_weight, fields_of(t)->local_weight};
     int n_usable = 0;
     CHECK(part->n == t->n && part->n_views == 2 * VIEWS);
-    draw_tokens(t, part, batch->step);
+    draw_tokens(t, part, m->stage_step);
     TRY(encoder_set_pixels(l->encoder[t->teacher], part->pixels, t->token, e));
     TRY(encoder_set_pixels(l->encoder[t->student], part->pixels + VIEWS * view, t->token, e));
     for (int i = 0; i < t->n; i++) n_usable += part->usable[i];
@@ -329,7 +343,7 @@ static enum status before_step(struct plug *base, struct learner *l, const struc
                                ? 1.0f / (float)(VIEWS * n_usable * per_picture)
                                : 0.0f;
         TRY(l->backend->table->upload(v->weight, 0, t->weight, (int64_t)v->n_rows * 4, e));
-        loss_weigh(base, l, v->number, share[level], batch->step);
+        loss_weigh(base, l, v->number, share[level], m->stage_step);
     }
 done:
     return rc;

@@ -14,14 +14,8 @@ struct loss_fields {
 };
 
 #define LOSS_FIELDS                                                                                \
-    {"name",                                                                                       \
-     SCHEMA_TEXT,                                                                                  \
-     offsetof(struct loss_fields, plug.name),                                                      \
-     .max = 63,                                                                                    \
-     .preset = "\"\"",                                                                             \
-     .help = "name in logs and checkpoints; empty: its type. Two of one type need it"},            \
-        {"weight",   SCHEMA_DOUBLE, offsetof(struct loss_fields, weight),                          \
-         .max = 1e6, .preset = "1", .help = "weight in the sum of losses"},                        \
+    PLUG_NAME, {"weight",   SCHEMA_DOUBLE, offsetof(struct loss_fields, weight),                   \
+                .max = 1e6, .preset = "1", .help = "weight in the sum of losses"},                 \
     {                                                                                              \
         "ramp_steps", SCHEMA_INT, offsetof(struct loss_fields, ramp_steps),                        \
             .max = 1e12, .preset = "0",                                                            \

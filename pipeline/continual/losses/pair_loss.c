@@ -40,19 +40,19 @@ enum status pair_loss_inputs(struct pair_loss *t, struct learner *l, struct pair
     const int n = t->plug.host.n_samples[BATCH_ROLE_UPDATE];
     in->u = learner_rows(l, t->image);
     in->v = learner_rows(l, t->text);
-    in->logit_scale = tower_parameter(&l->student, "logit_scale");
+    in->logit_scale = tower_parameter(learner_builder(l, LEARNER_STUDENT), "logit_scale");
     TRY(plug_input(l, "caption ids", TENSOR_I32, n, 0, &t->caption_id, &in->caption_id, e));
     TRY(plug_input(l, "usable", TENSOR_F32, n, 0, &t->usable, &in->usable, e));
 done:
     return rc;
 }
 
-enum status pair_loss_before_step(struct plug *base, struct learner *l, const struct batch *batch,
+enum status pair_loss_before_step(struct plug *base, struct learner *l, const struct plug_moment *m,
                                   struct error *e) {
     enum status rc = STATUS_OK;
     struct pair_loss *t = (struct pair_loss *)base;
     const struct pair_loss_fields *f = base->fields;
-    const struct batch_part *part = plug_part(batch, BATCH_ROLE_UPDATE);
+    const struct batch_part *part = plug_part(m->batch, BATCH_ROLE_UPDATE);
     t->n_usable = 0;
     for (int i = 0; i < part->n; i++) {
         t->ids[i] = f->dedup_targets ? part->caption_id[i] : i;
@@ -61,7 +61,7 @@ enum status pair_loss_before_step(struct plug *base, struct learner *l, const st
     }
     TRY(l->backend->table->upload(t->caption_id, 0, t->ids, (int64_t)part->n * 4, e));
     TRY(l->backend->table->upload(t->usable, 0, t->mask, (int64_t)part->n * 4, e));
-    loss_weigh(base, l, t->number, 1, batch->step);
+    loss_weigh(base, l, t->number, 1, m->stage_step);
 done:
     return rc;
 }

@@ -34,7 +34,7 @@ struct pair_inputs {
 enum status pair_loss_declare(struct plug *base, struct learner *l, struct error *e);
 enum status pair_loss_inputs(struct pair_loss *t, struct learner *l, struct pair_inputs *in,
                              struct error *e);
-enum status pair_loss_before_step(struct plug *base, struct learner *l, const struct batch *batch,
+enum status pair_loss_before_step(struct plug *base, struct learner *l, const struct plug_moment *m,
                                   struct error *e);
 void pair_loss_destroy(struct plug *base);
 

@@ -19,13 +19,14 @@ static enum status build(struct plug *base, struct learner *l, struct error *e) 
     struct pair_inputs in;
     TRY(pair_loss_inputs(t, l, &in, e));
     const int loss = sigmoid_loss_call(
-        &l->loss_graph,
-        (struct sigmoid_loss_inputs){.u = in.u,
-                                     .v = in.v,
-                                     .logit_scale = in.logit_scale,
-                                     .logit_bias = tower_parameter(&l->student, "logit_bias"),
-                                     .caption_id = in.caption_id,
-                                     .usable = in.usable});
+        learner_graph(l, LEARNER_ROWS),
+        (struct sigmoid_loss_inputs){
+            .u = in.u,
+            .v = in.v,
+            .logit_scale = in.logit_scale,
+            .logit_bias = tower_parameter(learner_builder(l, LEARNER_STUDENT), "logit_bias"),
+            .caption_id = in.caption_id,
+            .usable = in.usable});
     TRY(learner_add_loss(l, t->number, loss, e));
 done:
     return rc;

@@ -123,7 +123,7 @@ done:
 static enum status build(struct plug *base, struct learner *l, struct error *e) {
     enum status rc = STATUS_OK;
     struct zscl *t = (struct zscl *)base;
-    struct graph *g = &l->loss_graph;
+    struct graph *g = learner_graph(l, LEARNER_ROWS);
     const struct zscl_fields *f = base->fields;
     const double temperature = f->temperature;
     struct soft_target_loss_options options = {
@@ -180,13 +180,13 @@ static enum status look_up(const struct zscl *t, const struct plug_reference *r,
     return STATUS_OK;
 }
 
-static enum status before_step(struct plug *base, struct learner *l, const struct batch *batch,
+static enum status before_step(struct plug *base, struct learner *l, const struct plug_moment *m,
                                struct error *e) {
     enum status rc = STATUS_OK;
     struct zscl *t = (struct zscl *)base;
     const struct backend_table *table = l->backend->table;
     const struct zscl_fields *f = base->fields;
-    const struct batch_part *part = plug_part(batch, BATCH_ROLE_REF_IMAGE);
+    const struct batch_part *part = plug_part(m->batch, BATCH_ROLE_REF_IMAGE);
     int n_usable = 0;
     for (int i = 0; i < part->n; i++) n_usable += part->usable[i];
     for (int i = 0; i < part->n; i++)
@@ -195,11 +195,11 @@ static enum status before_step(struct plug *base, struct learner *l, const struc
     TRY(look_up(t, t->images, part, e));
     TRY(table->upload(t->teacher_images, 0, t->rows, (int64_t)t->n_images * t->width * 4, e));
     if (f->student_texts) {
-        TRY(look_up(t, t->texts, plug_part(batch, BATCH_ROLE_REF_TEXT), e));
+        TRY(look_up(t, t->texts, plug_part(m->batch, BATCH_ROLE_REF_TEXT), e));
         TRY(table->upload(t->teacher_texts, 0, t->rows, (int64_t)t->n_texts * t->width * 4, e));
     }
-    loss_weigh(base, l, t->image_number, 1, batch->step);
-    loss_weigh(base, l, t->text_number, 1, batch->step);
+    loss_weigh(base, l, t->image_number, 1, m->stage_step);
+    loss_weigh(base, l, t->text_number, 1, m->stage_step);
 done:
     return rc;
 }
