@@ -116,6 +116,7 @@ static enum status check_webp(struct image_info *info, const uint8_t *data, size
     *info = (struct image_info){.format = IMAGE_WEBP,
                                 .width = features.width,
                                 .height = features.height,
+                                .has_alpha = features.has_alpha,
                                 .decode_bytes = n * (features.has_alpha ? 3 + 4 + 4 + 1 : 3 + 4)};
     return image_check_size("webp", features.width, features.height, e);
 }
@@ -279,30 +280,54 @@ static enum status decode_jpeg(struct image *out, const struct image_box *whole_
     return STATUS_OK;
 }
 
-/* Composes a channel on white, rounded to nearest. */
-static uint8_t on_white(int c, int alpha) {
-    return (uint8_t)((c * alpha + 255 * (255 - alpha) + 127) / 255);
+bool image_background(uint32_t *out, const char *text) {
+    static const struct {
+        const char *name;
+        uint32_t color;
+    } names[] = {{"white", 0xFFFFFF}, {"black", 0}, {"grey", 0x808080}, {"gray", 0x808080}};
+    *out = 0;
+    if (!*text) return true;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (!strcmp(text, names[i].name)) *out = IMAGE_BACKGROUND | names[i].color;
+    if (*out) return true;
+    if (*text != '#' || strlen(text) != 7 || strspn(text + 1, "0123456789abcdefABCDEF") != 6)
+        return false;
+    *out = IMAGE_BACKGROUND | (uint32_t)strtoul(text + 1, NULL, 16);
+    return true;
+}
+
+/* The colour that alpha is put on; 0: alpha is left out. */
+static uint32_t background_of(struct image_rule rule) {
+    if (rule.background) return rule.background;
+    return rule.rgb == IMAGE_RGB_SHOWN ? IMAGE_BACKGROUND | 0xFFFFFF : 0;
+}
+
+/* Composes channel `channel` on the background, rounded to nearest. */
+static uint8_t on_background(int c, int alpha, uint32_t background, int channel) {
+    const int below = background >> (16 - 8 * channel) & 0xFF;
+    return (uint8_t)((c * alpha + below * (255 - alpha) + 127) / 255);
 }
 
 /* From 1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGBA) channels to RGB. */
-static void to_rgb(uint8_t *out, const uint8_t *in, int n_channels, size_t n, enum image_rgb rule) {
+static void to_rgb(uint8_t *out, const uint8_t *in, int n_channels, size_t n, uint32_t background) {
     if (n_channels == 3) {
         memcpy(out, in, n * 3);
         return;
     }
-    const bool grey = n_channels < 3, use_alpha = n_channels != 1 && rule == IMAGE_RGB_SHOWN;
+    const bool grey = n_channels < 3, use_alpha = n_channels != 1 && background;
     for (size_t i = 0; i < n; i++, in += n_channels, out += 3)
         for (int c = 0; c < 3; c++)
-            out[c] = on_white(in[grey ? 0 : c], use_alpha ? in[n_channels - 1] : 255);
+            out[c] = on_background(in[grey ? 0 : c], use_alpha ? in[n_channels - 1] : 255,
+                                   background, c);
 }
 
 static enum status decode_webp(struct image *out, const uint8_t *data, size_t size,
-                               enum image_rgb rule, struct error *e) {
+                               uint32_t background, struct error *e) {
     WebPBitstreamFeatures features;
     size_t row_bytes = (size_t)out->width * 3, bytes = row_bytes * (size_t)out->height;
     if (WebPGetFeatures(data, size, &features) != VP8_STATUS_OK)
         return fail(e, STATUS_BAD_DATA, "webp: damaged header");
-    if (!features.has_alpha || rule == IMAGE_RGB_PILLOW) {
+    if (!features.has_alpha || !background) {
         if (!WebPDecodeRGBInto(data, size, out->pixels, bytes, (int)row_bytes))
             return fail(e, STATUS_BAD_DATA, "webp: damaged picture");
         return STATUS_OK;
@@ -311,7 +336,7 @@ static enum status decode_webp(struct image *out, const uint8_t *data, size_t si
     uint8_t *pixels = WebPDecodeRGBA(data, size, &width, &height);
     if (!pixels) return fail(e, STATUS_BAD_DATA, "webp: damaged picture");
     CHECK(width == out->width && height == out->height);
-    to_rgb(out->pixels, pixels, 4, bytes / 3, rule);
+    to_rgb(out->pixels, pixels, 4, bytes / 3, background);
     WebPFree(pixels);
     return STATUS_OK;
 }
@@ -346,18 +371,21 @@ static enum status fill_palette(uint8_t **copy, size_t *copy_size, const uint8_t
 }
 
 /* Grey of 16 bits in native byte order, clamped to a byte: what Pillow makes of it. */
-static void clamped_grey(uint8_t *out, const uint16_t *in, int n_channels, size_t n) {
+static void clamped_grey(uint8_t *out, const uint16_t *in, int n_channels, size_t n,
+                         uint32_t background) {
     for (size_t i = 0; i < n; i++, in += n_channels, out += 3)
-        out[0] = out[1] = out[2] = (uint8_t)(*in < 255 ? *in : 255);
+        for (int c = 0; c < 3; c++)
+            out[c] = on_background(*in < 255 ? *in : 255,
+                                   n_channels == 2 && background ? in[1] >> 8 : 255, background, c);
 }
 
 static enum status decode_png(struct image *out, const uint8_t *data, size_t size,
-                              enum image_rgb rule, struct error *e) {
+                              struct image_rule rule, struct error *e) {
     size_t n = (size_t)out->width * (size_t)out->height;
     allocation_max = image_check_png_allocation(data, size);
     int width, height, n_channels;
     const bool clamp =
-        rule == IMAGE_RGB_PILLOW && data[PNG_DEPTH] == 16 && data[PNG_COLOR] == PNG_COLOR_GREY;
+        rule.rgb == IMAGE_RGB_PILLOW && data[PNG_DEPTH] == 16 && data[PNG_COLOR] == PNG_COLOR_GREY;
     uint8_t *copy = NULL;
     size_t copy_size = 0;
     enum status rc = fill_palette(&copy, &copy_size, data, size, e);
@@ -371,9 +399,9 @@ static enum status decode_png(struct image *out, const uint8_t *data, size_t siz
     if (!pixels) return fail(e, STATUS_BAD_DATA, "png: %s", stbi_failure_reason());
     CHECK(width == out->width && height == out->height);
     if (clamp)
-        clamped_grey(out->pixels, pixels, n_channels, n);
+        clamped_grey(out->pixels, pixels, n_channels, n, background_of(rule));
     else
-        to_rgb(out->pixels, pixels, n_channels, n, rule);
+        to_rgb(out->pixels, pixels, n_channels, n, background_of(rule));
     stbi_image_free(pixels);
     return STATUS_OK;
 }
@@ -381,7 +409,7 @@ static enum status decode_png(struct image *out, const uint8_t *data, size_t siz
 /* With the room for it. */
 static enum status decode(struct image *out, const struct image_info *info,
                           const struct image_part *part, const void *data, size_t size,
-                          enum image_rgb rule, struct error *e) {
+                          struct image_rule rule, struct error *e) {
     enum status rc;
     const struct image_box *box = &part->box;
     const int shift = info->format == IMAGE_JPEG ? part->shift : 0;
@@ -394,7 +422,7 @@ static enum status decode(struct image *out, const struct image_info *info,
         TRY(decode_jpeg(out, box, data, size, e));
         break;
     case IMAGE_WEBP:
-        TRY(decode_webp(out, data, size, rule, e));
+        TRY(decode_webp(out, data, size, background_of(rule), e));
         break;
     case IMAGE_PNG:
         TRY(decode_png(out, data, size, rule, e));
@@ -410,7 +438,7 @@ done:
 
 enum status image_decode_part(struct image *out, const struct image_info *info,
                               const struct image_part *part, const void *data, size_t size,
-                              enum image_rgb rule, struct error *e) {
+                              struct image_rule rule, struct error *e) {
     image_done(out); /* what is kept must not wait for room */
     decode_room_enter(info->decode_bytes);
     const enum status rc = decode(out, info, part, data, size, rule, e);
@@ -421,8 +449,8 @@ enum status image_decode_part(struct image *out, const struct image_info *info,
     return rc;
 }
 
-enum status image_decode(struct image *out, const void *data, size_t size, enum image_rgb rule,
-                         struct error *e) {
+enum status image_decode(struct image *out, const void *data, size_t size,
+                         struct image_rule rule, struct error *e) {
     struct image_info info;
     out->width = out->height = out->shift = 0;
     enum status rc = image_check(&info, data, size, e);

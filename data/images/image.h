@@ -25,6 +25,8 @@
  *   alpha of a BMP         left out: mostly padding               the same
  *   CMYK, YCCK (JPEG)      inks are inverted as Adobe writes      the same
  *                          them: out = k - (255 - c) k / 255
+ *   With a background alpha of any kind but a BMP's is put on that colour in both, by the same
+ *   formula with the colour's channel in place of the last 255.
  *   EXIF orientation, ICC profile, gamma: ignored, as open_clip does.
  *   JPEG decoded with a shift: other pixels; see image_decode_part.
  * Agreement: "pillow" is the bytes of Image.open(f).convert("RGB"), which is what open_clip trains
@@ -35,6 +37,7 @@
 #define DATA_IMAGES_IMAGE_H
 
 #include "pipeline/base/status.h"
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -59,9 +62,21 @@ enum image_format { IMAGE_JPEG, IMAGE_PNG, IMAGE_WEBP, IMAGE_BMP };
 enum image_rgb { IMAGE_RGB_LIST(IMAGE_RGB_ENUM) IMAGE_RGB_COUNT };
 #undef IMAGE_RGB_ENUM
 
+/* How pixels become RGB. Zero-initialised: as Pillow. */
+struct image_rule {
+    enum image_rgb rgb;
+    uint32_t background; /* IMAGE_BACKGROUND | 0xRRGGBB: alpha is put on this colour, whatever rgb
+                            says of it; 0: as rgb says */
+};
+enum { IMAGE_BACKGROUND = 1 << 24 };
+
+/* "white", "black", "grey" or "#RRGGBB" as a background, "" as none; false for other texts. */
+bool image_background(uint32_t *out, const char *text);
+
 struct image_info {
     enum image_format format;
     int width, height;
+    bool has_alpha; /* as the header says: a channel, a colour key or a palette with alpha */
     uint64_t decode_bytes; /* that decoding takes at most, with the pixels; in all threads together
                               DECODE_ROOM_BYTES, so a picture that needs more is BAD_DATA */
 };
@@ -98,8 +113,8 @@ enum status image_check(struct image_info *info, const void *data, size_t size, 
 
 /* image_check, then decodes. After failure *out is still valid and owns its memory, but its size is
  * 0 x 0. */
-enum status image_decode(struct image *out, const void *data, size_t size, enum image_rgb rule,
-                         struct error *e);
+enum status image_decode(struct image *out, const void *data, size_t size,
+                         struct image_rule rule, struct error *e);
 
 /* Decodes what image_check has passed and described, for a caller who reads the pixels of part->box
  * only: those are the same as image_decode's, and so is the verdict on the bytes; the other pixels
@@ -113,7 +128,7 @@ enum status image_decode(struct image *out, const void *data, size_t size, enum 
  * Agreement: the bytes of Pillow's Image.draft. */
 enum status image_decode_part(struct image *out, const struct image_info *info,
                               const struct image_part *part, const void *data, size_t size,
-                              enum image_rgb rule, struct error *e);
+                              struct image_rule rule, struct error *e);
 
 /* The smallest box that holds both. */
 struct image_box image_box_around(const struct image_box *a, const struct image_box *b);

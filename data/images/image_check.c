@@ -170,7 +170,13 @@ static int png_pixel_bits(int depth, int color) {
     }
 }
 
-enum { PNG_DEPTH = 24, PNG_COLOR = 25, PNG_INTERLACE = 28, PNG_COLOR_PALETTE = 3 };
+enum {
+    PNG_DEPTH = 24,
+    PNG_COLOR = 25,
+    PNG_INTERLACE = 28,
+    PNG_COLOR_PALETTE = 3,
+    PNG_COLOR_ALPHA = 4 /* a bit of it */
+};
 
 /* Bytes that stb_image expects to inflate: rows of each channel, and the filter bytes. */
 static uint64_t png_inflated(const uint8_t *data) {
@@ -261,6 +267,7 @@ enum status image_check_png(struct image_info *info, const uint8_t *data, size_t
     if (!idat_bytes || row_bytes * info->height / 1032 > (int64_t)idat_bytes)
         return fail(e, STATUS_BAD_DATA, "png: %d x %d pixels in %zu bytes", info->width,
                     info->height, idat_bytes);
+    info->has_alpha = has_key || data[PNG_COLOR] & PNG_COLOR_ALPHA;
     info->decode_bytes = png_bytes(data, size, has_key);
     return STATUS_OK;
 }

@@ -40,7 +40,7 @@ struct dataset {
     char **template; /* (n_templates) */
     int n_templates;
     struct classnames classnames; /* for the templates */
-    enum image_rgb to_rgb;
+    struct image_rule rule;
     double jpeg_gap;
     struct dataset_shard *shard;
     int64_t *first; /* (n_shards + 1) number of the first sample of each shard */
@@ -226,8 +226,10 @@ enum status dataset_open(struct dataset **out, const struct dataset_source *sour
     struct dataset *d = calloc(1, sizeof *d);
     *out = NULL;
     if (!d) return fail(e, STATUS_NO_MEMORY, "no memory for the source %.200s", source->name);
-    d->to_rgb = source->to_rgb;
-    d->digest = (uint64_t)source->to_rgb;
+    d->rule = source->rule;
+    d->digest = (uint64_t)source->rule.rgb;
+    if (d->rule.background)
+        d->digest = hash_64(&d->rule.background, sizeof d->rule.background, d->digest);
     d->jpeg_gap = source->jpeg_gap;
     if (d->jpeg_gap > 0) d->digest = hash_64(&d->jpeg_gap, sizeof d->jpeg_gap, d->digest);
     TRY(copy_text(&d->name, source->name, e));
@@ -517,7 +519,7 @@ enum status dataset_picture_part(const struct dataset *d, int64_t i, const struc
     TRY(find_place(&p, d, i, e));
     find_picture(&p.shard->index, p.sample, &extension);
     TRY(image_decode_part(&memory->picture, info, part, memory->bytes.bytes, memory->bytes.n,
-                          d->to_rgb, e));
+                          d->rule, e));
 done:
     return place_failed(&p, extension, rc, e);
 }
@@ -546,21 +548,21 @@ enum status dataset_pixels(uint8_t *out, int size, const struct dataset *d, int6
 }
 
 static enum status decode_center(struct dataset_memory *memory, int size, const void *bytes,
-                                 size_t n, enum image_rgb to_rgb, struct error *e) {
+                                 size_t n, struct image_rule rule, struct error *e) {
     struct image_info info;
     enum status rc = image_check(&info, bytes, n, e);
     if (rc != STATUS_OK) return rc;
     const struct image_part part = {.box = resize_center_box(size, info.width, info.height)};
-    return image_decode_part(&memory->picture, &info, &part, bytes, n, to_rgb, e);
+    return image_decode_part(&memory->picture, &info, &part, bytes, n, rule, e);
 }
 
-enum status dataset_file_pixels(uint8_t *out, int size, const char *path, enum image_rgb to_rgb,
+enum status dataset_file_pixels(uint8_t *out, int size, const char *path, struct image_rule rule,
                                 struct dataset_memory *memory, struct error *e) {
     char *bytes = NULL;
     size_t n;
     enum status rc = file_read_all(&bytes, &n, path, IMAGE_BYTES_MAX, e);
     if (rc != STATUS_OK) return rc; /* its text names the file */
-    rc = decode_center(memory, size, bytes, n, to_rgb, e);
+    rc = decode_center(memory, size, bytes, n, rule, e);
     if (rc == STATUS_OK)
         rc = resize_center_crop(out, size, &memory->picture, &memory->resize, e);
     image_done(&memory->picture);

@@ -36,7 +36,7 @@ struct dataset_source {
                                   for remote shards (NULL: as cache.h says) */
     uint64_t cache_bytes;      /* limit of remote shards in it; 0: as cache.h says */
     bool look_only;            /* write no index */
-    enum image_rgb to_rgb;     /* how pictures with more than RGB are read */
+    struct image_rule rule;    /* how pictures with more than RGB are read */
     double jpeg_gap;           /* resize_shift's, for JPEGs that are read to be resized */
     enum caption_use captions; /* of the .txt member */
     const char *caption_field; /* of the .json member, a text or list of texts; NULL: use .txt */
@@ -121,7 +121,7 @@ double dataset_jpeg_gap(const struct dataset *d);
 enum status dataset_pixels(uint8_t *out, int size, const struct dataset *d, int64_t i,
                            struct dataset_memory *memory, struct error *e);
 /* The evaluation transform of a file that is in no shard: NOT_FOUND when it is not there. */
-enum status dataset_file_pixels(uint8_t *out, int size, const char *path, enum image_rgb to_rgb,
+enum status dataset_file_pixels(uint8_t *out, int size, const char *path, struct image_rule rule,
                                 struct dataset_memory *memory, struct error *e);
 enum status dataset_label(int64_t *out, const struct dataset *d, int64_t i,
                           struct dataset_memory *memory, struct error *e);

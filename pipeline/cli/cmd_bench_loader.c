@@ -59,7 +59,7 @@ static enum status decode_pass(const struct dataset *d, struct rates *rates, int
         const double start = clock_seconds(), cpu_start = clock_cpu_seconds();
         if (rc == STATUS_OK)
             rc = image_decode(&memory.picture, memory.bytes.bytes, memory.bytes.n,
-                              IMAGE_RGB_PILLOW, e);
+                              (struct image_rule){IMAGE_RGB_PILLOW, 0}, e);
         if (rc == STATUS_BAD_DATA) continue; /* a hole */
         if (rc != STATUS_OK) goto done;
         seconds += clock_seconds() - start;

@@ -56,7 +56,7 @@ static enum status open_source(struct embedding *m, struct error *e) {
         .place = o->images ? o->images : o->texts,
         .is_texts = o->texts != NULL,
         .cache = m->recipe->data.cache[0] ? m->recipe->data.cache : NULL,
-        .to_rgb = (enum image_rgb)m->recipe->data.to_rgb,
+        .rule = recipe_image_rule(m->recipe),
         .captions = caption_use_of(o->captions),
         .caption_field = o->caption_field,
     };
@@ -69,15 +69,16 @@ static enum status open_writer(struct embedding *m, struct error *e) {
     const struct embed_options *o = m->options;
     const struct job *j = &m->job;
     const struct adapter_config *a = &m->recipe->adapters;
-    char model[33], adapters[64], tokenizer[HASH_HEX_64], numbers[64];
+    char model[33], adapters[64], tokenizer[HASH_HEX_64], numbers[96];
     TRY(model_digest(&j->model, MODEL_EVERYTHING, model, e));
     snprintf(adapters, sizeof adapters, "%g %g", (double)a->lora_alpha, (double)a->bottleneck_scale);
     if (o->texts && !j->tokenizer)
         TRY(fail(e, STATUS_BAD_ARG, "--texts: architecture %s has no text tower",
                  j->model.architecture.name));
     if (o->texts) hash_hex_64(tokenizer, tokenizer_hash(j->tokenizer));
-    snprintf(numbers, sizeof numbers, "slice %" PRId64 " to_rgb %d", m->recipe->data.slice,
-             m->recipe->data.to_rgb);
+    snprintf(numbers, sizeof numbers, "slice %" PRId64 " to_rgb %d%s%.16s", m->recipe->data.slice,
+             m->recipe->data.to_rgb, m->recipe->data.background[0] ? " background " : "",
+             m->recipe->data.background);
     const struct feature_fact facts[] = {
         {"of", o->images ? "images" : "texts"},
         {"input", o->images ? o->images : o->texts},

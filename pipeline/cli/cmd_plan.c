@@ -3,6 +3,7 @@
 #include "pipeline/base/file.h"
 #include "pipeline/base/log.h"
 #include "pipeline/base/text.h"
+#include "pipeline/train/alpha_facts.h"
 #include "pipeline/train/job.h"
 #include "pipeline/train/stage_facts.h"
 
@@ -153,6 +154,7 @@ enum status cmd_plan_print(struct recipe *r, const struct plan_run *run, struct 
         TRY(run_folder_look(&folder, &j, run->resume, &step, e));
     }
     print_plan(r, &j);
+    TRY(alpha_facts_tell(&j.data, e));
     TRY(print_stages(r, &j, e));
     for (int i = 0; i < sets->n; i++)
         print_counts("evaluation", ((const struct evaluation_set *)sets->item)[i].name, counts[i]);

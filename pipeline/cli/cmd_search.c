@@ -22,7 +22,7 @@ struct search_options {
 
 struct picture_query {
     const char *path;
-    enum image_rgb to_rgb;
+    struct image_rule rule;
 };
 
 /* A picture that cannot be read is a wrong query, not a sample to pass over. */
@@ -30,14 +30,14 @@ static enum status read_query(uint8_t *out, int size, const void *context, int64
                               struct dataset_memory *memory, struct error *e) {
     const struct picture_query *q = context;
     (void)i;
-    const enum status rc = dataset_file_pixels(out, size, q->path, q->to_rgb, memory, e);
+    const enum status rc = dataset_file_pixels(out, size, q->path, q->rule, memory, e);
     return rc == STATUS_BAD_DATA ? STATUS_BAD_ARG : rc;
 }
 
 static enum status embed_query(float *feature, const char *query, struct embedder *m,
                                const struct job *j, struct error *e) {
     const struct embedder_text text = {query, strlen(query)};
-    const struct picture_query picture = {query, (enum image_rgb)j->recipe->data.to_rgb};
+    const struct picture_query picture = {query, recipe_image_rule(j->recipe)};
     uint8_t usable;
     if (embed_source_is_picture(query))
         return embedder_pictures(m, read_query, &picture, 1, feature, &usable, e);

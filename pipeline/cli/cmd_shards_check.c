@@ -15,12 +15,14 @@
 #include "pipeline/base/thread.h"
 #include "pipeline/cli/cmd_shards.h"
 #include "pipeline/cli/findings.h"
+#include "pipeline/train/alpha_facts.h"
 #include "pipeline/cli/options.h"
 
 enum { BLOCK = 256 }; /* samples checked between two printouts */
 
 struct totals {
     int64_t samples, bad_samples, pictures, captions;
+    int64_t read_pictures, with_alpha;
     int shards, bad_shards;
     bool names_all; /* prints each sample as it is found, too */
     struct findings found;
@@ -49,8 +51,19 @@ struct block {
     struct dataset_memory *memory;     /* (workers) */
     struct dataset_captions *captions; /* (workers) */
     char problem[BLOCK][FINDINGS_TEXT];
-    bool bad_picture[BLOCK], bad_caption[BLOCK];
+    bool bad_picture[BLOCK], bad_caption[BLOCK], has_alpha[BLOCK];
 };
+
+static enum status read_picture(struct block *b, int64_t item, struct dataset_memory *memory,
+                                struct error *e) {
+    const int64_t i = b->first + item;
+    struct image_info info;
+    const enum status rc = dataset_picture_info(&info, b->dataset, i, memory, e);
+    if (rc != STATUS_OK) return rc;
+    const struct image_part all = {.box = {.width = info.width, .height = info.height}};
+    b->has_alpha[item] = info.has_alpha;
+    return dataset_picture_part(b->dataset, i, &info, &all, memory, e);
+}
 
 static void check_sample(void *context, int64_t item, int worker) {
     struct block *b = context;
@@ -58,8 +71,8 @@ static void check_sample(void *context, int64_t item, int worker) {
     struct dataset_memory *memory = &b->memory[worker];
     const int64_t i = b->first + item;
     b->problem[item][0] = '\0';
-    b->bad_picture[item] =
-        b->want_pictures && dataset_picture(b->dataset, i, memory, &e) != STATUS_OK;
+    b->has_alpha[item] = false;
+    b->bad_picture[item] = b->want_pictures && read_picture(b, item, memory, &e) != STATUS_OK;
     image_done(&memory->picture);
     if (b->bad_picture[item]) snprintf(b->problem[item], FINDINGS_TEXT, "%s", e.text);
     b->bad_caption[item] = b->want_captions && dataset_captions(&b->captions[worker], b->dataset, i,
@@ -103,6 +116,8 @@ static void check_samples(struct block *b, struct thread_pool *pool, const char 
         for (int64_t i = 0; i < count; i++) {
             totals->pictures += b->bad_picture[i];
             totals->captions += b->bad_caption[i];
+            totals->read_pictures += b->want_pictures && !b->bad_picture[i];
+            totals->with_alpha += b->has_alpha[i] && !b->bad_picture[i];
             if (!b->problem[i][0]) continue;
             totals->bad_samples++;
             const struct dataset_sample sample = dataset_sample(b->dataset, b->first + i);
@@ -278,10 +293,18 @@ static void check_shard(const char *path, struct dataset_source *source, bool pi
 
 static enum status print_totals(const struct totals *t, struct error *e) {
     findings_print(&t->found);
+    if (t->with_alpha) {
+        struct text rule = {0};
+        alpha_facts_rule(&rule, (struct image_rule){0});
+        printf("%" PRId64 " of %" PRId64 " pictures have alpha: without more in a recipe %s\n",
+               t->with_alpha, t->read_pictures, text_string(&rule));
+        text_release(&rule);
+    }
     printf("%d shard%s, %" PRId64 " sample%s: %" PRId64 " usable, %" PRId64 " not (%" PRId64
            " without a good picture, %" PRId64 " without a good caption); %d shard%s unusable\n",
            t->shards, text_plural(t->shards), t->samples, text_plural(t->samples),
-           t->samples - t->bad_samples, t->bad_samples, t->pictures, t->captions, t->bad_shards, text_plural(t->bad_shards));
+           t->samples - t->bad_samples, t->bad_samples, t->pictures, t->captions, t->bad_shards,
+           text_plural(t->bad_shards));
     if (!t->bad_samples && !t->bad_shards) return STATUS_OK;
     return fail(e, STATUS_BAD_DATA,
                 "%" PRId64 " of %" PRId64 " sample%s and %d of %d shard%s cannot "

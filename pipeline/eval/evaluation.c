@@ -34,7 +34,7 @@ static enum status open_dataset(struct dataset **out, const struct evaluation_se
                                           .cache = or_null(model->cache),
                                           .cache_bytes = model->cache_bytes,
                                           .look_only = look_only,
-                                          .to_rgb = model->to_rgb,
+                                          .rule = model->rule,
                                           .captions = place->captions,
                                           .caption_field = or_null(set->caption_field),
                                           .label_field = or_null(set->label_field)};

@@ -61,7 +61,7 @@ struct evaluation_model {
     int slice_samples;
     const char *cache;    /* as of struct dataset_source; "" is NULL */
     uint64_t cache_bytes; /* the same */
-    enum image_rgb to_rgb;
+    struct image_rule rule;
     const char
         *moment; /* "after photos": log the summary of each set once measured; NULL: do not */
 };

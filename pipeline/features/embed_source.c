@@ -225,7 +225,7 @@ static enum status open_shard(struct embed_source *s, struct error *e) {
     const struct dataset_source source = {.name = "input",
                                           .shards = s->shards.path[s->shard],
                                           .cache = s->params.cache,
-                                          .to_rgb = s->params.to_rgb,
+                                          .rule = s->params.rule,
                                           .captions = s->params.captions,
                                           .caption_field = s->params.caption_field};
     TRY(dataset_open(&s->dataset, &source, e));
@@ -291,7 +291,7 @@ static enum status read_file(uint8_t *out, int size, const void *context, int64_
     memcpy(name, s->row[i].bytes, s->row[i].n);
     name[s->row[i].n] = 0;
     const enum status rc = file_join(path, s->folder, name, e);
-    return rc == STATUS_OK ? dataset_file_pixels(out, size, path, s->params.to_rgb, memory, e)
+    return rc == STATUS_OK ? dataset_file_pixels(out, size, path, s->params.rule, memory, e)
                            : rc;
 }
 

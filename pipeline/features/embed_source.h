@@ -20,7 +20,7 @@
 struct embed_source_params {
     const char *place;
     bool is_texts;
-    enum image_rgb to_rgb;
+    struct image_rule rule;
     const char *cache;         /* folder of shard indices, or NULL */
     enum caption_use captions; /* of shards */
     const char *caption_field; /* of shards, or NULL */

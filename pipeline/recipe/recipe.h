@@ -106,6 +106,7 @@ struct recipe {
     struct {
         int64_t slice, loader_threads;
         int to_rgb;                                 /* enum image_rgb */
+        const char *background;                     /* of image_background; "": none */
         double jpeg_reducing_gap;                   /* as jpeg_gap of struct dataset_source */
         const char *cache;                          /* "": RUN/cache */
         int64_t cache_bytes;                        /* limit of remote shards in it */
@@ -167,6 +168,8 @@ int recipe_n_stages(const struct recipe *r);
 const struct recipe_stage *recipe_stage(const struct recipe *r, int i);
 /* The stage of a step, and the step at which it starts (first may be NULL). */
 int recipe_stage_of(const struct recipe *r, int64_t step, int64_t *first);
+/* How pictures become RGB. */
+struct image_rule recipe_image_rule(const struct recipe *r);
 /* Slots of a role's batch part per step; 0 when there is none: pretrain and buffer have their slots
  * in that of update. */
 int recipe_slots(const struct recipe *r, enum batch_role role);

@@ -334,8 +334,19 @@ static enum status check_mixture(const struct recipe *r, struct error *e) {
     return STATUS_OK;
 }
 
+struct image_rule recipe_image_rule(const struct recipe *r) {
+    struct image_rule rule = {.rgb = (enum image_rgb)r->data.to_rgb};
+    image_background(&rule.background, r->data.background);
+    return rule;
+}
+
 enum status recipe_data_check(const struct recipe *r, struct error *e) {
     enum status rc = STATUS_OK;
+    uint32_t background;
+    if (!image_background(&background, r->data.background))
+        TRY(fail(e, STATUS_BAD_ARG,
+                 "data.background is \"%s\"; expected white, black, grey or #RRGGBB, as #f0f0f0",
+                 r->data.background));
     if (r->data.jpeg_reducing_gap > 0 && r->data.jpeg_reducing_gap < 1)
         TRY(fail(e, STATUS_BAD_ARG, "data.jpeg_reducing_gap is %g; expected 0 or at least 1",
                  r->data.jpeg_reducing_gap));

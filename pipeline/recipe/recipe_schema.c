@@ -282,6 +282,9 @@ static const struct schema_field data_fields[] = {
     {"to_rgb", SCHEMA_CHOICE, AT(recipe, data.to_rgb), .choices = rgb_words, .preset = "\"pillow\"",
      .help = "pictures with alpha or 16-bit grey: as Pillow's convert(\"RGB\"), which leaves alpha "
              "out; or as shown on white paper"},
+    {"background", SCHEMA_TEXT, AT(recipe, data.background), .max = 16, .preset = "\"\"",
+     .help = "colour that pictures with alpha are put on: white, black, grey or #RRGGBB; \"\": as "
+             "to_rgb says"},
     {"jpeg_reducing_gap", SCHEMA_DOUBLE, AT(recipe, data.jpeg_reducing_gap), .max = 64,
      .preset = "0",
      .help = "read JPEGs for training at 1/2, 1/4 or 1/8 of their size where that leaves at least "

@@ -8,6 +8,7 @@
 #include "pipeline/base/log.h"
 #include "pipeline/continual/shared/reference.h"
 #include "pipeline/train/adapter_source.h"
+#include "pipeline/train/alpha_facts.h"
 #include "pipeline/train/stage_facts.h"
 
 #include <stdio.h>
@@ -245,6 +246,7 @@ static enum status open_job(struct job *j, struct recipe *r, const char *run,
     TRY(run_data_open(&j->data, r, j->cache, j->look_only, e));
     TRY(stage_facts_count_steps(r, &j->data, e));
     TRY(check_stages(j, e));
+    if (purpose == JOB_RUN) TRY(alpha_facts_tell(&j->data, e));
     TRY(open_backend(j, e));
     watchdog_begin(watchdog, WATCHDOG_LOADING, j->backend);
     if (j->look_only) TRY(backend_plan_create(&j->plan, j->backend, e));
@@ -300,7 +302,7 @@ static struct evaluation_model evaluation_model(const struct job *j) {
                                      .view = model_view(&j->model),
                                      .tokenizer = j->tokenizer,
                                      .slice_samples = (int)j->recipe->data.slice,
-                                     .to_rgb = (enum image_rgb)j->recipe->data.to_rgb,
+                                     .rule = recipe_image_rule(j->recipe),
                                      .cache = j->cache,
                                      .cache_bytes = (uint64_t)j->recipe->data.cache_bytes};
 }

@@ -21,7 +21,7 @@ static enum status open_source(struct run_data *d, const struct recipe_source *s
                                           .cache = cache,
                                           .cache_bytes = (uint64_t)d->recipe->data.cache_bytes,
                                           .look_only = look_only,
-                                          .to_rgb = (enum image_rgb)d->recipe->data.to_rgb,
+                                          .rule = recipe_image_rule(d->recipe),
                                           .jpeg_gap = d->recipe->data.jpeg_reducing_gap,
                                           .captions = (enum caption_use)s->captions,
                                           .caption_field = text_or_null(s->caption_field),

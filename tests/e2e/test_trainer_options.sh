@@ -197,6 +197,31 @@ for rule in pillow shown; do # before the first step, with the same weights
 done
 cmp -s "$folder/pillow/first" "$folder/shown/first" &&
     bad "to_rgb: expected another evaluation" || good
+# A colour behind them: white is what "shown" does, but for grey of 16 bits; black is another.
+plain=$folder/alpha-plain
+mkdir "$plain" && cp "$folder/alpha"/* "$plain" && rm "$plain"/deep_grey.*
+"$sapwood" shards make "$plain" "$folder/alpha-plain.tar" >"$folder/made" 2>&1 || bad "shards make: $(cat "$folder/made")"
+source='[{"name":"alpha","shards":"'$folder/alpha-plain.tar'"}]'
+on() {
+    name=$1
+    shift
+    train $name "$@" --set data.update.sources="$source" --set evaluation.sets="$source" \
+        --set stages.1.sources=[] --set data.update.augment.flip=0 --set data.update.batch_size=8
+}
+on on-paper --set data.to_rgb=shown
+on on-white --set data.background=white
+on on-black --set data.background='"#000000"'
+cmp -s "$folder/on-paper/metrics.jsonl" "$folder/on-white/metrics.jsonl" && good || bad "background white: expected what shown gives"
+differ "background" on-white on-black
+check "a colour nobody has" 2 'data.background is "whit"; expected white, black, grey or #RRGGBB' \
+    "$sapwood" recipe check "$recipe" --set data.background=whit
+plan() { "$sapwood" train "$recipe" --run "$folder/plan" --dry-run --set data.update.sources="$source" --set stages.1.sources=[] "$@"; }
+check "alpha, left out" 0 'WARNING | source alpha: 7 of 7 pictures looked at have alpha: it is left out, as Pillow' plan
+check "alpha, on a colour" 0 'INFO | source alpha: 7 of 7 .* alpha: it is put on the colour #808080$' plan --set data.background=grey
+check "alpha, shown" 0 'INFO | source alpha: 7 of 7 .* alpha: it is put on white$' plan --set data.to_rgb=shown
+check "alpha, in training" 0 'WARNING | source alpha: 7 of 8 pictures looked at have alpha' cat "$folder/pillow/log.txt"
+check "alpha, counted" 0 '^7 of 7 pictures have alpha: .*left out, as Pillow does it, .*"background": "white"' \
+    "$sapwood" shards check "$folder/alpha-plain.tar"
 
 # --- JPEGs at a smaller scale: training sees other pixels, evaluation the same ---
 

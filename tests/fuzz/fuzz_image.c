@@ -22,7 +22,7 @@ static void repair_png(uint8_t *bytes, size_t n) {
 }
 
 static void compare(const struct image_info *info, const struct image *whole, enum status rc,
-                    enum image_rgb rule, const uint8_t *bytes, size_t n) {
+                    struct image_rule rule, const uint8_t *bytes, size_t n) {
     static struct image part;
     static struct resize_memory memory;
     struct image_part read = {.box = resize_center_box(SIDE, info->width, info->height)};
@@ -51,7 +51,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *given, size_t n) {
     static struct image whole;
     struct image_info info;
     struct error e;
-    const enum image_rgb rule = n % 2 ? IMAGE_RGB_SHOWN : IMAGE_RGB_PILLOW;
+    const struct image_rule rule = {.rgb = n % 2 ? IMAGE_RGB_SHOWN : IMAGE_RGB_PILLOW,
+                                    .background = n % 5 ? 0 : IMAGE_BACKGROUND | 0x123456};
     uint8_t *bytes = malloc(n ? n : 1);
     CHECK(bytes);
     if (n) memcpy(bytes, given, n);

@@ -32,7 +32,7 @@ static void put_error(const struct error *e) {
 }
 
 /* The whole picture, or with center > 0 what its evaluation transform at that size reads. */
-static enum status read_picture(struct image *out, const char *path, enum image_rgb rule, int center,
+static enum status read_picture(struct image *out, const char *path, struct image_rule rule, int center,
                                 struct error *e) {
     enum status rc;
     char *bytes = NULL;
@@ -98,7 +98,7 @@ static int print_pixels(void) {
         }
         const int center = n_numbers == 1 ? number[0] : 0;
         if (rule != rule_before || center != center_before || strcmp(at, before))
-            rc = read_picture(&picture, at, (enum image_rgb)rule, center, &e);
+            rc = read_picture(&picture, at, (struct image_rule){(enum image_rgb)rule, 0}, center, &e);
         center_before = center;
         rule_before = rc == STATUS_OK ? rule : -1;
         snprintf(before, sizeof before, "%s", at);

@@ -297,7 +297,7 @@ static void test_to_rgb(void) {
         struct dataset *d;
         const struct dataset_source source = {.name = "test",
                                               .shards = fixture_path(folder, "alpha.tar"),
-                                              .to_rgb = (enum image_rgb)rule};
+                                              .rule = {.rgb = (enum image_rgb)rule}};
         char expected[512];
         CHECK_EQUAL(dataset_open(&d, &source, &e), STATUS_OK);
         CHECK_EQUAL(dataset_picture(d, 0, &memory, &e), STATUS_OK);
@@ -309,6 +309,14 @@ static void test_to_rgb(void) {
         free(bytes);
     }
     CHECK_TRUE(digest[IMAGE_RGB_PILLOW] != digest[IMAGE_RGB_SHOWN]);
+    struct dataset *d;
+    const struct dataset_source on_white = {.name = "test",
+                                            .shards = fixture_path(folder, "alpha.tar"),
+                                            .rule = {.background = IMAGE_BACKGROUND | 0xFFFFFF}};
+    CHECK_EQUAL(dataset_open(&d, &on_white, &e), STATUS_OK);
+    CHECK_TRUE(dataset_digest(d) != digest[IMAGE_RGB_PILLOW]);
+    CHECK_TRUE(dataset_digest(d) != digest[IMAGE_RGB_SHOWN]);
+    dataset_close(&d);
     dataset_memory_release(&memory);
     fixture_tar_release(&tar);
 }
@@ -355,7 +363,7 @@ static void test_jpeg_gap(void) {
     CHECK_TRUE(!memcmp(pixels[2], bytes + sizeof pixels[1], sizeof pixels[2]));
     free(bytes);
     /* A file is read for evaluation: exactly. */
-    CHECK_EQUAL(dataset_file_pixels(pixels[1], SIDE, path, IMAGE_RGB_PILLOW, &memory, &e),
+    CHECK_EQUAL(dataset_file_pixels(pixels[1], SIDE, path, (struct image_rule){0}, &memory, &e),
                 STATUS_OK);
     CHECK_TRUE(!memcmp(pixels[0], pixels[1], sizeof pixels[0]));
     dataset_memory_release(&memory);

@@ -82,13 +82,13 @@ static void test_pictures(void) {
         struct error e;
         size_t n;
         uint8_t *bmp = make_bmp(&n, sides[i]);
-        CHECK_EQUAL(image_decode(&image, bmp, n, IMAGE_RGB_PILLOW, &e), STATUS_OK);
+        CHECK_EQUAL(image_decode(&image, bmp, n, (struct image_rule){0}, &e), STATUS_OK);
         CHECK_EQUAL(decode_room_used(), i ? 3 * 2500 * 2500 : 0);
         image_done(&image);
         CHECK_EQUAL(decode_room_used(), 0);
         CHECK_EQUAL(image.pixels == NULL, i == 1);
-        CHECK_EQUAL(image_decode(&image, bmp, n, IMAGE_RGB_PILLOW, &e), STATUS_OK);
-        CHECK_EQUAL(image_decode(&image, bmp, n, IMAGE_RGB_PILLOW, &e), STATUS_OK);
+        CHECK_EQUAL(image_decode(&image, bmp, n, (struct image_rule){0}, &e), STATUS_OK);
+        CHECK_EQUAL(image_decode(&image, bmp, n, (struct image_rule){0}, &e), STATUS_OK);
         CHECK_EQUAL(decode_room_used(), i ? 3 * 2500 * 2500 : 0);
         image_release(&image);
         CHECK_EQUAL(decode_room_used(), 0);

@@ -5,6 +5,7 @@
 #include "pipeline/base/random.h"
 #include "tests/check.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,10 +69,12 @@ static uint8_t *read_fixture(const char *name, const char *suffix, size_t *n) {
     return (uint8_t *)bytes;
 }
 
-static void test_pixels(enum image_rgb rule) {
+static const struct image_rule pillow = {.rgb = IMAGE_RGB_PILLOW};
+
+static void test_pixels(struct image_rule rule) {
     struct image image = {0}; /* one for all: memory is reused */
     for (int i = 0; i < N_NAMES; i++) {
-        const bool shown = rule == IMAGE_RGB_SHOWN && i >= N_NAMES - N_SHOWN;
+        const bool shown = rule.rgb == IMAGE_RGB_SHOWN && i >= N_NAMES - N_SHOWN;
         size_t n, n_expected;
         struct error e = {0};
         int32_t size[2];
@@ -82,13 +85,66 @@ static void test_pixels(enum image_rgb rule) {
             printf("    %s: %s\n", names[i], e.text);
         else if (CHECK_EQUAL(image.width, size[0]) && CHECK_EQUAL(image.height, size[1])) {
             if (!CHECK_TRUE(!memcmp(image.pixels, expected + 8, n_expected - 8)))
-                printf("    %s: pixels differ, rule %d\n", names[i], (int)rule);
+                printf("    %s: pixels differ, rule %d\n", names[i], (int)rule.rgb);
         }
         free(bytes);
         free(expected);
     }
     image_release(&image);
     CHECK_TRUE(image.pixels == NULL);
+}
+
+/* White is what "shown" does; another colour shows by what black leaves open. */
+static void test_background(void) {
+    static const char *const with_alpha[] = {"alpha.png",     "deep_alpha.png",
+                                             "grey_alpha.png", "color_key.png",
+                                             "palette_alpha.png", "lossless_alpha.webp"};
+    uint32_t color = 0;
+    CHECK_TRUE(image_background(&color, "white") && color == (IMAGE_BACKGROUND | 0xFFFFFF));
+    CHECK_TRUE(image_background(&color, "#0a80Fe") && color == (IMAGE_BACKGROUND | 0x0A80FE));
+    CHECK_TRUE(image_background(&color, "black") && color == IMAGE_BACKGROUND);
+    CHECK_TRUE(image_background(&color, "") && color == 0);
+    CHECK_TRUE(!image_background(&color, "#12345") && !image_background(&color, "#12345g") &&
+               !image_background(&color, "whiteish") && !image_background(&color, "123456"));
+    const struct image_rule shown = {.rgb = IMAGE_RGB_SHOWN},
+                            white = {.background = IMAGE_BACKGROUND | 0xFFFFFF},
+                            black = {.background = IMAGE_BACKGROUND},
+                            blue = {.rgb = IMAGE_RGB_SHOWN, .background = IMAGE_BACKGROUND | 0x66};
+    for (size_t i = 0; i < sizeof with_alpha / sizeof *with_alpha; i++) {
+        struct image picture[4] = {0};
+        const struct image_rule rule[4] = {shown, white, black, blue};
+        struct image_info info;
+        struct error e;
+        size_t n;
+        uint8_t *bytes = read_fixture(with_alpha[i], "", &n);
+        CHECK_EQUAL(image_check(&info, bytes, n, &e), STATUS_OK);
+        CHECK_TRUE(info.has_alpha);
+        for (int k = 0; k < 4; k++)
+            CHECK_EQUAL(image_decode(&picture[k], bytes, n, rule[k], &e), STATUS_OK);
+        const int n_bytes = 3 * picture[0].width * picture[0].height;
+        int wrong = 0, lighter = 0;
+        for (int k = 0; k < n_bytes; k++) {
+            const int on_white = picture[1].pixels[k], on_black = picture[2].pixels[k];
+            const int open = on_white - on_black; /* 255 - alpha, to a step of rounding */
+            const double expected = on_black + (k % 3 == 2 ? 0x66 / 255.0 * open : 0);
+            wrong += picture[0].pixels[k] != on_white;
+            wrong += open < 0 || fabs(picture[3].pixels[k] - expected) > 1.01;
+            lighter += open > 0;
+        }
+        CHECK_EQUAL(wrong, 0);
+        if (!CHECK_TRUE(lighter > 0)) printf("    %s: all is covered\n", with_alpha[i]);
+        for (int k = 0; k < 4; k++) image_release(&picture[k]);
+        free(bytes);
+    }
+    for (int i = 0; i < 2; i++) {
+        struct image_info info;
+        struct error e;
+        size_t n;
+        uint8_t *bytes = read_fixture(i ? "color.png" : "color_420.jpg", "", &n);
+        CHECK_EQUAL(image_check(&info, bytes, n, &e), STATUS_OK);
+        CHECK_TRUE(!info.has_alpha);
+        free(bytes);
+    }
 }
 
 /* Every cut of every file must be refused: decoders themselves accept most of them. */
@@ -102,7 +158,7 @@ static void test_cuts(void) {
             struct error e;
             uint8_t *copy = malloc(cut + 1); /* exact size, for the address sanitizer */
             memcpy(copy, bytes, cut);
-            enum status rc = image_decode(&image, copy, cut, IMAGE_RGB_PILLOW, &e);
+            enum status rc = image_decode(&image, copy, cut, pillow, &e);
             n_accepted += rc != STATUS_BAD_DATA;
             free(copy);
         }
@@ -115,7 +171,7 @@ static void test_cuts(void) {
 static void expect_bad(uint8_t *bytes, size_t n, const char *text) {
     struct image image = {0};
     struct error e = {0};
-    CHECK_EQUAL(image_decode(&image, bytes, n, IMAGE_RGB_PILLOW, &e), STATUS_BAD_DATA);
+    CHECK_EQUAL(image_decode(&image, bytes, n, pillow, &e), STATUS_BAD_DATA);
     if (!CHECK_TRUE(strstr(e.text, text) != NULL)) printf("    message \"%s\"\n", e.text);
     CHECK_EQUAL(image.width, 0);
     image_release(&image);
@@ -236,7 +292,7 @@ static void test_shrunk(void) {
             const struct image_part part = {{0, 0, info.width, info.height}, shift};
             const size_t size = (size_t)image_shrunk(203, shift) *
                                 (size_t)image_shrunk(149, shift) * 3;
-            CHECK_EQUAL(image_decode_part(&image, &info, &part, bytes, n, IMAGE_RGB_PILLOW, &e),
+            CHECK_EQUAL(image_decode_part(&image, &info, &part, bytes, n, pillow, &e),
                         STATUS_OK);
             CHECK_TRUE(image.width == 203 && image.height == 149 && image.shift == shift);
             if (!CHECK_TRUE(!memcmp(image.pixels, expected, size)))
@@ -245,7 +301,7 @@ static void test_shrunk(void) {
         }
         CHECK_EQUAL(expected - all, n_expected);
         /* What comes next into the same memory is whole again. */
-        CHECK_EQUAL(image_decode(&image, bytes, n, IMAGE_RGB_PILLOW, &e), STATUS_OK);
+        CHECK_EQUAL(image_decode(&image, bytes, n, pillow, &e), STATUS_OK);
         CHECK_EQUAL(image.shift, 0);
         free(bytes);
         free(all);
@@ -254,7 +310,7 @@ static void test_shrunk(void) {
     uint8_t *expected = read_fixture("color.png", ".rgb", &n_expected);
     CHECK_EQUAL(image_check(&info, png, n, &e), STATUS_OK);
     const struct image_part part = {{0, 0, info.width, info.height}, 2};
-    CHECK_EQUAL(image_decode_part(&image, &info, &part, png, n, IMAGE_RGB_PILLOW, &e), STATUS_OK);
+    CHECK_EQUAL(image_decode_part(&image, &info, &part, png, n, pillow, &e), STATUS_OK);
     CHECK_EQUAL(image.shift, 0);
     CHECK_TRUE(!memcmp(image.pixels, expected + 8, n_expected - 8));
     free(png);
@@ -295,7 +351,7 @@ static bool part_is_same(struct image *part, const struct image_info *info,
     const struct image_box *box = &read->box;
     CHECK_EQUAL(image_reserve(part, info->width, info->height, &e), STATUS_OK);
     memset(part->pixels, 0xA5, part->capacity);
-    if (image_decode_part(part, info, read, bytes, n, IMAGE_RGB_PILLOW, &e) == STATUS_OK &&
+    if (image_decode_part(part, info, read, bytes, n, pillow, &e) == STATUS_OK &&
         box_equals(part, whole, box))
         return true;
     printf("    %s: %d,%d %dx%d of %dx%d at 1/%d\n", name, box->x, box->y, box->width, box->height,
@@ -317,7 +373,7 @@ static void test_boxes(void) {
         const int n_shifts = info.format == IMAGE_JPEG ? IMAGE_SHIFT_MAX + 1 : 1;
         for (int shift = 0; shift < n_shifts; shift++) {
             const struct image_part all = {{0, 0, info.width, info.height}, shift};
-            CHECK_EQUAL(image_decode_part(&whole[shift], &info, &all, bytes, n, IMAGE_RGB_PILLOW,
+            CHECK_EQUAL(image_decode_part(&whole[shift], &info, &all, bytes, n, pillow,
                                           &e),
                         STATUS_OK);
         }
@@ -333,9 +389,9 @@ static void test_boxes(void) {
             bytes[at] ^= (uint8_t)(1 << random_below(&random, 8));
             if (image_check(&info, bytes, n, &e) == STATUS_OK && info.width == whole[0].width &&
                 info.height == whole[0].height) {
-                const enum status all = image_decode(&part, bytes, n, IMAGE_RGB_PILLOW, &e);
+                const enum status all = image_decode(&part, bytes, n, pillow, &e);
                 const enum status some =
-                    image_decode_part(&part, &info, &read, bytes, n, IMAGE_RGB_PILLOW, &e);
+                    image_decode_part(&part, &info, &read, bytes, n, pillow, &e);
                 n_verdicts++;
                 if (!CHECK_EQUAL(some, all))
                     printf("    %s at 1/%d: byte %zu\n", name, 1 << read.shift, at);
@@ -421,7 +477,7 @@ static void test_samplings(void) {
         CHECK_EQUAL(image_check(&info, bytes, n, &e), STATUS_OK);
         for (int shift = 0; shift <= IMAGE_SHIFT_MAX; shift++) {
             struct image_part read = {{0, 0, info.width, info.height}, shift};
-            CHECK_EQUAL(image_decode_part(&whole, &info, &read, bytes, n, IMAGE_RGB_PILLOW, &e),
+            CHECK_EQUAL(image_decode_part(&whole, &info, &read, bytes, n, pillow, &e),
                         STATUS_OK);
             for (int round = 0; round < 60; round++) {
                 read.box = random_box(&random, &info);
@@ -437,8 +493,9 @@ static void test_samplings(void) {
 }
 
 int main(void) {
-    test_pixels(IMAGE_RGB_PILLOW);
-    test_pixels(IMAGE_RGB_SHOWN);
+    test_pixels(pillow);
+    test_pixels((struct image_rule){.rgb = IMAGE_RGB_SHOWN});
+    test_background();
     test_cuts();
     test_refusals();
     test_decode_bytes();
