@@ -569,6 +569,27 @@ void schema_write_compared(const struct schema *schema, const void *values, stru
     write_object(schema, values, WRITE_COMPARED, w);
 }
 
+static bool is_preset(const struct schema_field *f, const char *written) {
+    if (!f->preset) return false;
+    const bool is_number = f->kind == SCHEMA_INT || f->kind == SCHEMA_DOUBLE;
+    return is_number ? strtod(written, NULL) == strtod(f->preset, NULL) : !strcmp(written, f->preset);
+}
+
+void schema_append_changed(const struct schema *schema, const void *values, struct text *out) {
+    const char *comma = "";
+    for (int i = 0; i < schema->n; i++) {
+        const struct schema_field *f = &schema->field[i];
+        struct json_writer w = {0};
+        if (f->kind > SCHEMA_CHOICE) continue;
+        write_field(f, (const unsigned char *)values + f->offset, WRITE_ALL, &w);
+        if (!is_preset(f, text_string(&w.text))) {
+            text_printf(out, "%s%s %s", comma, f->name, text_string(&w.text));
+            comma = ", ";
+        }
+        text_release(&w.text);
+    }
+}
+
 /* --- JSON Schema --- */
 
 static void describe_object(const struct schema *schema, enum extra extra, struct json_writer *w);

@@ -123,6 +123,9 @@ enum status schema_read(struct schema_source *s, const struct schema *schema, vo
 void schema_write(const struct schema *schema, const void *values, struct json_writer *w);
 /* The same for comparison: what is not_compared is blank (0, false, "", [] or null). */
 void schema_write_compared(const struct schema *schema, const void *values, struct json_writer *w);
+/* Appends for a person the fields that have another value than their default, lists and objects
+ * left out: "weight 0.5, student_texts true". */
+void schema_append_changed(const struct schema *schema, const void *values, struct text *out);
 /* Writes a JSON Schema (draft 2020-12). */
 void schema_write_json_schema(const struct schema *schema, struct json_writer *w);
 

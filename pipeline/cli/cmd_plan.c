@@ -37,6 +37,69 @@ done:
     return rc;
 }
 
+static void append_list(struct text *out, struct schema_texts list) {
+    for (int i = 0; i < list.n; i++) text_printf(out, "%s%s", i ? ", " : "", list.item[i]);
+}
+
+/* What trains. */
+static void append_trained(struct text *out, const struct recipe *r) {
+    const struct recipe_lora *lora = r->model.lora;
+    if (r->model.train == MODEL_TRAIN_ALL) text_append(out, "all weights");
+    if (lora) {
+        text_printf(out, "LoRA of rank %lld on ", (long long)lora->rank);
+        append_list(out, lora->layers);
+    }
+    if (r->model.uniadapter)
+        text_printf(out, "%sUniAdapter of width %lld", lora ? "; " : "",
+                    (long long)r->model.uniadapter->width);
+    text_append(out, "; towers: ");
+    append_list(out, r->model.towers);
+    if (r->model.train_logit_scale) text_append(out, "; logit scale");
+}
+
+/* The plugs of a list, with what is not as by default. */
+static void append_plugs(struct text *out, const struct schema_variants *list) {
+    for (int i = 0; i < list->n; i++) {
+        const struct schema_variant *v = &list->item[i];
+        struct text changed = {0};
+        schema_append_changed(v->schema, v->values, &changed);
+        text_printf(out, "%s%s", i ? "; " : "", v->schema->name);
+        if (changed.n) text_printf(out, " (%s)", text_string(&changed));
+        text_release(&changed);
+    }
+}
+
+/* What the recipe says, in words. */
+static enum status print_method(const struct recipe *r, struct error *e) {
+    static const char *const shown[PLUG_POINTS] = {[PLUG_LOSS] = "losses",
+                                                   [PLUG_SCHEDULE] = "rate",
+                                                   [PLUG_OPTIMIZER] = "optimizer",
+                                                   [PLUG_CONSTRAINT] = "constraints",
+                                                   [PLUG_WEIGHTS] = "weights"};
+    struct text line = {0};
+    text_append(&line, "trains          ");
+    append_trained(&line, r);
+    for (int point = 0; point < PLUG_POINTS; point++) {
+        if (r->plugs[point].n == 0) continue;
+        text_printf(&line, "\n%-15s ", shown[point]);
+        if (point == PLUG_SCHEDULE) text_printf(&line, "%g, ", r->optimizer.lr);
+        append_plugs(&line, &r->plugs[point]);
+    }
+    text_append(&line, "\ncheckpoints     at the end of each stage");
+    if (r->checkpoint.every > 0)
+        text_printf(&line, " and every %lld steps", (long long)r->checkpoint.every);
+    text_printf(&line, "; the newest %lld stay", (long long)r->checkpoint.keep);
+    text_printf(&line, "\nevaluation      %s%d set%s",
+                r->evaluation.sets.n == 0    ? "none: "
+                : r->evaluation.at_start ? "at the start and after each stage, of "
+                                         : "after each stage, of ",
+                r->evaluation.sets.n, text_plural(r->evaluation.sets.n));
+    const enum status rc = text_check(&line, e);
+    if (rc == STATUS_OK) printf("%s\n", text_string(&line));
+    text_release(&line);
+    return rc;
+}
+
 static double mebibytes(int64_t bytes) {
     return (double)bytes / (1 << 20);
 }
@@ -117,10 +180,11 @@ static bool may_resume(const struct plan_run *run) {
            file_exists(checkpoints);
 }
 
-static void print_plan(const struct recipe *r, const struct job *j) {
+static enum status print_plan(const struct recipe *r, const struct job *j, struct error *e) {
     const struct parameters *p = &j->model.parameters;
     printf("device          %s%s%s\n", j->backend->name, j->backend->detail[0] ? ", " : "",
            j->backend->detail);
+    const enum status rc = print_method(r, e);
     printf("parameters      %lld, trained %lld (%.2f %%)\n", (long long)p->n_total,
            (long long)p->n_trainable, 100.0 * (double)p->n_trainable / (double)p->n_total);
     const enum batch_role role = recipe_main_role(r);
@@ -136,6 +200,7 @@ static void print_plan(const struct recipe *r, const struct job *j) {
         if (j->data.opened[i].is_shared) continue;
         print_counts("source", dataset_name(d), dataset_counts(d));
     }
+    return rc;
 }
 
 enum status cmd_plan_print(struct recipe *r, const struct plan_run *run, struct error *e) {
@@ -153,7 +218,7 @@ enum status cmd_plan_print(struct recipe *r, const struct plan_run *run, struct 
         snprintf(folder.path, sizeof folder.path, "%s", run->folder);
         TRY(run_folder_look(&folder, &j, run->resume, &step, e));
     }
-    print_plan(r, &j);
+    TRY(print_plan(r, &j, e));
     TRY(alpha_facts_tell(&j.data, e));
     TRY(print_stages(r, &j, e));
     for (int i = 0; i < sets->n; i++)

@@ -6,8 +6,9 @@
 
 #include <stdio.h>
 
-static enum status read_command(const char *name, const char *summary, struct recipe **r, int argc,
-                                char **argv, struct error *e) {
+/* json: NULL, or set by the option of that name. */
+static enum status read_command(const char *name, const char *summary, bool *json,
+                                struct recipe **r, int argc, char **argv, struct error *e) {
     enum status rc = STATUS_OK;
     const char *path = NULL;
     struct option_list settings = {0};
@@ -15,9 +16,12 @@ static enum status read_command(const char *name, const char *summary, struct re
         {"RECIPE", OPTION_PLACE, &path, .required = true, .help = "recipe file (JSON)"},
         {"set", OPTION_LIST, &settings, .argument = "a.b=VALUE",
          .help = "changes one value of the recipe"},
+        {"json", OPTION_FLAG, json,
+         .help = "print the recipe instead, with every default and every path resolved"},
     };
-    TRY(options_parse(&(struct options){.command = name, .summary = summary, OPTIONS(table)}, argc,
-                      argv, e));
+    struct options o = {.command = name, .summary = summary, OPTIONS(table)};
+    if (!json) o.n--;
+    TRY(options_parse(&o, argc, argv, e));
     TRY(recipe_read(r, path, settings.item, settings.n, e));
 done:
     return rc;
@@ -26,7 +30,8 @@ done:
 static enum status check(int argc, char **argv, struct error *e) {
     struct recipe *r = NULL;
     const enum status rc =
-        read_command("recipe check", "Says whether a recipe is well-formed.", &r, argc, argv, e);
+        read_command(
+        "recipe check", "Says whether a recipe is well-formed.", NULL, &r, argc, argv, e);
     char steps[64];
     if (rc == STATUS_OK) {
         snprintf(steps, sizeof steps, "%lld steps", (long long)recipe_steps(r));
@@ -44,14 +49,18 @@ static enum status explain(int argc, char **argv, struct error *e) {
     struct recipe *r = NULL;
     struct text text = {0};
     char folder[256];
+    bool json = false;
     TRY(read_command("recipe explain",
-                     "Prints the recipe with every default filled in and every path resolved, and "
-                     "what a run would take: trained parameters, peak memory, FLOPs.",
-                     &r, argc, argv, e));
-    TRY(recipe_write(r, &text, e));
-    snprintf(folder, sizeof folder, "runs/%s", r->name);
-    printf("%s\n", text_string(&text));
-    TRY(cmd_plan_print(r, &(struct plan_run){.folder = folder}, e));
+                     "Says in words what a recipe does with its data, and what a run would take: "
+                     "passes, trained parameters, memory, FLOPs.",
+                     &json, &r, argc, argv, e));
+    if (json) {
+        TRY(recipe_write(r, &text, e));
+        fputs(text_string(&text), stdout);
+    } else {
+        snprintf(folder, sizeof folder, "runs/%s", r->name);
+        TRY(cmd_plan_print(r, &(struct plan_run){.folder = folder}, e));
+    }
 done:
     text_release(&text);
     recipe_destroy(&r);

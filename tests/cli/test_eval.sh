@@ -28,14 +28,14 @@ for command in "eval $run" "run show $run"; do
     check "$command" 0 '' "$sapwood" $command
 done
 # The live line never wraps: it could not be overwritten then.
-if script --version >"$folder/said" 2>&1; then
+if script -qec true "$folder/typed" >"$folder/said" 2>&1 </dev/null; then # a terminal can be had
     script -qec "stty cols 60; '$sapwood' train $recipe --run '$folder/live' --set evaluation.sets=[] \
         --set stages.0.steps=3 --set stages.1.steps=2" "$folder/typed" >"$folder/said" </dev/null
     tr '\r' '\n' <"$folder/said" | sed 's/\x1b\[K.*//' | grep '^emoji step ' >"$folder/lines"
     check "live lines" 0 '' grep -q '^emoji step 3/5  .*clip' "$folder/lines"
     check "live lines fit" 1 '' grep '.\{60\}' "$folder/lines"
 else
-    left_out script
+    left_out "a terminal from script"
 fi
 
 check "moments" 0 '^after fashion' "$sapwood" eval "$run"

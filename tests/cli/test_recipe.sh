@@ -48,18 +48,26 @@ slices "a part that divides by 4 only" 4 --set data.update.batch_size=64 --set d
     --set losses='[{"type":"clip"},{"type":"zscl"}]'
 slices "accumulation" 8 $alone --set data.update.batch_size=8 --set optimizer.accum_freq=4
 slices "the recipe's own" 8 $alone --set data.slice=8
-check "slice in the resolved recipe" 0 '^    "slice": 4,$' "$sapwood" recipe explain "$folder/no-slice.json" $alone \
-    --set "data.cache=$folder/cache"
+check "slice in the resolved recipe" 0 '^    "slice": 4,$' "$sapwood" recipe explain --json \
+    "$folder/no-slice.json" $alone --set "data.cache=$folder/cache"
 
-# The resolved recipe ends where the plan begins: at the first empty line.
-explain() {
-    "$sapwood" recipe explain "$1" --set "data.cache=$folder/cache" >"$folder/explained" || return 1
-    sed '/^$/,$d' "$folder/explained" >"$2"
-}
-explain recipes/tiny.json "$folder/first.json"
-explain "$folder/first.json" "$folder/second.json"
-holds "a resolved recipe resolves to itself" cmp "$folder/first.json" "$folder/second.json"
+# In words, and as JSON with every default.
+"$sapwood" recipe explain recipes/tiny.json >"$folder/explained" || bad "explain ended with $?"
+while read -r line; do
+    grep -qxF -- "$line" "$folder/explained" && good || bad "explain: expected the line '$line'"
+done <<'END'
+trains          LoRA of rank 4 on qkv, out, fc1, fc2; UniAdapter of width 8; towers: image, text; logit scale
+losses          clip; zscl (weight 0.5, student_texts true); glare (weight 0.1, hidden 64, bottleneck 16, prototypes 64, patches 4)
+rate            0.001, cosine (warmup 5)
+optimizer       adamw (wd 0.1)
+checkpoints     at the end of each stage and every 10 steps; the newest 3 stay
+evaluation      at the start and after each stage, of 2 sets
+stage           emoji: 30 steps x 16 pairs, 15.00 passes over emoji (32 samples)
+END
 holds "explain names the memory" grep -q '^memory .* MiB planned' "$folder/explained"
+"$sapwood" recipe explain --json recipes/tiny.json >"$folder/first.json"
+"$sapwood" recipe explain --json "$folder/first.json" >"$folder/second.json"
+holds "a resolved recipe resolves to itself" cmp "$folder/first.json" "$folder/second.json"
 
 # Its numbers, counted by hand for the tiny architecture: width 32, 4 blocks (2 of each tower), 17 tokens
 # of a picture and 24 of a caption, 16 pairs.
