@@ -27,8 +27,8 @@ static bool begins_address(const char *at) {
     return n && strncmp(at + n, "://", 3) == 0;
 }
 
-/* Where the address ends whose host is at begin; a message goes on after it, with a mark perhaps.
- */
+/* The end of the address whose host starts at begin. In a message more text follows, perhaps after
+ * a punctuation mark. */
 static const char *end_of(const char *begin, bool in_message) {
     const char *end = begin;
     for (; *end && !(end[0] == ':' && end[1] == ':' && begins_address(end + 2)); end++)
@@ -42,7 +42,7 @@ static const char *last_at_sign(const char *from, const char *end) {
     return end > from ? end - 1 : NULL;
 }
 
-/* Whether a colon comes after the host, or what looks like it, and then no port. */
+/* Whether the host, or what looks like it, is followed by a colon that starts no port. */
 static bool has_password(const char *host, const char *end) {
     const char *colon = *host == '[' ? memchr(host, ']', (size_t)(end - host)) : host;
     if (colon) colon = memchr(colon, ':', (size_t)(end - colon));
@@ -52,7 +52,7 @@ static bool has_password(const char *host, const char *end) {
     return false;
 }
 
-/* From behind "://"; returns where the text goes on. */
+/* host: just after "://". Returns where the text continues. */
 static const char *show_one(struct sink *s, const char *host, bool in_message) {
     const char *end = end_of(host, in_message), *query = host, *name = host, *from = host;
     while (query < end && *query != '?' && *query != '#') query++;

@@ -1,4 +1,4 @@
-/* clock: seconds of a clock that never runs back, for spans of time; its zero means nothing. */
+/* clock: seconds on a clock that never runs backwards. Its zero is arbitrary: use differences. */
 #ifndef PIPELINE_BASE_CLOCK_H
 #define PIPELINE_BASE_CLOCK_H
 

@@ -13,14 +13,14 @@ struct hash_128 {
     uint64_t low, high;
 };
 
-/* XXH3 of n bytes; chain by passing an earlier digest as seed. */
+/* XXH3 of n bytes. To chain, pass the digest so far as seed. */
 uint64_t hash_64(const void *bytes, size_t n, uint64_t seed);
 uint64_t hash_text(const char *s);
 struct hash_128 hash_128(const void *bytes, size_t n, uint64_t seed);
 
-/* CRC32C of n bytes that follow bytes whose CRC is crc; crc is 0 at the start. */
+/* CRC32C continued over n more bytes; crc: the value so far, 0 at the start. */
 uint32_t hash_crc32c(uint32_t crc, const void *bytes, size_t n);
-/* The same by table: what runs where the processor has no CRC instruction, and the reference. */
+/* The same by table: the reference, and the fallback for processors without a CRC instruction. */
 uint32_t hash_crc32c_table(uint32_t crc, const void *bytes, size_t n);
 
 enum { HASH_HEX_64 = 17, HASH_HEX_128 = 33 };

@@ -18,14 +18,14 @@ enum { DEPTH_MAX = 32, NUMBER_MAX = 60, LIMIT_DEFAULT = 1 << 20 };
 struct json_document {
     char *source;      /* for messages */
     char *bytes;       /* the text, followed by a NUL */
-    bool is_override;  /* came through json_set: its values have no line */
+    bool is_override;  /* made by json_set: its values have no line */
     cJSON *tree;       /* owns the texts and names */
     struct json *node; /* all values, in the order of the text */
     size_t n_nodes;
-    struct json_document *next; /* what json_set added; owned by the first document */
+    struct json_document *next; /* added by json_set; owned by the first document */
 };
 
-/* --- Scan: is it JSON as RFC 8259 says, and where does each value start? --- */
+/* --- Scan: checks the text by RFC 8259 and notes where each value starts. --- */
 
 struct scan {
     const char *source;
@@ -404,7 +404,7 @@ static bool path_part(const char **path, char *out, size_t out_bytes) {
     return true;
 }
 
-/* A document of its own for what json_set brings in; it lives as long as d. */
+/* Parses a value given to json_set into a document of its own, which lives as long as d. */
 static enum status override_parse(struct json_document *d, const struct text *text,
                                   const char *origin, struct json **out, struct error *e) {
     enum status rc = STATUS_OK;
@@ -419,7 +419,7 @@ done:
     return rc;
 }
 
-/* Only a text that was read and found wrong is none; no memory for it says nothing. */
+/* *is_json is false only when the text is invalid; running out of memory is an error. */
 static enum status look_json(const char *text, bool *is_json, struct error *e) {
     struct json_document *d = NULL;
     const enum status rc = json_parse(&d, text, strlen(text), "", e);
@@ -442,7 +442,7 @@ static void child_put(struct json *parent, struct json *old, struct json *value)
     before->next = value;
 }
 
-/* The child of parent that part names; NULL when it can be added; BAD_ARG otherwise. */
+/* Finds the child of parent named part. NULL: it may be added; BAD_ARG: it may not. */
 static enum status child_find(struct json *parent, const char *part, struct json **out,
                               struct error *e) {
     *out = NULL;
@@ -474,7 +474,7 @@ enum status json_set(struct json_document *d, const char *path, const char *valu
     char part[256];
     int n_objects = 0;
     bool is_json;
-    for (;;) { /* down to the place, or to where objects are missing */
+    for (;;) { /* down to the value, or to the first missing object */
         if (!path_part(&rest, part, sizeof part)) {
             rc = fail(e, STATUS_BAD_ARG, "%s: wrong path '%s'; expected a.b=value", origin, path);
             goto done;
@@ -483,7 +483,7 @@ enum status json_set(struct json_document *d, const char *path, const char *valu
         if (!child || !*rest) break;
         at = child;
     }
-    /* Written with its name and the missing objects around it, then read as a document. */
+    /* Write the value with its name and the missing objects around it; parse that as a document. */
     bool is_member = at->kind == JSON_OBJECT, more = true;
     if (!is_member) more = path_part(&rest, part, sizeof part);
     while (more) {

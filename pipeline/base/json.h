@@ -1,9 +1,9 @@
-/* json: strict reading of JSON with the place of every value,.
+/* json: a strict JSON reader that knows the place of every value.
  *
- * The only file that knows cJSON. cJSON 1.7 takes repeated names, trailing text, invalid UTF-8,
- * \u0000, 1e999 and 01, and loses bits of integers above 2^53; so the text is first checked by our
- * own scan against RFC 8259, and numbers are read from the text. Also refused: nesting deeper than
- * 32, repeated names in an object, a byte order mark.
+ * Only this file includes cJSON. cJSON 1.7 accepts repeated names, trailing text, invalid UTF-8,
+ * \u0000, 1e999 and 01, and loses bits of integers above 2^53. So json first scans the text by RFC
+ * 8259 and reads numbers from the text itself. It also refuses nesting deeper than 32, repeated
+ * names in an object, a byte order mark.
  *
  * Errors carry the place: `recipe.json:12:5: losses[1].weight: ...`. */
 #ifndef PIPELINE_BASE_JSON_H
@@ -30,7 +30,7 @@ enum json_kind { JSON_KIND_LIST(JSON_KIND_ENUM) };
 
 struct json_document;
 
-/* One value. All fields are for reading; everything lives as long as the document. */
+/* One value. Read only; it lives as long as the document. */
 struct json {
     enum json_kind kind;
     bool boolean;    /* BOOL */
@@ -38,7 +38,7 @@ struct json {
     int64_t integer;
     double number;
     const char *text; /* TEXT: UTF-8 without NUL inside */
-    const char *name; /* as a member of an object, else NULL */
+    const char *name; /* the member's name in an object, else NULL */
     int index;        /* place among the children of parent */
     int n;            /* LIST, OBJECT: children */
     const struct json *parent;
@@ -48,7 +48,7 @@ struct json {
     size_t offset; /* where it starts in the source */
 };
 
-/* Parses n bytes. source names them in messages. BAD_DATA with line and column. */
+/* Parses n bytes. source is their name in messages. BAD_DATA with line and column. */
 enum status json_parse(struct json_document **out, const char *bytes, size_t n, const char *source,
                        struct error *e);
 /* Parses a file of at most limit bytes; 0: 1 MiB. Errors of file_read_all too. */
@@ -56,26 +56,26 @@ enum status json_read(struct json_document **out, const char *path, size_t limit
 void json_destroy(struct json_document **d);
 const struct json *json_root(const struct json_document *d);
 
-/* Puts a value in the place that path names ("a.b", "losses.0.weight" or "losses[0].weight"),
- * replacing what is there; missing objects on the way are made, list items are not, except that the
- * index after the last one appends. value is JSON; what is not valid JSON is taken as a text, so
- * that device=cpu needs no quotes. Later errors at that value name `origin` as their place.
- * BAD_ARG when the path leads through something that is no object or list. */
+/* Sets or replaces the value at path ("a.b", "losses.0.weight" or "losses[0].weight"). Missing
+ * objects on the way are created; missing list items are not, except that the index after the last
+ * item appends. value is JSON; if it is not valid JSON it is a text, so device=cpu needs no quotes.
+ * Later errors about the value give `origin` as its place. BAD_ARG when the path leads through a
+ * value that is neither object nor list. */
 enum status json_set(struct json_document *d, const char *path, const char *value,
                      const char *origin, struct error *e);
 
 /* --- Lookup: linear in the number of members, so walk big objects by first and next. --- */
 
-/* NULL when there is no such member or object is NULL or no object. */
+/* NULL when there is no such member, or object is NULL or not an object. */
 const struct json *json_find(const struct json *object, const char *name);
-/* BAD_DATA when it is missing, naming the members that are there. */
+/* BAD_DATA when it is missing; the text lists the members present. */
 enum status json_member(const struct json *object, const char *name, const struct json **out,
                         struct error *e);
-/* BAD_DATA when a member of object is none of names, with the nearest of them. */
+/* BAD_DATA when object has a member that is not in names; the text suggests the nearest name. */
 enum status json_check_names(const struct json *object, const char *const *names, int n_names,
                              struct error *e);
 
-/* --- Values; BAD_DATA for another kind or out of [min, max]. *out stays as it was then. --- */
+/* --- Values; BAD_DATA for another kind or outside [min, max]. *out is then unchanged. --- */
 
 enum status json_expect(const struct json *value, enum json_kind kind, struct error *e);
 /* Also takes 1e6 and 3.0. */
@@ -86,12 +86,12 @@ enum status json_as_double(const struct json *value, double min, double max, dou
 enum status json_as_bool(const struct json *value, bool *out, struct error *e);
 enum status json_as_text(const struct json *value, const char **out, struct error *e);
 
-/* A number as it is written; *n: its bytes, without a zero at their end. */
+/* A number as written in the source: *n bytes, without a NUL at the end. */
 const char *json_number_written(const struct json *value, size_t *n);
-/* Whether the value came through json_set. */
+/* Whether the value was set by json_set. */
 bool json_is_setting(const struct json *value);
 
-/* The same for a member that must be there. */
+/* The same for a required member of object. */
 enum status json_int(const struct json *object, const char *name, int64_t min, int64_t max,
                      int64_t *out, struct error *e);
 enum status json_double(const struct json *object, const char *name, double min, double max,

@@ -12,7 +12,7 @@ static void line_begin(struct json_writer *w) {
     for (int i = 0; i < w->depth * w->indent; i++) text_append_char(&w->text, ' ');
 }
 
-/* Comma and line before a name or an item; nothing before the value of a name. */
+/* Writes comma and line break before a name or an item; nothing before the value of a name. */
 static void item_begin(struct json_writer *w) {
     if (w->after_name) {
         w->after_name = false;

@@ -1,4 +1,5 @@
-/* json_write: writing JSON. Memory trouble shows in text_check(&w->text, e) at the end. */
+/* json_write: a JSON writer. Running out of memory is reported once, by text_check(&w->text, e) at
+ * the end. */
 #ifndef PIPELINE_BASE_JSON_WRITE_H
 #define PIPELINE_BASE_JSON_WRITE_H
 
@@ -32,9 +33,9 @@ void json_write_double(struct json_writer *w, double value);
 void json_write_float(struct json_writer *w, float value);
 void json_write_bool(struct json_writer *w, bool value);
 void json_write_null(struct json_writer *w);
-/* Text that is JSON already, as it is. */
+/* Writes text that is already JSON, unchanged. */
 void json_write_raw(struct json_writer *w, const char *json);
-/* A value that was read, with all that is in it. */
+/* Writes a value that was read, with everything inside it. */
 void json_write_value(struct json_writer *w, const struct json *value);
 
 #endif

@@ -18,8 +18,8 @@ static struct {
     bool progress_shown; /* the terminal's last line is a progress line */
 } logger = {.mutex = PTHREAD_MUTEX_INITIALIZER, .level = LOG_WARNING};
 
-/* The terminal is written with write(2), in one call, so that lines of other processes that share
- * it do not come between. Nothing can be done when it fails. */
+/* One write(2) per line, so that other processes on the terminal cannot split it. There is nothing
+ * to do if it fails. */
 static void terminal_write(const struct text *t) {
     size_t n_written = 0;
     while (n_written < t->n) {
@@ -118,7 +118,7 @@ void log_to_file(enum log_level level, const char *format, ...) {
     text_release(&line);
 }
 
-/* Bytes of a text that fit into so many columns; a character counts as one. */
+/* Bytes of text that fit into `columns`; each character counts as one column. */
 static size_t bytes_of_columns(const char *text, int columns) {
     size_t n = 0;
     for (; text[n]; n++)

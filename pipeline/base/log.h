@@ -1,9 +1,8 @@
-/* log: what the program says while it works. The only global state of the program.
+/* log: progress and warnings for the user. The only global state of the program.
  *
  * A line goes to the terminal (stderr) and, while one is open, to a log file: `time | LEVEL |
  * message`. Lines of several threads do not mix, and a message is one line (text_printable).
- * Trouble with the log file is told once on the terminal and otherwise ignored: a run does not end
- * because its log cannot be written. */
+ * If the log file cannot be written, the terminal says so once and the run goes on. */
 #ifndef PIPELINE_BASE_LOG_H
 #define PIPELINE_BASE_LOG_H
 
@@ -21,20 +20,19 @@
 enum log_level { LOG_LEVEL_LIST(LOG_LEVEL_ENUM) };
 #undef LOG_LEVEL_ENUM
 
-/* Lines above this level are not shown on the terminal; at the start WARNING. The file takes all
- * but DEBUG, and DEBUG too when the terminal does. */
+/* The terminal shows lines up to this level; WARNING at the start. The file always gets INFO and
+ * more serious lines, and DEBUG when the terminal does. */
 void log_set_level(enum log_level level);
-/* Appends to path from now on; a file open before is closed. */
+/* Appends to path from now on; closes the log file open before. */
 enum status log_file_open(const char *path, struct error *e);
 void log_file_close(void);
 
 void log_line(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* A line for the file alone: what the terminal is told in other words. */
+/* A line for the file alone, when the terminal gets the same fact in other words. */
 void log_to_file(enum log_level level, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-/* Shows one line of progress on the terminal that the next line overwrites, cut to its width; it
- * goes to no file.
- * Nothing happens when stderr is not a terminal. */
+/* Shows a line of progress on the terminal, cut to its width; the next line overwrites it. It is
+ * not written to the file. Does nothing when stderr is not a terminal. */
 void log_progress(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #define log_error(...) log_line(LOG_ERROR, __VA_ARGS__)

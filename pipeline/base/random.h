@@ -2,7 +2,7 @@
  *
  * Philox 4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"): a value is a
  * function of (seed, stream, index), so it does not depend on threads, on how far a loader ran
- * ahead, or on where a run was interrupted. Nothing needs to be saved but the seed. */
+ * ahead, or on where a run was interrupted. Only the seed needs saving. */
 #ifndef PIPELINE_BASE_RANDOM_H
 #define PIPELINE_BASE_RANDOM_H
 
@@ -24,7 +24,7 @@ struct random {
     uint32_t key[2];
     uint32_t counter[4]; /* counter[0] counts blocks of four */
     uint32_t block[4];
-    int used; /* numbers of block already given out */
+    int used; /* numbers of block already returned */
 };
 
 /* Starts the stream of (seed, purpose, a, b). */
@@ -41,8 +41,9 @@ uint64_t random_below(struct random *r, uint64_t n);
 /* Normal with mean 0 and deviation 1 (Box-Muller, evaluated in double). */
 float random_normal(struct random *r);
 
-/* Place of item i in a keyed permutation of [0, n): a Feistel network over the next power of four
- * with cycle walking. O(1) memory; every i gives another place. i < n, n > 0. */
+/* Position of item i in a keyed permutation of [0, n): a Feistel network over the next power of
+ * four, with cycle walking. Takes O(1) memory; different i give different positions. i < n, n >
+ * 0. */
 uint64_t random_permute(uint64_t seed, uint64_t a, uint64_t b, uint64_t i, uint64_t n);
 
 #endif

@@ -8,7 +8,7 @@
 #include "pipeline/base/address.h"
 #include "pipeline/base/text.h"
 
-/* What a user sees: no secrets of addresses, and nothing that a terminal obeys. */
+/* Makes the text safe to show: no secrets of addresses, no control characters. */
 static void show(struct error *e, const char *text) {
     char hidden[ERROR_TEXT_MAX];
     address_hide(hidden, sizeof hidden, text);

@@ -1,9 +1,9 @@
-/* status: what a function that can fail returns, and the message that goes with it.
+/* status: the code returned by a function that can fail, and its message.
  *
  * A code says what the caller can do: END is normal, BAD_DATA skips one sample, BAD_ARG names the
  * key and the value, UNSUPPORTED lets a test skip, GPU stops the run with the last checkpoint
- * intact. The text follows `place: what; expected X, found Y; what to do`; context is put in
- * front on the way up with error_context. */
+ * intact. The text reads `place: what; expected X, found Y; what to do`; callers put context in
+ * front with error_context. */
 #ifndef PIPELINE_BASE_STATUS_H
 #define PIPELINE_BASE_STATUS_H
 
@@ -41,9 +41,8 @@ struct error {
     char text[ERROR_TEXT_MAX];
 };
 
-/* Fills e (may be NULL) and returns status, so that `return fail(...)` is one line. Addresses in the
- * text lose what may be a secret (address_hide), control characters are written out
- * (text_printable). */
+/* Fills e (may be NULL) and returns status, so that `return fail(...)` is one line. Secrets of
+ * addresses are hidden (address_hide) and control characters escaped (text_printable). */
 enum status fail(struct error *e, enum status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

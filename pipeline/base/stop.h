@@ -1,5 +1,5 @@
-/* stop: the wish to end early. A signal brings it, long work asks for it between two pieces of a
- * fraction of a second. It belongs to the process, as signals do. */
+/* stop: a request to end early. Signals set it; long work checks it several times a second. There
+ * is one per process, as for signals. */
 #ifndef PIPELINE_BASE_STOP_H
 #define PIPELINE_BASE_STOP_H
 
@@ -9,11 +9,11 @@
 
 /* May be called from a signal handler. */
 void stop_request(void);
-/* Takes the wish back. */
+/* Withdraws the request. */
 void stop_clear(void);
 bool stop_is_requested(void);
 
-/* STOPPED when it is requested: "WHAT: stopped; run the same command again". */
+/* STOPPED after a request: "WHAT: stopped; run the same command again". */
 enum status stop_check(const char *what, struct error *e);
 
 #endif

@@ -8,8 +8,8 @@
 
 #include "pipeline/base/hash.h"
 
-/* Host name and the number that this kernel gave itself at its start: hosts made from one image,
- * and containers on several hosts, may have one name. */
+/* Hash of host name and boot id. The name alone is not enough: hosts made from one image, and
+ * containers on several hosts, may share it. */
 static uint32_t host(void) {
     enum { NAME_BYTES = 64, BOOT_ID_BYTES = 36 };
     char name[NAME_BYTES + BOOT_ID_BYTES] = "";

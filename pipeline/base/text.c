@@ -134,7 +134,7 @@ int text_nearest(const char *word, const char *const *words, int n_words) {
     size_t n_word = strlen(word), n_best = strlen(words[best]);
     int longer = (int)(n_word > n_best ? n_word : n_best);
     int allowed = longer / 3 > 2 ? longer / 3 : 2;
-    /* Two letters of a three-letter word would be a guess, not a correction. */
+    /* Changing two letters of a three-letter word would be a guess, not a correction. */
     return best_distance <= allowed && best_distance < longer ? best : -1;
 }
 
@@ -153,7 +153,7 @@ int text_utf8_length(const char *s, size_t n) {
     return length;
 }
 
-/* The character at s as it may stand in a line; returns how many bytes of s it is made of. */
+/* Writes the character at s in printable form; returns how many bytes of s it takes. */
 static size_t printable_piece(char piece[5], const char *s) {
     const unsigned char *p = (const unsigned char *)s;
     const int length = text_utf8_length(s, strnlen(s, 4));

@@ -1,7 +1,7 @@
-/* text: a growing string, and the few questions we ask about words.
+/* text: a growing string, and a few functions on words.
  *
- * Memory running out is sticky: append calls after it do nothing, and text_check reports it once at
- * the end, so that building a text is not a row of error branches. */
+ * Running out of memory is sticky: later appends do nothing, and text_check reports it once at the
+ * end. So building a text needs no branch per call. */
 #ifndef PIPELINE_BASE_TEXT_H
 #define PIPELINE_BASE_TEXT_H
 
@@ -12,7 +12,7 @@
 
 #include "pipeline/base/status.h"
 
-/* Zero-initialised is empty. bytes ends with a NUL that n does not count; NULL while empty. */
+/* Empty when zero-initialised. bytes ends with a NUL that n does not count; NULL while empty. */
 struct text {
     char *bytes;
     size_t n;
@@ -41,23 +41,23 @@ bool text_ends_with(const char *s, const char *suffix);
 /* Restricted Damerau-Levenshtein distance of bytes: insert, delete, replace, swap neighbours cost 1
  * each. Words over 64 bytes count as far apart (1000). */
 int text_distance(const char *a, const char *b);
-/* Index of the word nearest to word, the first one of equals; -1 when none is near enough to be
- * what was meant (more than a third of the longer word differs, and more than 2). */
+/* Index of the word nearest to word, the first of equals. -1 when none is near enough to be a
+ * likely typing error (more than a third of the longer word differs, and more than 2). */
 int text_nearest(const char *word, const char *const *words, int n_words);
 
-/* Length of the valid UTF-8 sequence at s (1 to 4; n bytes are there); 0 when it is not valid:
- * overlong forms, surrogates and values above U+10FFFF are not. */
+/* Length of the valid UTF-8 sequence at s (n bytes), 1 to 4. 0 when it is invalid, which includes
+ * overlong forms, surrogates and values above U+10FFFF. */
 int text_utf8_length(const char *s, size_t n);
 
-/* A text from outside (a key of a shard, a file name, a caption) as it may stand in a line: control
- * characters, those of U+0080 to U+009F too, and bytes that are no UTF-8 become \n, \t, \r or \xHH,
- * so that nothing in it ends the line or moves a terminal's cursor. Other characters, backslashes
- * too, stay, so doing it twice changes nothing. */
+/* Appends a text from outside (a shard's key, a file name, a caption) made safe for one line.
+ * Control characters, U+0080 to U+009F included, and bytes that are not UTF-8 become \n, \t, \r or
+ * \xHH, so nothing in it ends the line or moves a terminal's cursor. Other characters, backslashes
+ * included, stay, so doing it twice changes nothing. */
 void text_append_printable(struct text *t, const char *s);
-/* The same into a buffer of n bytes; what does not fit is cut, between two characters. */
+/* The same into a buffer of n bytes, cut between two characters if it does not fit. */
 void text_printable(char *out, size_t n, const char *s);
 
-/* "s" when there are several (or none) of what stands before it, "" for one. */
+/* The plural ending for n things: "" for one, else "s". */
 const char *text_plural(int64_t n);
 
 #endif

@@ -27,7 +27,7 @@ struct pool_worker {
 
 struct thread_pool {
     int n_threads; /* with the caller */
-    int n_started; /* entries of worker that run */
+    int n_started; /* running entries of worker */
     struct pool_worker *worker;
     pthread_mutex_t mutex;
     pthread_cond_t work_came, work_done;
@@ -127,7 +127,7 @@ void thread_pool_run(struct thread_pool *pool, int64_t n_items, thread_function 
     pool->context = context;
     pool->n_items = n_items;
     atomic_store(&pool->next_item, 0);
-    /* One item needs no one to be woken. */
+    /* A single item is done by the caller: wake nobody. */
     if (n_items > 1 && pool->n_started) {
         pool->n_busy = pool->n_started;
         pool->generation++;

@@ -1,9 +1,8 @@
-/* version: which program this is, to the bit of what it computes.
+/* version: identifies the program by everything that decides the bits it computes.
  *
  * "code" is a digest of the sources that decide numbers (version.cmake lists the folders), "flags"
- * of the compiler's flags. Builds of equal sources with an equal compiler and flags have equal
- * texts, wherever and whenever they were made; a release number alone says less, for it is the same
- * while the sources change. */
+ * one of the compiler's flags. Equal sources, compiler and flags give equal texts, wherever and
+ * whenever they were built. A release number says less: sources change under the same number. */
 #ifndef PIPELINE_BASE_VERSION_H
 #define PIPELINE_BASE_VERSION_H
 
