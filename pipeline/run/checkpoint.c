@@ -20,7 +20,7 @@ struct checkpoint {
     uint64_t digest, bytes;
 };
 
-/* Hexadecimal digits of a member, as many as n_digits. */
+/* Reads a member of n_digits hexadecimal digits. */
 static enum status read_hex(const struct json *object, const char *name, size_t n_digits,
                             uint64_t *out, struct error *e) {
     const char *text = NULL;
@@ -33,7 +33,8 @@ static enum status read_hex(const struct json *object, const char *name, size_t 
     return STATUS_OK;
 }
 
-/* The manifest's own CRC is its last member and covers all bytes before the comma in front. */
+/* The manifest's own CRC is its last member. It covers all bytes before the comma in front of
+ * it. */
 static enum status check_own_crc(const char *bytes, size_t n, struct error *e) {
     static const char tail[] = ",\n  \"crc32c\": \"........\"\n}\n";
     char expected[sizeof tail];
@@ -48,7 +49,7 @@ static enum status check_own_crc(const char *bytes, size_t n, struct error *e) {
     return STATUS_OK;
 }
 
-/* By reading, not by mapping: a disk error is then a status and no signal. */
+/* Reads instead of mapping, so that a disk error is a status and not a signal. */
 static enum status file_crc(const char *path, uint64_t *size, uint32_t *crc, struct error *e) {
     enum status rc = STATUS_OK;
     struct file *f = NULL;
@@ -79,7 +80,7 @@ done:
     return rc;
 }
 
-/* What the manifest says of one file. */
+/* One file of the manifest. */
 struct entry {
     const char *name;
     int64_t size;
@@ -106,7 +107,7 @@ static enum status check_file(struct checkpoint *c, const struct json *from, boo
     char path[FILE_PATH_MAX];
     uint64_t size = 0;
     uint32_t crc = 0;
-    TRY(read_entry(&entry, from, e)); /* which read_manifest has done with all of them */
+    TRY(read_entry(&entry, from, e)); /* cannot fail: read_manifest has checked every entry */
     TRY(file_join(path, c->folder, entry.name, e));
     TRY(is_read ? file_crc(path, &size, &crc, e) : file_bytes(path, &size, e));
     c->bytes += size;
@@ -120,7 +121,7 @@ done:
     return rc;
 }
 
-/* BAD_DATA for whatever this program does not know. */
+/* BAD_DATA for anything that this version does not know. */
 static enum status parse_manifest(struct checkpoint *c, const char *bytes, size_t n,
                                   struct error *e) {
     static const char *const names[] = {"version", "step",  "digest", "facts",
@@ -145,8 +146,8 @@ done:
     return rc;
 }
 
-/* A manifest whose own CRC fits is as it was written, so what cannot be read in it is of another
- * version and no damage. */
+/* A manifest with a matching CRC is as it was written. What cannot be read in it comes from another
+ * version and is not damage. */
 static enum status read_manifest(struct checkpoint *c, struct error *e) {
     enum status rc = STATUS_OK;
     struct error reason = {0};
@@ -200,8 +201,8 @@ enum status checkpoint_look(struct checkpoint **out, const char *folder, struct 
     return open_folder(out, folder, false, e);
 }
 
-/* Trouble of this machine must not pass for a damaged checkpoint, and one of a newer version is not
- * damaged: a run that went on from an older one would lose its work. */
+/* Errors of this machine, and checkpoints of a newer version, are not damage: resuming from an
+ * older checkpoint would lose work. */
 static bool is_damage(enum status rc) {
     return rc == STATUS_BAD_DATA || rc == STATUS_NOT_FOUND || rc == STATUS_MISMATCH;
 }

@@ -24,7 +24,7 @@ bool checkpoint_list_is_plain(const char *name) {
     return *name && *name != '.' && !strchr(name, '/');
 }
 
-/* The step that a folder is named after; -1 for all other names. */
+/* The step in a folder's name; -1 for any other name. */
 static int64_t step_of(const char *name) {
     char again[80];
     if (!text_starts_with(name, "step_")) return -1;

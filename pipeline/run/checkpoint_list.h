@@ -1,4 +1,4 @@
-/* checkpoint_list: the folders of a run's checkpoints; shared by writing and reading. */
+/* checkpoint_list: the checkpoint folders of a run; shared by reader and writer. */
 #ifndef PIPELINE_RUN_CHECKPOINT_LIST_H
 #define PIPELINE_RUN_CHECKPOINT_LIST_H
 
@@ -23,7 +23,7 @@ enum status checkpoint_list_folder(char out[FILE_PATH_MAX], const char *run, str
 /* out = RUN/checkpoints/PREFIXstep_00001200 */
 enum status checkpoint_list_path(char out[FILE_PATH_MAX], const char *run, const char *prefix,
                                  int64_t step, struct error *e);
-/* A name that stays inside its folder: no slash, no leading dot, not empty. */
+/* Whether a name stays inside its folder: not empty, no slash, no leading dot. */
 bool checkpoint_list_is_plain(const char *name);
 
 #endif

@@ -42,10 +42,10 @@ enum status checkpoint_lock(struct file **lock, const char *run, struct error *e
         TRY(file_join(path, folder, names.name[i], e));
         TRY(file_remove_tree(path, e));
     }
-    /* A process that was killed may have made the names without syncing them. */
+    /* A killed process may have created the names without syncing them. */
     TRY(file_sync_folder(run, e));
     TRY(file_parent(path, run, e));
-    (void)file_sync_folder(path, &ignored); /* a folder that may not be read is no obstacle */
+    (void)file_sync_folder(path, &ignored); /* no harm if the folder may not be read */
 done:
     file_list_release(&names);
     if (rc != STATUS_OK) file_destroy(lock);
@@ -67,7 +67,7 @@ enum status checkpoint_begin(struct checkpoint_writer **out, const char *run, in
     TRY(file_remove_tree(w->folder, e));
     TRY(checkpoint_list_folder(checkpoints, run, e));
     TRY(file_make_folders(checkpoints, e));
-    TRY(file_make_folder(w->folder, e)); /* its name need not last */
+    TRY(file_make_folder(w->folder, e)); /* a temporary name needs no sync */
 done:
     if (rc != STATUS_OK) checkpoint_abandon(&w);
     *out = w;
@@ -257,13 +257,13 @@ enum status checkpoint_commit(struct checkpoint_writer **writer,
 done:
     if (rc != STATUS_OK) error_context(e, "checkpoint step %" PRId64, w->step);
     text_release(&manifest);
-    checkpoint_abandon(writer); /* after the rename there is nothing of that name to remove */
+    checkpoint_abandon(writer); /* after the rename this removes nothing */
     return rc;
 }
 
 void checkpoint_abandon(struct checkpoint_writer **writer) {
     struct checkpoint_writer *w = *writer;
-    struct error ignored; /* what stays behind is removed at the next start */
+    struct error ignored; /* the next start removes what stays behind */
     if (!w) return;
     if (w->folder[0]) file_remove_tree(w->folder, &ignored);
     for (int i = 0; i < w->n_files; i++) free(w->file[i].name);

@@ -17,7 +17,7 @@ static const char *const own[] = {RUN_LOG_LIST(RUN_LOG_FILE) "recipe.resolved.js
 #undef RUN_LOG_FILE
 enum { N_OWN = (int)(sizeof own / sizeof *own), N_RESULTS = RUN_LOGS + 2, SHOWN_MAX = 3 };
 
-/* The first of what a run would write over: a log with something in it, its recipe, its weights. */
+/* Finds the first file that a run would overwrite: a log that is not empty, the recipe, weights. */
 static enum status find_result(const char *run, const char **name, struct error *e) {
     enum status rc = STATUS_OK;
     char path[FILE_PATH_MAX];
@@ -77,7 +77,7 @@ enum status fresh_start_begin(const char *run, struct error *e) {
     char path[FILE_PATH_MAX];
     struct file_list list = {0};
     TRY(file_join(path, run, mark, e));
-    if (file_exists(path)) goto done; /* the start before this one has warned */
+    if (file_exists(path)) goto done; /* an earlier start has warned already */
     TRY(file_list_read(&list, run, e));
     warn_of_others(run, &list);
     TRY(file_write_all(path, mark_text, sizeof mark_text - 1, e));
@@ -88,6 +88,6 @@ done:
 
 void fresh_start_end(const char *run) {
     char path[FILE_PATH_MAX];
-    struct error ignored; /* the next start that finds a checkpoint takes it away */
+    struct error ignored; /* the next start that finds a checkpoint removes it */
     if (file_join(path, run, mark, &ignored) == STATUS_OK) (void)file_remove(path, &ignored);
 }

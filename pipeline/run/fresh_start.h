@@ -1,22 +1,21 @@
-/* fresh_start: whether a run may begin at step 0 in a folder, which would cut its logs to nothing.
+/* fresh_start: decides whether a run may begin at step 0 in a folder, which empties its logs.
  *
  *     RUN/unsaved    from the first start until the first checkpoint is committed
  *
- * A start that was killed before its first checkpoint left logs that may be begun anew, and this
- * file says so. Without it, logs, weights or a resolved recipe are those of a run whose checkpoints
- * are gone, or somebody else's files: neither is written over. */
+ * The file marks logs that may be overwritten: their run was killed before its first checkpoint.
+ * Without the mark, logs, weights or a resolved recipe belong to a run whose checkpoints are gone,
+ * or to somebody else. They are not overwritten. */
 #ifndef PIPELINE_RUN_FRESH_START_H
 #define PIPELINE_RUN_FRESH_START_H
 
 #include "pipeline/base/status.h"
 
-/* For a folder without checkpoints, there or not. NO_CHECKPOINT names what speaks against a fresh
- * start. */
+/* For a folder without checkpoints, or one that does not exist. NO_CHECKPOINT names the file that a
+ * fresh start would overwrite. */
 enum status fresh_start_check(const char *run, struct error *e);
-/* Marks the folder as one without a checkpoint, and warns of files in it that no run makes. Errors:
- * STORAGE. */
+/* Marks the folder, and warns of files in it that no run writes. Errors: STORAGE. */
 enum status fresh_start_begin(const char *run, struct error *e);
-/* Takes the mark away: there is a checkpoint. Nothing happens when there is no mark. */
+/* Removes the mark once there is a checkpoint. Does nothing without a mark. */
 void fresh_start_end(const char *run);
 
 #endif

@@ -23,7 +23,7 @@ int64_t save_plan_after(const struct recipe *r, int64_t step) {
     return found;
 }
 
-/* The first step of the block of a step. */
+/* The first step of the block that contains step. */
 static int64_t block(int64_t step) {
     return step / SAVE_PLAN_BACK * SAVE_PLAN_BACK;
 }

@@ -18,13 +18,13 @@ struct saver {
     pthread_mutex_t mutex;
     pthread_cond_t changed;
     enum state state;
-    struct snapshot *snapshot; /* the thread's while SUBMITTED */
+    struct snapshot *snapshot; /* belongs to the thread while SUBMITTED */
     int64_t step;
     enum status rc;
     struct error error;
 };
 
-/* A checkpoint that is there counts, even when older ones could not be deleted. */
+/* The checkpoint counts as saved even if older ones could not be deleted. */
 static enum status write_snapshot(struct saver *s, struct error *e) {
     struct error trouble = {0};
     const enum status rc = snapshot_write(s->snapshot, s->run, s->lock, e);
