@@ -107,7 +107,7 @@ enum status backend_plan_create(struct backend **out, const struct backend *of, 
     if (!*out) return fail(e, STATUS_NO_MEMORY, "plan: no memory for a backend");
     **out = *of;
     (*out)->table = &plan_table;
-    (*out)->moves_work = true; /* one list of calls is enough to know all sizes */
+    (*out)->moves_work = true; /* one list of calls tells all sizes */
     (*out)->is_plan = true;
     return STATUS_OK;
 }

@@ -183,7 +183,7 @@ void graph_update(struct graph *g, enum op_id op, const int *inputs, const int *
     call_add(g, op, inputs, outputs, options, options_bytes);
 }
 
-/* The tensor for the gradient of t: where the parameter wants it, else an activation. */
+/* The tensor for the gradient of t: at the parameter's d_place, else an activation. */
 static int gradient_of(struct graph *g, int t) {
     if (g->tensors[t].gradient == GRAPH_NONE) {
         char name[GRAPH_NAME_MAX];
@@ -196,7 +196,7 @@ static int gradient_of(struct graph *g, int t) {
     return g->tensors[t].gradient;
 }
 
-/* The tensor to read for t: what was computed again, where it was. */
+/* The tensor to read for t: its recomputed copy, if there is one. */
 static int newest(const struct graph *g, int t) {
     return t != GRAPH_NONE && g->tensors[t].again != GRAPH_NONE ? g->tensors[t].again : t;
 }
@@ -217,8 +217,8 @@ static bool is_read_after(const struct graph *g, int t, int node) {
     return false;
 }
 
-/* Appends forward call f of a section that ends at node `end` once more, unless all it gives is
- * kept anyway. */
+/* Appends forward call f a second time, unless all its outputs are kept. The section ends before
+ * node `end`. */
 static void node_again(struct graph *g, int f, int end) {
     const struct graph_node forward = g->nodes[f];
     bool is_kept = true;
@@ -244,12 +244,12 @@ static void node_again(struct graph *g, int f, int end) {
     }
 }
 
-/* Before the backward calls of section i. */
+/* Appends the recomputation of section i, before its backward calls. */
 static void section_again(struct graph *g, int i) {
     for (int f = g->section[i]; f < g->section[i + 1]; f++) node_again(g, f, g->section[i + 1]);
 }
 
-/* Appends the backward call of forward node f, if anything it can give is needed. */
+/* Appends the backward call of forward node f, if any gradient it can give is needed. */
 static void node_backward(struct graph *g, int f) {
     const struct op *op = op_of(g->nodes[f].op);
     bool has_gradient = false;

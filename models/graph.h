@@ -1,7 +1,7 @@
-/* graph: a list of op calls over tensors, built once; gradients are appended by graph_backward.
+/* graph: a list of op calls over tensors, built once. graph_backward appends the gradient calls.
  *
- * Tensors are numbered. An activation lies in the arena, where the plan puts it; every other
- * tensor lies in a buffer at a place the builder names. A program runs one graph for several
+ * Tensors are numbered. An activation lies in the arena, at an offset of the plan. Every other
+ * tensor lies at a place in a buffer, given by the builder. A program runs one graph for several
  * slices of the batch: the place of a tensor in slice s is offset + s * slice_stride. */
 #ifndef MODELS_GRAPH_H
 #define MODELS_GRAPH_H
@@ -12,7 +12,8 @@ enum { GRAPH_NONE = -1, GRAPH_NAME_MAX = 96, GRAPH_SECTIONS_MAX = 64 };
 
 /* A place in a buffer. Offset and slice_stride are multiples of 256 bytes. */
 struct place {
-    struct buffer *buffer; /* with a base other than FIXED: any; the run names it */
+    struct buffer *buffer; /* for a base other than FIXED: any buffer; the run chooses the real
+                              one */
     int64_t offset;
     int64_t slice_stride; /* 0: all slices share it */
     enum op_base base;    /* not ARENA */
@@ -24,8 +25,8 @@ struct graph_tensor {
     bool needs_gradient;  /* a trainable parameter, or computed from one */
     int gradient;         /* tensor that receives the gradient, or GRAPH_NONE */
     struct place d_place; /* of a trainable parameter: where its gradient goes */
-    bool d_started;       /* the gradient has its first contribution */
-    int again;            /* the same numbers, computed again for backward calls; or GRAPH_NONE */
+    bool d_started;       /* the gradient has got its first contribution */
+    int again;            /* its copy, computed again for backward calls; or GRAPH_NONE */
     char name[GRAPH_NAME_MAX];
 };
 
@@ -33,7 +34,7 @@ struct graph_node {
     enum op_id op;
     enum op_direction direction;
     uint32_t accumulate;
-    int forward;        /* backward: the call it is the gradient of */
+    int forward;        /* backward: the node whose gradient it is */
     int slot[OP_SLOTS]; /* tensors, or GRAPH_NONE */
     _Alignas(8) unsigned char options[OP_OPTION_BYTES];
 };
@@ -43,13 +44,13 @@ struct graph {
     struct graph_tensor *tensors;
     struct graph_node *nodes;
     int tensors_capacity, nodes_capacity;
-    /* Sections, of which backward computes the activations again instead of keeping them: section i
-     * has the forward calls [section[i], section[i + 1]). */
+    /* Sections: backward recomputes their activations instead of keeping them. Section i is the
+     * forward calls [section[i], section[i + 1]). */
     int n_sections;
     int section[GRAPH_SECTIONS_MAX + 1];
-    bool is_recomputed; /* set before graph_backward; else sections make no difference */
-    /* The first mistake of the builder; later calls do nothing, so that building code need not
-     * check each step. graph_status reports it. */
+    bool is_recomputed; /* set before graph_backward; else sections have no effect */
+    /* The first mistake in building. Later calls do nothing, so building code needs no check per
+     * call; graph_status reports the mistake. */
     struct error error;
     bool is_closed; /* graph_backward was called */
 };
@@ -58,37 +59,38 @@ void graph_init(struct graph *g);
 void graph_release(struct graph *g);
 enum status graph_status(const struct graph *g, struct error *e);
 
-/* A tensor at a fixed place without gradient: batch inputs, frozen weights, constants, state. */
+/* A tensor at a given place, without gradient: batch inputs, frozen weights, constants, state. */
 int graph_input(struct graph *g, const char *name, struct tensor t, struct place place);
 /* A trainable parameter; its gradient goes to d_place. */
 int graph_parameter(struct graph *g, const char *name, struct tensor t, struct place place,
                     struct place d_place);
 
-/* Appends a call of op. inputs: OP_INPUTS tensors, GRAPH_NONE where absent. options: the op's
- * option struct, or NULL for zeros. Returns the first output. Use the op's own <name>_call. */
+/* Appends a call of op and returns its first output. inputs: OP_INPUTS tensors, GRAPH_NONE where
+ * absent. options: the op's option struct, or NULL for zeros. Callers use the op's own
+ * <name>_call. */
 int graph_call(struct graph *g, enum op_id op, const int *inputs, const void *options,
                size_t options_bytes);
-/* Output number i of the call that was appended last. */
+/* Output i of the last appended call. */
 int graph_output(const struct graph *g, int i);
-/* Lets an output lie at a fixed place instead of the arena: a result that outlives the program. */
+/* Puts an output at a place outside the arena, so that it outlives the run. */
 void graph_place(struct graph *g, int tensor, struct place place);
-/* For in-place ops: appends a call whose outputs are the given existing tensors. */
+/* For in-place ops: appends a call whose outputs are existing tensors. */
 void graph_update(struct graph *g, enum op_id op, const int *inputs, const int *outputs,
                   const void *options, size_t options_bytes);
 
-/* The call of a node with types, shapes and options but without memory: what shape rules, scratch
- * sizes and FLOP counts look at. A present operand has a buffer that must not be used. */
+/* Fills *call with the types, shapes and options of a node, without memory: enough for shape rules,
+ * scratch sizes and FLOP counts. The buffer of a present operand must not be used. */
 void graph_describe(const struct graph *g, int node, struct op_call *call);
 
-/* The calls appended from now on, until the next call of this or graph_sections_end, are a section.
- * What it gives to calls after it is kept, with is_recomputed; all else inside is computed again
- * from what came into the section, by the same calls, right before its backward calls. Beyond
- * GRAPH_SECTIONS_MAX the last section takes in the rest. */
+/* Begins a section: the calls appended until the next graph_section or graph_sections_end. With
+ * is_recomputed only the activations that later calls read are kept. The others are computed again
+ * by the same calls, from the section's inputs, just before its backward calls. Beyond
+ * GRAPH_SECTIONS_MAX the last section takes all further calls. */
 void graph_section(struct graph *g);
 void graph_sections_end(struct graph *g);
 
-/* Appends the gradient calls. outputs[i] has the gradient found in gradients[i] (tensors made by
- * graph_input). Forms no gradient that no parameter needs. Call once, at the end. */
+/* Appends the gradient calls. gradients[i], made by graph_input, holds the gradient of outputs[i].
+ * Gradients that no parameter needs are not computed. Call once, at the end. */
 void graph_backward(struct graph *g, int n, const int *outputs, const int *gradients);
 
 #endif

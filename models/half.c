@@ -16,7 +16,7 @@ static float float_of(uint32_t bits) {
     return value;
 }
 
-/* bits without their lowest `drop`, rounded to the nearest, ties to even. */
+/* bits without the lowest `drop` bits, rounded to nearest, ties to even. */
 static uint32_t shift_rounded(uint32_t bits, int drop) {
     const uint32_t half = 1u << (drop - 1), odd = bits >> drop & 1;
     return (bits + half - 1 + odd) >> drop;

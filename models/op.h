@@ -1,15 +1,15 @@
 /* op: what an operation is, and one call of it with its operands resolved.
  *
- * An operand has a fixed slot. Forward reads inputs and writes outputs and saved tensors. Backward
- * gets the gradients of the outputs (d_out), what op.backward_reads asked for, and writes the
- * wanted gradients of the inputs (d_in). A gradient is overwritten, or added to where
- * accumulate has its bit: the first contribution overwrites, so no buffer is cleared first.
+ * Every operand has a fixed slot. Forward reads inputs and writes outputs and saved tensors.
+ * Backward reads the gradients of the outputs (d_out) and the slots that op.backward_reads names,
+ * and writes the wanted gradients of the inputs (d_in). It overwrites a gradient, or adds to it
+ * where accumulate has its bit: the first contribution overwrites, so no buffer needs clearing.
  * Absent optional operands have no buffer. Backward knows the types and shapes of all operands of
- * the forward call, also of those whose memory it did not ask for. A saved tensor to which the
- * shape rule gives 0 elements is not made.
+ * the forward call, even of those it does not read. A saved tensor with 0 elements by the shape
+ * rule is not allocated.
  *
- * In-place operations (optimiser, moving averages) name the same tensor as input and output; only
- * tensors outside the activation arena may be used so. */
+ * In-place ops (optimiser, moving averages) name the same tensor as input and output. Such a tensor
+ * must lie outside the activation arena. */
 #ifndef MODELS_OP_H
 #define MODELS_OP_H
 
@@ -40,7 +40,7 @@ enum {
     KERNEL_BINDINGS_MAX = 12,
     KERNEL_PUSH_BYTES = 96,
     KERNEL_SPEC_MAX = 4,
-    KERNEL_THREADS = 256, /* of a group, unless a kernel says otherwise */
+    KERNEL_THREADS = 256, /* per group, unless a kernel sets its own number */
 };
 
 enum op_direction { OP_FORWARD, OP_BACKWARD };
@@ -52,12 +52,12 @@ enum op_id {
         OP_COUNT
 };
 
-/* Which buffer an operand is found in when the same calls run for another slice: struct work_place
- * of backend.h names one of each kind. */
+/* The kind of buffer an operand lies in. When the same calls run for another slice, struct
+ * work_place (backend.h) gives the buffer of each kind. */
 enum op_base {
     OP_BASE_FIXED, /* always the same buffer */
     OP_BASE_ARENA, /* the activations of the slice */
-    OP_BASE_BLOCK, /* the block that gets the gradients of the slice */
+    OP_BASE_BLOCK, /* the block that receives the gradients of the slice */
     OP_BASE_OTHER, /* a second block, which is added to the first */
 };
 
@@ -75,20 +75,20 @@ struct op_call {
     enum op_id op;
     enum op_direction direction;
     uint32_t accumulate; /* backward: bit i set: add to d_in[i] instead of writing it */
-    int part;            /* for kernels: which part of the call, below op.parts */
+    int part;            /* for kernels: part of the call, 0 to op.parts - 1 */
     struct op_operand slot[OP_SLOTS];
     _Alignas(8) unsigned char options[OP_OPTION_BYTES]; /* struct <name>_options of the op */
 };
 
-/* One dispatch: a shader by the name of its build (shaders/embed.cmake; most have one, named like
- * their file), bindings in the order of its declarations. An absent operand may be bound (some
- * other memory is bound in its place); the shader must not touch it and learns that from the push
- * constants, a struct of shaders/params/<op>.h. */
+/* One dispatch. shader: name of a build (shaders/embed.cmake; most shaders have one, named like
+ * their file). binding: slots in the order of the shader's declarations. An absent operand may be
+ * bound; other memory then stands in for it. The push constants (shaders/params/<op>.h) tell the
+ * shader that it must not touch that memory. */
 struct kernel {
     const char *shader;
-    uint32_t threads;               /* of a group, the shader's constant 0; 0: KERNEL_THREADS */
-    uint32_t spec[KERNEL_SPEC_MAX]; /* its constants 1, 2, ...; 0: the shader's own */
-    uint32_t subgroup; /* 0: any; else full subgroups of so many threads, traits.subgroup */
+    uint32_t threads;               /* per group, spec constant 0; 0: KERNEL_THREADS */
+    uint32_t spec[KERNEL_SPEC_MAX]; /* spec constants 1, 2, ...; 0: the shader's default */
+    uint32_t subgroup; /* 0: any; else require full subgroups of this size (traits.subgroup) */
     uint32_t
         groups[3]; /* each at most 65535; fold long grids into y, see shaders/common/grid.glsl */
     int n_bindings;
@@ -106,8 +106,8 @@ struct op {
      * After it succeeded, forward and backward cannot fail. */
     enum status (*shape)(struct op_call *call, struct error *e);
 
-    /* Bit mask of the slots (inputs, outputs, saved) that backward reads, given which d_in slots
-     * are wanted (their buffer or tensor set as by op_wants). NULL: the op has no gradient. */
+    /* Bit mask of the slots (inputs, outputs, saved) that backward reads, given the wanted inputs:
+     * bit i of `wanted` is input i. NULL: the op has no gradient. */
     uint64_t (*backward_reads)(const struct op_call *call, uint32_t wanted);
     /* Inputs that can have a gradient: bit i. */
     uint32_t differentiable;
@@ -117,36 +117,37 @@ struct op {
 
     void (*forward)(const struct op_call *call);  /* CPU */
     void (*backward)(const struct op_call *call); /* CPU */
-    /* How the CPU gives one forward call to all its threads; the pieces do not depend on their
-     * number, so the bits do not. each_number: every output number depends on the numbers at its
-     * place in the operands of its size; a piece is forward over some of them. pieces: their
-     * number; piece does one, in any order, and finish follows when all are done. Neither: one
-     * thread does all. */
+    /* How the CPU shares one forward call among its threads. The pieces do not depend on the number
+     * of threads, so neither do the bits. each_number: output i depends only on number i of each
+     * operand of that size; a piece is forward over a range of them. pieces: number of pieces;
+     * piece(i) runs in any order, finish after all of them. Neither set: one thread does the
+     * call. */
     bool each_number;
     int64_t (*pieces)(const struct op_call *call);
     void (*piece)(const struct op_call *call, int64_t i);
     void (*finish)(const struct op_call *call);
 
-    /* Plain loops, where forward or backward are not plain themselves; NULL: they are. */
+    /* The plain loops, for an op whose forward or backward is a fast version; else NULL. */
     void (*forward_reference)(const struct op_call *call);
     void (*backward_reference)(const struct op_call *call);
 
-    /* Fills k (OP_KERNELS_MAX entries) with the dispatches of the call, in order, each waiting for
-     * the one before; returns their number. May use of the device what traits say, and gives the
-     * same for the same arguments. Does not call Vulkan. */
+    /* Fills k (OP_KERNELS_MAX entries) with the dispatches of the call and returns their number.
+     * They run in order, each after the one before. Uses only device features in traits; equal
+     * arguments give equal dispatches. Does not call Vulkan. */
     int (*kernels)(const struct op_call *call, const struct traits *traits, struct kernel *k);
-    /* A call over more numbers than its scratch memory holds at once runs in parts, each waiting
-     * for the one before; kernels then fills the dispatches of call->part. NULL: one part. */
+    /* Number of parts, for a call whose scratch memory holds only some of its numbers at once.
+     * Parts run in order, each after the one before; kernels then fills the dispatches of
+     * call->part. NULL: one part. */
     int (*parts)(const struct op_call *call);
 
     /* Floating-point operations of the call, 2 per multiply-add. */
     double (*flops)(const struct op_call *call);
-    /* Bytes that the call reads and writes, where these are not all of its operands; else NULL. */
+    /* Bytes that the call reads and writes, if not the whole of its operands; else NULL. */
     double (*bytes)(const struct op_call *call);
 };
 
-/* Groups for n invocations in groups of size, folded into (x, y) so that x stays below 65536; the
- * shader gets its number back from shaders/common/grid.glsl and guards the rest. */
+/* Sets the groups for n invocations, `size` per group, folded into (x, y) so that x stays below
+ * 65536. The shader recovers its index with shaders/common/grid.glsl and skips the surplus. */
 void kernel_groups(struct kernel *k, int64_t n, int64_t size);
 void kernel_push(struct kernel *k, const void *push, size_t bytes);
 
@@ -187,8 +188,8 @@ static inline int64_t op_rows(const struct op_call *c, int slot) {
     return columns ? tensor_elements(&c->slot[slot].tensor) / columns : 0;
 }
 
-/* Bytes of the operands that a call reads and writes, scratch memory left out; a gradient that it
- * adds to counts twice. What op.bytes starts from, and what it is without. */
+/* Bytes of the operands that a call reads and writes, without scratch memory; a gradient that it
+ * adds to counts twice. op_bytes is this, or op.bytes where the op has one. */
 double op_operand_bytes(const struct op_call *c);
 double op_bytes(const struct op_call *c);
 

@@ -26,7 +26,7 @@ static int by_offset(const void *a, const void *b) {
     return (*x)->offset < (*y)->offset ? -1 : (*x)->offset > (*y)->offset;
 }
 
-/* Gives every block the lowest offset that is free during its whole life, large blocks first. */
+/* Gives every block the lowest offset that is free for its whole life, largest blocks first. */
 static int64_t place_blocks(struct block *blocks, int n, struct block **neighbours) {
     int64_t peak = 0;
     qsort(blocks, (size_t)n, sizeof *blocks, by_size);

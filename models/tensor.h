@@ -6,7 +6,7 @@
 
 enum { TENSOR_RANK_MAX = 4 };
 
-/* F16 and BF16 are for storage: what reads them widens, computes in 32 bits and rounds (half.h). */
+/* F16 and BF16 are storage types: readers widen them to 32 bits, writers round (half.h). */
 #define TENSOR_TYPE_LIST(X) X(F32, 4) X(I32, 4) X(U8, 1) X(F16, 2) X(BF16, 2)
 #define TENSOR_TYPE_ENUM(name, bytes) TENSOR_##name,
 enum tensor_type { TENSOR_TYPE_LIST(TENSOR_TYPE_ENUM) };

@@ -43,7 +43,7 @@ struct low_rank *adapter_set_add(struct adapter_set *s, const struct low_rank *s
 
 /* --- Reading a run's file --- */
 
-/* The number a file says in its metadata, or fallback. */
+/* A number from the file's metadata, or fallback. */
 static double metadata_number(const struct safetensors *s, const char *name, double fallback) {
     const char *text = safetensors_metadata(s, name);
     char *end = NULL;
@@ -78,7 +78,7 @@ done:
     return rc;
 }
 
-/* Room for all tensors of the file was made. */
+/* The caller has made room for all tensors of the file. */
 static enum status read_bottleneck(struct adapter_set *set, const struct safetensors *s,
                                    const struct safetensors_tensor *t, struct error *e) {
     struct adapter_tensor *b = &set->bottleneck[set->n_bottleneck];
@@ -217,7 +217,7 @@ bool adapter_set_changes(const struct adapter_set *s, const struct parameter *w)
            (s->has_logit_bias && w->kind == PARAMETER_LOGIT_BIAS);
 }
 
-/* sum (columns): row r of W on entry, of W' on return. False: not finite. */
+/* sum (columns): row r of W in, row r of W' out. False: a number is not finite. */
 static bool merge_row(const struct low_rank *l, int64_t r, double *sum) {
     const float *b = l->b + r * l->rank;
     double square = 0;

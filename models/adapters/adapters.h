@@ -4,9 +4,9 @@
  *   y = x W' + b + (alpha / r) (x A') B'.  A: uniform with bound sqrt(3 / I) / sqrt(3) = 1/sqrt(I),
  *   which is Kaiming-uniform with a = sqrt 5 as in PEFT; B: zeros, so training starts at the base.
  * UniAdapter: a bottleneck beside the MLP of a block, reading what the MLP reads before its norm:
- *   out = x1 + MLP(LN2 x1) + scale Up(ReLU(Down(LN x1))).  Down is Kaiming-uniform, Up zeros.
- *   Each tower has its own. Source: Lu et al. 2023 (UniAdapter), methods of its public code; all
- *   ups start at zero here, so that the model starts at the base.
+ *   out = x1 + MLP(LN2 x1) + scale Up(ReLU(Down(LN x1))).  Down starts Kaiming-uniform, Up with
+ *   zeros. Each tower has its own. Source: Lu et al. 2023 (UniAdapter) and its public code. Here
+ *   every Up starts at zero, so that the model starts as the base model.
  * Source: Hu et al. 2021. */
 #ifndef MODELS_ADAPTERS_ADAPTERS_H
 #define MODELS_ADAPTERS_ADAPTERS_H
@@ -34,7 +34,7 @@ struct adapter_config {
 };
 
 /* Declares the trainable parameters of the adapters in a model of this architecture. BAD_ARG when
- * there is nothing to train: no layer chosen. */
+ * no layer is chosen. */
 enum status adapters_declare(struct parameters *p, const struct architecture *a,
                              const struct adapter_config *c, struct error *e);
 

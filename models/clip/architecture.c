@@ -58,7 +58,7 @@ done:
     return rc;
 }
 
-/* An optional list of three numbers from least to 1: red, green and blue. */
+/* An optional list of three numbers in [least, 1]: red, green and blue. */
 static enum status optional_colour(const struct json *object, const char *name, double least,
                                    float out[3], struct error *e) {
     enum status rc = STATUS_OK;
@@ -76,7 +76,7 @@ done:
     return rc;
 }
 
-/* What both towers may have; other: the second of the two pools. */
+/* Reads the fields common to both towers; other: the second of the two pools. */
 static enum status read_tower(struct tower_shape *s, const struct json *o, const char *pool,
                               enum tower_pool other, const char *other_pool, struct error *e) {
     enum status rc = STATUS_OK;

@@ -5,8 +5,8 @@
  *    "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 512, "heads": 8,
  *                 "layers": 12}}
  *
- * A file without text_cfg is an image-only ViT: no text tower, no logit scale. Everything else has
- * what CLIP has unless the file says otherwise, in open_clip's and timm's words:
+ * A file without text_cfg is an image-only ViT: no text tower, no logit scale. Everything else is
+ * as in CLIP unless the file says otherwise, in the words of open_clip and timm:
  *   top          mean, std (of pixels; CLIP's), gelu_tanh (GELU by tanh), norm_eps (1e-5),
  *                init_logit_scale (ln(1 / 0.07)), init_logit_bias (a learnt bias of the logits)
  *   both towers  mlp_ratio (4), ls_init_value (layer scale in every block),
@@ -35,9 +35,9 @@ enum tower_pool {
 
 /* One transformer. */
 struct tower_shape {
-    int width, layers, heads, tokens; /* tokens: the longest sequence, all that is added included */
+    int width, layers, heads, tokens; /* tokens: the longest sequence, added tokens included */
     int hidden;                       /* width of a block's hidden layer */
-    float layer_scale;                /* where it starts; 0: blocks have none */
+    float layer_scale;                /* starting value; 0: blocks have none */
     enum tower_pool pool;
     bool is_causal, has_projection, has_projection_bias;
 };
@@ -47,7 +47,7 @@ struct architecture {
     int joint; /* width of the features */
     enum activation_kind activation;
     float norm_epsilon;
-    float logit_scale, logit_bias; /* where they start */
+    float logit_scale, logit_bias; /* starting values */
     bool has_logit_bias;
     struct tower_shape tower[TOWER_COUNT]; /* text: zeros when there is none */
     int image_size, patch;                 /* pixels */
@@ -60,7 +60,7 @@ struct architecture {
 static inline bool architecture_has_text(const struct architecture *a) {
     return a->tower[TOWER_TEXT].layers > 0;
 }
-/* Patches of a picture; the tokens in front of them are class token and registers. */
+/* Patches of a picture, and the number of tokens in front of them (class token, registers). */
 static inline int architecture_patches(const struct architecture *a) {
     return (a->image_size / a->patch) * (a->image_size / a->patch);
 }
@@ -72,13 +72,14 @@ static inline int architecture_first_patch(const struct architecture *a) {
  * as architecture_read takes it. NOT_FOUND lists the built-in names. */
 enum status architecture_find(struct architecture *a, const char *name, struct error *e);
 /* A file in the format above, an open_clip_config.json, or a config.json of transformers (with the
- * preprocessor_config.json beside it). A warning when it prepares pictures in another way. */
+ * preprocessor_config.json beside it). Warns when the file asks for another preparation of
+ * pictures. */
 enum status architecture_read(struct architecture *a, const char *path, struct error *e);
 /* The architecture of weights (a path as weight_files_open takes it; "": none, a random start).
- * asked: as architecture_find takes it, or "": what config.json or open_clip_config.json beside the
- * weights says. Where there is such a file, mean and deviation come from it, and what it says of
- * activation, norms and heads must be what was asked for: those go with the weights, and no shape of
- * a tensor shows them. BAD_ARG says what to change. */
+ * asked: as architecture_find takes it, or "" for the config.json or open_clip_config.json beside
+ * the weights. If there is such a file, mean and deviation come from it, and its activation, norms
+ * and heads must agree with what was asked for: they belong to the weights, but no tensor's shape
+ * shows them. BAD_ARG says what to change. */
 enum status architecture_choose(struct architecture *a, const char *asked, const char *weights,
                                 struct error *e);
 enum status architecture_from_json(struct architecture *a, const struct json *root,

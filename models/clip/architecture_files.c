@@ -1,4 +1,4 @@
-/* The part of architecture.h that reads the files beside weights. */
+/* The functions of architecture.h that read the files beside weights. */
 #include "models/clip/architecture.h"
 
 #include "models/weights/hugging_face_config.h"
@@ -51,8 +51,8 @@ static void check_hugging_face_pixels(const char *path, const struct json *pixel
 
 /* --- Reading one file --- */
 
-/* open_clip_config.json: the model as open_clip names it, and how pictures are prepared. What says
- * which names the tensors have is left to the tensors. */
+/* open_clip_config.json: the model in open_clip's words, and how pictures are prepared. Fields
+ * about tensor names are ignored; the tensors tell. */
 static enum status translate_open_clip(const char *path, const struct json *root, struct text *out,
                                        struct error *e) {
     static const char *const left_out[] = {"custom_text", "force_custom_text", "hf_model_name"};
@@ -98,7 +98,7 @@ done:
     return rc;
 }
 
-/* "config" and the like say little: then the name of the folder. */
+/* The file's name, or the folder's where that is only "config" or the like. */
 static void name_of(char out[64], const char *path) {
     char folder[FILE_PATH_MAX];
     const char *base = file_base_name(path);
@@ -140,8 +140,8 @@ static bool is_in(const char *folder, const char *name) {
     return file_join(path, folder, name, NULL) == STATUS_OK && file_exists(path);
 }
 
-/* The configuration of the file that weight_files.h takes from this place; "" when there is none.
- */
+/* Finds the configuration beside the file that weight_files_open would open; "" when there is
+ * none. */
 static enum status find_beside(char out[FILE_PATH_MAX], const char *weights, struct error *e) {
     static const char *const names[] = {"config.json", "open_clip_config.json", "config.json"};
     enum status rc = STATUS_OK;
@@ -166,7 +166,7 @@ done:
 
 /* --- Choosing --- */
 
-/* What no shape of a tensor shows must agree. */
+/* Checks the settings that no tensor's shape shows. */
 static enum status agree(const struct architecture *asked, const struct architecture *beside,
                          const char *path, struct error *e) {
     if (asked->activation != beside->activation)
@@ -206,7 +206,8 @@ enum status architecture_choose(struct architecture *a, const char *asked, const
         return architecture_read(a, path, e);
     }
     rc = architecture_find(a, asked, e);
-    if (rc == STATUS_NOT_FOUND) rc = STATUS_BAD_ARG; /* a wrong word in the recipe, not lost data */
+    if (rc == STATUS_NOT_FOUND) rc = STATUS_BAD_ARG; /* a wrong word in the recipe, not missing
+                                                        data */
     if (rc != STATUS_OK) error_context(e, "model.architecture");
     if (rc != STATUS_OK || !path[0]) return rc;
     if (architecture_read(&beside, path, &unreadable) != STATUS_OK) {

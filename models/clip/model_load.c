@@ -9,11 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- Do the files fit --- */
+/* --- Whether the files fit --- */
 
 enum { LISTED_MAX = 20, NAMED_MAX = 3 };
 
-/* Names of one kind, the first LISTED_MAX of them. */
+/* The first LISTED_MAX names of one kind. */
 struct names {
     int n;
     struct text item[LISTED_MAX];
@@ -39,13 +39,13 @@ static void release_differences(struct differences *d) {
     release_names(&d->misshaped);
 }
 
-/* Tokens in front of the grid of patches; all positions of a text tower are one line. */
+/* Tokens in front of the grid of patches. Text positions have no grid. */
 static int64_t first_patch(const struct parameter *w, const struct architecture *a) {
     const int64_t side = a->image_size / a->patch;
     return w->tensor.shape[0] - side * side;
 }
 
-/* Rows of a position embedding that can be made into that of the parameter, or 0. */
+/* Rows of a position embedding that can be resized to the parameter, or 0. */
 static int64_t resizable_rows(const struct parameter *w, const struct architecture *a,
                               const struct weight_place *place,
                               const struct safetensors_tensor *t) {
@@ -92,7 +92,7 @@ static void compare_parameter(const struct parameter *w, const struct architectu
     }
 }
 
-/* p: the registry of a model of architecture a, which need not be the one that is loaded. */
+/* p: registry of a model of architecture a, not necessarily the model being loaded. */
 static enum status compare(struct differences *d, const struct parameters *p,
                            const struct architecture *a, const struct weight_files *f,
                            const struct weight_layout *layout, struct error *e) {
@@ -112,7 +112,7 @@ static int count_differences(const struct differences *d) {
     return d->missing.n + d->extra.n + d->misshaped.n;
 }
 
-/* The built-in architecture that these files are for, or NULL. */
+/* The built-in architecture that these files fit, or NULL. */
 static const char *find_fitting(const struct weight_files *f) {
     for (int i = 0; i < n_architecture_configs; i++) {
         struct parameters p;
@@ -132,7 +132,7 @@ static const char *find_fitting(const struct weight_files *f) {
     return NULL;
 }
 
-/* The first few into the message, and all into the log where they are so few that it helps. */
+/* Writes the first few names into the message, and all into the log if they are few. */
 static void append_names(struct text *out, const char *what, const struct names *l, bool logged) {
     if (!l->n) return;
     text_printf(out, "; %d %s: ", l->n, what);

@@ -1,9 +1,9 @@
-/* parameters: the registry of every weight of a model, by name, and where each one lies.
+/* parameters: the registry of all weights of a model: name, shape and place of each.
  *
  * A parameter is frozen or trainable. All frozen ones lie in one block, all trainable ones in
- * another; gradients, moments and copies (slots) use the offsets of the trainable block. Inside it
- * those with weight decay come first, so one AdamW call serves each half. Every offset is a
- * multiple of 256 bytes.
+ * another. Gradients, moments and weight slots use the offsets of the trainable block. In it
+ * parameters with weight decay come first, so that one AdamW call serves each half. Every offset is
+ * a multiple of 256 bytes.
  *
  * Names and shapes of base weights are those of open_clip. An adapter of `X` is named `X.lora_a`,
  * `X.lora_b` or `BLOCK.adapter.*`. */
@@ -42,7 +42,7 @@ struct parameter {
     struct tensor tensor;
     enum parameter_kind kind;
     int tower; /* enum tower, or -1: both or none */
-    int layer; /* block it belongs to, or -1 */
+    int layer; /* transformer block it belongs to, or -1 */
     enum parameter_start start;
     float amount;
     bool is_trainable;
@@ -62,25 +62,25 @@ struct parameters {
 void parameters_init(struct parameters *p);
 void parameters_release(struct parameters *p);
 
-/* Adds one; the name must be new. start, amount, kind, tower, layer as in struct parameter. */
+/* Adds a parameter; its name must be new. Offsets are set later, by parameters_lay_out. */
 enum status parameters_add(struct parameters *p, const struct parameter *parameter,
                            struct error *e);
-/* Number of the parameter of that name, or -1. */
+/* Index of the parameter with that name, or -1. */
 int parameters_find(const struct parameters *p, const char *name);
 
-/* Whether it is part of the model that was pretrained: no adapter, no head of a loss. */
+/* Whether it belongs to the pretrained model: neither an adapter nor the head of a loss. */
 bool parameter_is_base(const struct parameter *p);
 
-/* Decides the offsets from is_trainable. Weight decay applies to trainables with two axes or more,
- * as in open_clip; norms, biases, and the logit scale have none. */
+/* Sets all offsets, by is_trainable. Weight decay applies to trainable parameters with two or more
+ * axes, as in open_clip; norms, biases and the logit scale have none. */
 void parameters_lay_out(struct parameters *p);
 
-/* A block with the gradients of one tower has its trainable parameters packed, in their order: its
- * size, and where what lies at `offset` of the trainable block lies in it. */
+/* The gradient block of one tower holds the tower's trainable parameters packed, in the same order.
+ * Its size, and the place in it of `offset` in the trainable block. */
 int64_t parameters_packed_bytes(const struct parameters *p, int tower);
 int64_t parameters_packed_offset(const struct parameters *p, int tower, int64_t offset);
-/* The next run of chosen trainable parameters that lie side by side, beginning at or after `from`,
- * in bytes of the trainable block; false: there is none. */
+/* Finds the next run of adjacent chosen parameters at or after `from`, in bytes of the trainable
+ * block; false: there is none. */
 bool parameters_range(const struct parameters *p, const bool *chosen, int64_t from, int64_t *begin,
                       int64_t *bytes);
 

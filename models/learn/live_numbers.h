@@ -1,9 +1,9 @@
-/* live_numbers: numbers that change from step to step. The host sets them, one upload per step puts
- * all of them into a small buffer, and kernels read them there, so that recorded work is replayed
+/* live_numbers: numbers that change from step to step. The host sets them, one upload per step
+ * copies them all into a small buffer, and kernels read them there. So recorded work is replayed
  * unchanged.
  *
- * Whoever owns a number declares it by name; nothing lists them all. Each declaration begins at a
- * multiple of 256 bytes, so that it is bound alone. */
+ * The owner of a number declares it by name; there is no central list. Each declaration starts at a
+ * multiple of 256 bytes, so that it can be bound alone. */
 #ifndef MODELS_LEARN_LIVE_NUMBERS_H
 #define MODELS_LEARN_LIVE_NUMBERS_H
 
@@ -12,10 +12,10 @@
 
 struct live_number {
     char name[64];
-    int first, n; /* of live_numbers.value */
+    int first, n; /* in live_numbers.value */
 };
 
-/* Starts as zeros. */
+/* Zero-initialised is empty. */
 struct live_numbers {
     struct live_number *list;
     int n;
@@ -24,20 +24,20 @@ struct live_numbers {
     struct buffer *buffer; /* NULL before live_numbers_place */
 };
 
-/* Declares n numbers of one owner, all 0; *number stands for them below. Before live_numbers_place.
- * Errors: NO_MEMORY; BAD_ARG where the name is there already. */
+/* Declares n numbers of one owner, all 0; *number identifies them below. Before live_numbers_place.
+ * Errors: NO_MEMORY; BAD_ARG when the name is taken. */
 enum status live_numbers_add(struct live_numbers *l, const char *name, int n, int *number,
                              struct error *e);
-/* The number of a name, or -1. */
+/* The *number declared under a name, or -1. */
 int live_numbers_find(const struct live_numbers *l, const char *name);
 /* Their values, for the owner to set; valid until the next live_numbers_add. */
 float *live_numbers_of(const struct live_numbers *l, int number);
 
-/* Makes the buffer. The caller counts its bytes. */
+/* Allocates the buffer. Its bytes count as the caller's. */
 enum status live_numbers_place(struct live_numbers *l, struct backend *b, struct error *e);
-/* Tensor of a graph: (n), or () where n is 1. */
+/* The numbers as a tensor of a graph: (n), or () if n is 1. */
 int live_numbers_input(const struct live_numbers *l, int number, struct graph *g);
-/* Hands all values to the device. */
+/* Uploads all values to the device. */
 enum status live_numbers_upload(const struct live_numbers *l, struct error *e);
 void live_numbers_release(struct live_numbers *l);
 

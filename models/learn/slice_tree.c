@@ -25,10 +25,11 @@ bool slice_tree_add(struct slice_tree *t, struct slice_node *node, int *from) {
         const int size = 1 << node->level;
         const bool is_right = node->first & size;
         const int other = is_right ? node->first - size : node->first + size;
-        if (other >= t->n_slices) continue; /* nothing on the right: the node above is the same */
+        if (other >= t->n_slices) continue; /* no right half: the node above is the same */
         struct slice_node *half = &t->waiting[other];
         if (half->block < 0 || half->level != node->level) break;
-        /* The left block gets the sum; which one is added makes no difference to the bits. */
+        /* The left block receives the sum. Addition commutes, so the choice does not change the
+         * bits. */
         *from = is_right ? node->block : half->block;
         if (is_right) *node = *half;
         half->block = -1;

@@ -48,7 +48,7 @@ done:
     return rc;
 }
 
-/* "text_config", or the older "text_config_dict", which transformers prefers where both are. */
+/* "text_config", or the older "text_config_dict", which transformers prefers if both exist. */
 static const struct json *tower_of(const struct json *config, const char *name, const char *older) {
     const struct json *dict = json_find(config, older);
     return dict && dict->kind == JSON_OBJECT ? dict : json_find(config, name);
@@ -71,7 +71,7 @@ done:
     return rc;
 }
 
-/* --- What is common to all --- */
+/* --- Common to all models --- */
 
 static void write_member(struct json_writer *w, const char *name, const char *json) {
     json_write_name(w, name);
@@ -83,7 +83,7 @@ static void write_int(struct json_writer *w, const char *name, int64_t value) {
     json_write_int(w, value);
 }
 
-/* The ratio is cut to a whole hidden layer when it is read. */
+/* The reader rounds width times ratio down to a whole hidden layer. */
 static void write_tower(struct json_writer *w, const struct tower_config *t) {
     write_int(w, "width", t->width);
     write_int(w, "layers", t->layers);
@@ -128,7 +128,7 @@ static void write_colour(struct json_writer *w, const char *name, const struct j
         json_write_raw(w, preset);
 }
 
-/* mean and std of the preprocessor, or what its class has by default. */
+/* mean and std of the preprocessor, or the defaults of its class. */
 static void write_colours(struct json_writer *w, const struct json *preprocessor, const char *mean,
                           const char *deviation) {
     write_colour(w, "mean", json_find(preprocessor, "image_mean"), mean);
@@ -224,7 +224,7 @@ done:
     return rc;
 }
 
-/* ViTModel, as which DINO is published, and Dinov2Model, also with registers. */
+/* ViTModel, the form in which DINO is published, and Dinov2Model, with or without registers. */
 static enum status write_vit(struct json_writer *w, const struct json *config,
                              const struct json *preprocessor, struct error *e) {
     enum status rc = STATUS_OK;

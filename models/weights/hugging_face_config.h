@@ -1,8 +1,8 @@
-/* hugging_face_config: the config.json of a transformers model, said in open_clip's words.
+/* hugging_face_config: translates the config.json of a transformers model into open_clip's words.
  *
- * Read are model_type clip (CLIPModel), siglip (SiglipModel), vit (ViTModel: DINO), dinov2
- * (Dinov2Model) and dinov2_with_registers; keys that are missing have transformers' defaults. Of a
- * preprocessor_config.json mean and deviation are taken.
+ * Reads model_type clip (CLIPModel), siglip (SiglipModel), vit (ViTModel: DINO), dinov2
+ * (Dinov2Model) and dinov2_with_registers. Missing keys have transformers' defaults. Mean and
+ * deviation come from preprocessor_config.json.
  * Source: configuration_clip.py, configuration_siglip.py, configuration_vit.py,
  * configuration_dinov2.py, configuration_dinov2_with_registers.py. */
 #ifndef MODELS_WEIGHTS_HUGGING_FACE_CONFIG_H

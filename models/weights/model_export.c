@@ -83,8 +83,8 @@ static void write_hugging_face_tower(struct json_writer *w, const struct archite
     put_int(w, "projection_dim", a->joint);
 }
 
-/* The end token is the last of the vocabulary; CLIPModel pools where it stands first, and its
- * tokenizer fills up with it. */
+/* The end token is the last id. CLIPModel pools its first occurrence, and its tokenizer pads with
+ * it. */
 static void write_hugging_face(struct json_writer *w, const struct architecture *a) {
     json_write_object_begin(w);
     json_write_name(w, "architectures");
@@ -161,7 +161,7 @@ static bool is_plain_tower(const struct tower_shape *s) {
            s->hidden == 4 * s->width && !(s->layer_scale > 0);
 }
 
-/* What both programs can be told in the few words above. */
+/* Whether both programs can express the model in the fields above. */
 static bool is_clip(const struct architecture *a) {
     const struct tower_shape *image = &a->tower[TOWER_IMAGE], *text = &a->tower[TOWER_TEXT];
     return architecture_has_text(a) && is_plain_tower(image) && is_plain_tower(text) &&
@@ -196,8 +196,8 @@ done:
 
 /* --- Weights --- */
 
-/* Tensors of the file; name[i] and part[i] are of the same one. The header brings the tensors into
- * another order; their names still point into name. */
+/* Tensors of the file; name[i] and part[i] belong together. The header sorts the tensors; their
+ * names still point into name. */
 struct writing {
     const struct model *model;
     const struct weight_layout *layout;

@@ -37,7 +37,7 @@ struct reading {
     int n_layers;
 };
 
-/* The path before .lora_, without the steps through wrappers that PEFT puts around a layer. */
+/* The path before .lora_, without the names of PEFT's wrappers around a layer. */
 static void layer_path(char out[WEIGHT_NAME_MAX], const char *name, const char *end) {
     static const char wrapper[] = ".base_layer";
     size_t n = 0;
@@ -50,7 +50,7 @@ static void layer_path(char out[WEIGHT_NAME_MAX], const char *name, const char *
     out[n] = 0;
 }
 
-/* What stands after the part's name: nothing, .weight, .ADAPTER or .ADAPTER.weight. */
+/* Whether a tensor's name may end so: nothing, .weight, .ADAPTER or .ADAPTER.weight. */
 static bool is_end_of_name(const char *end) {
     if (*end && *end != '.') return false;
     const char *second = *end ? strchr(end + 1, '.') : NULL;
@@ -106,7 +106,7 @@ static enum status check_part(const struct reading *r, const struct layer *l, in
     return rc;
 }
 
-/* shape: with the weight, the rows and columns of the layer. */
+/* shape: the layer's weight, rows and columns. */
 static enum status read_layer(struct reading *r, struct layer *l, struct low_rank shape,
                               struct error *e) {
     enum status rc = STATUS_OK;
@@ -129,8 +129,8 @@ done:
     return rc;
 }
 
-/* Whether the weight of that name belongs to the layer: LAYER.weight, or, packed by torch's
- * MultiheadAttention, LAYER.in_proj_weight. */
+/* Whether the weight belongs to the layer: LAYER.weight, or LAYER.in_proj_weight as packed by
+ * torch's MultiheadAttention. */
 static bool is_weight_of(const char *name, const char *layer) {
     const size_t n = strlen(layer);
     if (strncmp(name, layer, n) || name[n] != '.') return false;
@@ -229,7 +229,7 @@ struct writing {
     struct safetensors_content content;
 };
 
-/* Where CLIPModel has the weight of an update; .weight is cut off the names. */
+/* Finds the place of an update's weight in CLIPModel; .weight is cut off the names. */
 static enum status place_of(const struct low_rank *l, struct weight_place *place, struct error *e) {
     struct parameter w = {.kind = PARAMETER_WEIGHT, .tower = -1, .layer = -1};
     snprintf(w.name, sizeof w.name, "%s", l->weight);
@@ -300,7 +300,8 @@ done:
     return rc;
 }
 
-/* A float as in the recipe: the division by the rank may have cost the last bit of the double. */
+/* Alpha as a float, as in the recipe: dividing by the rank may have cost the double its last
+ * bit. */
 static float alpha_of(const struct low_rank *l) {
     return (float)(l->scale * (double)l->rank);
 }

@@ -1,4 +1,4 @@
-/* peft: adapters as the folder that PEFT reads and writes.
+/* peft: reads and writes adapters as a PEFT folder.
  *
  *     adapter_config.json, adapter_model.safetensors, README.md
  *
@@ -6,9 +6,9 @@
  * DoRA, .lora_magnitude_vector (O); LAYER is the path of a linear layer. Source:
  * peft/utils/save_and_load.py.
  *
- * Written are the paths of transformers' CLIPModel, whose queries, keys and values are layers of
- * their own: the three get the same A and a third of the rows of B each. Read are those too, and
- * those of open_clip; with or without the name of the adapter in them, in F32, F16 or BF16; any
+ * Writing uses the paths of transformers' CLIPModel, where queries, keys and values are separate
+ * layers: all three get the same A, and each a third of the rows of B. Reading takes these paths
+ * and those of open_clip, with or without the adapter's name in them, in F32, F16 or BF16, for any
  * layers, visual_projection and text_projection included. */
 #ifndef MODELS_WEIGHTS_PEFT_H
 #define MODELS_WEIGHTS_PEFT_H
@@ -24,12 +24,12 @@ enum status peft_read(struct adapter_set *s, const char *folder, const struct pa
                       struct error *e);
 
 struct peft_about {
-    const char *base;           /* what the adapters belong to; NULL: not said */
+    const char *base;           /* the base model of the adapters; NULL: not written */
     enum safetensors_type type; /* F32, F16 or BF16 */
     const char *note;           /* more lines of the README; may be "" */
 };
-/* Writes the three files into a folder that is there. All updates must have one rank and one scale.
- * UNSUPPORTED for DoRA and for layers that CLIPModel has not. */
+/* Writes the three files into an existing folder. All updates must have the same rank and scale.
+ * UNSUPPORTED for DoRA and for layers that CLIPModel lacks. */
 enum status peft_write(const struct adapter_set *s, const char *folder,
                        const struct peft_about *about, struct error *e);
 

@@ -30,7 +30,7 @@ static bool is_off(const struct json *v) {
     }
 }
 
-/* Fields that change what the tensors mean, or ask for tensors that we have no place for. */
+/* Refuses fields that change the meaning of the tensors or need tensors that we cannot hold. */
 static enum status check_off(const struct json *root, struct error *e) {
     static const char *const names[] = {
         "modules_to_save", "fan_in_fan_out",          "lora_bias",         "layer_replication",
@@ -58,8 +58,8 @@ done:
     return rc;
 }
 
-/* Some ways to begin take away from the base what they put into the adapter, so that the adapter
- * goes with no other weights. */
+/* Some initialisations subtract the adapter from the base weights. Such an adapter fits only those
+ * changed weights. */
 static enum status check_start(const struct json *root, struct error *e) {
     const struct json *v = json_find(root, "init_lora_weights");
     static const char *const harmless[] = {"gaussian", "eva", "orthogonal"};
@@ -120,7 +120,7 @@ void peft_config_release(struct peft_config *c) {
 
 /* --- Patterns --- */
 
-/* Python's regular expression as POSIX's extended one. False: it has something POSIX has not. */
+/* Translates a Python regular expression to POSIX extended. False: POSIX has no equivalent. */
 static bool translate(const char *python, char out[PATTERN_MAX]) {
     struct text t = {0};
     bool fits = strlen(python) < PATTERN_MAX / 8, in_set = false;
@@ -139,7 +139,7 @@ static bool translate(const char *python, char out[PATTERN_MAX]) {
             text_append_char(&t, '(');
             p += 2;
         } else if (*p == '?' && p > python && strchr("*+?", p[-1]) && !in_set) {
-            continue; /* lazy: the same paths fit */
+            continue; /* lazy or not, the same paths match */
         } else {
             fits = *p != '{' || in_set;
             if (*p == '[') in_set = true;
@@ -167,7 +167,7 @@ static enum status pattern_fits(const struct json *key, const char *layer, bool 
     return STATUS_OK;
 }
 
-/* The member of that pattern object whose key fits first, or NULL. */
+/* The first member of a pattern object whose key matches, or NULL. */
 static enum status find_pattern(const struct peft_config *c, const char *name, const char *layer,
                                 const struct json **out, struct error *e) {
     enum status rc = STATUS_OK;

@@ -1,14 +1,14 @@
 /* peft_config: adapter_config.json of a PEFT folder, as far as LoRA and DoRA of linear layers go.
  *
- * Read: fields that would change what the tensors mean (bias, modules_to_save, another peft_type,
- * initialisations that change the base, ...) are errors that name them; fields that only say how
- * the adapter was trained, and fields of later releases that are null or false, are passed over.
+ * Fields that change the meaning of the tensors (bias, modules_to_save, another peft_type,
+ * initialisations that change the base, ...) are errors that name them. Fields that only say how
+ * the adapter was trained, and fields of later releases that are null or false, are ignored.
  *
- * rank_pattern and alpha_pattern: a key is a regular expression that must fit the end of a layer's
- * path from a dot or its start on; the first key that fits counts, in each of them by itself (early
- * releases of PEFT looked for the first key in both together). Python's syntax is taken as far as
- * POSIX has it too: . * + ? | ( ) [ ] ^ $, lazy quantifiers, \d \w, and escaped punctuation.
- * Source: peft/tuners/lora/config.py and model.py. */
+ * rank_pattern and alpha_pattern: a key is a regular expression that must match the end of a
+ * layer's path, starting at a dot or at the path's start. In each of the two the first matching key
+ * counts (early releases of PEFT took the first key of both together). Of Python's syntax, the part
+ * that POSIX shares is accepted: . * + ? | ( ) [ ] ^ $, lazy quantifiers, \d \w, and escaped
+ * punctuation. Source: peft/tuners/lora/config.py and model.py. */
 #ifndef MODELS_WEIGHTS_PEFT_CONFIG_H
 #define MODELS_WEIGHTS_PEFT_CONFIG_H
 
@@ -26,11 +26,11 @@ struct peft_config {
     bool use_rslora, use_dora;
 };
 
-/* path: of the file. */
+/* path: the file adapter_config.json. */
 enum status peft_config_read(struct peft_config *c, const char *path, struct error *e);
 void peft_config_release(struct peft_config *c);
 
-/* What holds for the layer of this path, such as "vision_model.encoder.layers.0.mlp.fc1". */
+/* Rank and alpha of a layer, by its path such as "vision_model.encoder.layers.0.mlp.fc1". */
 enum status peft_config_layer(const struct peft_config *c, const char *layer, int64_t *rank,
                               double *alpha, struct error *e);
 

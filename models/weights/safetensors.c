@@ -21,7 +21,7 @@ enum {
     HEADER_BYTES_MAX = 16 << 20,
     TENSORS_MAX = 65536,
     NAME_MAX_BYTES = 1024,
-    START_BYTES = 64, /* that show what a wrong file is */
+    START_BYTES = 64, /* enough to recognise a wrong file */
     PIECE = 1 << 14, /* bytes converted at a time; a multiple of all sizes of an element */
 };
 
@@ -76,7 +76,7 @@ static enum status read_type(const struct json *value, enum safetensors_type *ty
                      "unknown dtype '%s'; expected F32, F16, BF16, I64 or the like", name);
 }
 
-/* One entry of the header; begin and end are checked against the whole later. */
+/* Reads one entry of the header. begin and end are checked against the others later. */
 static enum status read_entry(const struct json *value, const struct safetensors *s, uint64_t data,
                               int64_t data_bytes, struct safetensors_tensor *t, struct error *e) {
     static const char *const names[] = {"dtype", "shape", "data_offsets"};
@@ -133,7 +133,8 @@ done:
     return rc;
 }
 
-/* The tensors are in the order of the data; empty ones come before what starts at their place. */
+/* Orders tensors by place in the data; an empty one comes before one that starts at the same
+ * place. */
 static int compare_places(const void *a, const void *b) {
     const struct safetensors_tensor *x = a, *y = b;
     if (x->offset != y->offset) return x->offset < y->offset ? -1 : 1;
@@ -161,8 +162,8 @@ static enum status check_cover(const struct safetensors *s, uint64_t data, int64
     return STATUS_OK;
 }
 
-/* A download that broke off is the commonest damage, so it is looked for before anything else: the
- * largest end that the header tells against what is there. */
+/* A broken-off download is the commonest damage, so check it first: the file must reach the largest
+ * end in the header. */
 static enum status check_length(const struct safetensors *s, const struct json *root,
                                 int64_t data_bytes, struct error *e) {
     const int64_t before = (int64_t)s->size - data_bytes;
@@ -183,15 +184,15 @@ static enum status check_length(const struct safetensors *s, const struct json *
                 s->path, s->size, before + end);
 }
 
-/* How many of the first bytes are one line of printable ASCII. */
+/* Number of leading bytes that form one line of printable ASCII. */
 static size_t text_begin(const char *bytes, size_t n) {
     size_t i = 0;
     while (i < n && bytes[i] >= ' ' && bytes[i] <= '~') i++;
     return i;
 }
 
-/* Finds the header and parses it. head: its bytes with the length in front, which the caller frees;
- * data: their number, where the bytes of the tensors begin. */
+/* Reads and parses the header. head: its bytes with the length in front; the caller frees it. data:
+ * number of those bytes, where the tensors' bytes begin. */
 static enum status read_header(struct safetensors *s, char **head, uint64_t *data,
                                int64_t *data_bytes, struct error *e) {
     enum status rc = STATUS_OK;

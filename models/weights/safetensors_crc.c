@@ -10,10 +10,10 @@
 
 enum { DIGITS = 8, BLOCK_BYTES = 1 << 20 };
 
-/* A quote within a name or value is written as \", so this stands in metadata only. */
+/* In a name or value a quote is written \", so this text can only be an entry of the metadata. */
 static const char entry[] = "\"" SAFETENSORS_CRC_NAME "\": \"";
 
-/* Where the digits begin; 0: there are none. */
+/* Offset of the digits; 0: there are none. */
 static size_t find_digits(const char *header, size_t n) {
     const size_t n_entry = sizeof entry - 1;
     for (size_t at = 8; at + n_entry + DIGITS < n; at++)

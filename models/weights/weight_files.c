@@ -34,13 +34,13 @@ struct start {
     size_t n;
 };
 
-/* Whether a header begins where one of safetensors does. */
+/* Whether a JSON header begins where safetensors has it. */
 static bool has_header(const struct start *s) {
     return s->n > 8 && s->bytes[8] == '{';
 }
 
-/* What the first bytes say: a zip (torch.save since 1.6, and TorchScript) or protocol 2 to 5. Those
- * two bytes can be the length of a safetensors header too, which then follows. */
+/* Whether the first bytes are those of a zip (torch.save since 1.6, TorchScript) or of pickle
+ * protocol 2 to 5. The same bytes can be the length of a safetensors header, which then follows. */
 static bool is_pickle(const struct start *s) {
     const uint8_t *b = s->bytes;
     if (s->n < 4) return false;
@@ -48,7 +48,7 @@ static bool is_pickle(const struct start *s) {
     return b[0] == 0x80 && b[1] >= 2 && b[1] <= 5 && !has_header(s);
 }
 
-/* A zip that torch.jit.save made has a file constants.pkl; its directory is at the end. */
+/* A zip written by torch.jit.save contains constants.pkl; the zip's directory is at its end. */
 static enum status find_script(bool *found, const struct file *file, struct error *e) {
     static const char name[] = "/constants.pkl";
     enum { END_BYTES = 1 << 20 };
@@ -88,7 +88,7 @@ static void append_quoted(struct text *out, const char *path) {
     text_append_char(out, '\'');
 }
 
-/* Where the command puts what it makes: where a folder is searched, for the usual names. */
+/* Where the command writes its result: a name that a folder is searched for, if possible. */
 static void append_converted(struct text *out, const char *path) {
     struct text name = {0};
     const char *base = file_base_name(path);
@@ -159,7 +159,7 @@ static enum status add_all(struct weight_files *f, struct error *e) {
     return STATUS_OK;
 }
 
-/* The file of that name, opened when it is new. */
+/* Finds the file of that name, and opens it if it is new. */
 static enum status shard(struct weight_files *f, const char *folder, const struct json *name,
                          const struct safetensors **out, struct error *e) {
     enum status rc = STATUS_OK;
@@ -210,7 +210,7 @@ done:
     return rc;
 }
 
-/* The first safetensors, else the first pickle of a folder; "" when there is neither. */
+/* The first safetensors file in a folder, else the first pickle; "" when there is neither. */
 static enum status find_in_folder(char out[FILE_PATH_MAX], const char *folder, struct error *e) {
     static const char *const names[] = {"model.safetensors", "model.safetensors.index.json",
                                         "open_clip_model.safetensors",
@@ -235,7 +235,7 @@ done:
     return rc;
 }
 
-/* Takes prefix off all names; false when one does not have it. */
+/* Removes prefix from all names; false if a name does not have it. */
 static bool strip(struct weight_files *f, const char *prefix) {
     for (int i = 0; i < f->n; i++)
         if (!text_starts_with(f->tensor[i].name, prefix)) return false;
@@ -334,11 +334,11 @@ const struct weight_layout *weight_files_layout(const struct weight_files *f,
 
 /* --- Reading --- */
 
-/* Index of the first number that is infinite or none, or -1. */
+/* Index of the first number that is infinite or NaN, or -1. */
 static int64_t find_not_finite(const float *values, int64_t n) {
     const uint32_t exponent = 0x7f800000; /* all ones: infinite or not a number */
     uint32_t n_bad = 0;
-    for (int64_t i = 0; i < n; i++) { /* without a branch for each, so that it costs little */
+    for (int64_t i = 0; i < n; i++) { /* no branch per number, which keeps it cheap */
         uint32_t bits;
         memcpy(&bits, &values[i], sizeof bits);
         n_bad += (bits & exponent) == exponent;
@@ -349,7 +349,7 @@ static int64_t find_not_finite(const float *values, int64_t n) {
     return -1;
 }
 
-/* Piece by piece, so that the numbers are looked at while they are in the processor's cache. */
+/* Reads piece by piece, so that numbers are checked while in the processor's cache. */
 static enum status read_tensor(const struct safetensors_tensor *t, float *to, struct error *e) {
     enum status rc = STATUS_OK;
     const int64_t n = safetensors_elements(t);
@@ -381,7 +381,7 @@ enum status weight_files_read(const struct weight_files *f, const struct weight_
         CHECK(i >= 0 && safetensors_elements(&f->tensor[i]) == n);
         rc = read_tensor(&f->tensor[i], part ? part : values + k * n, e);
         if (rc != STATUS_OK) {
-            /* What the disk says names the file itself. */
+            /* Errors of the disk already name the file. */
             if (e && !text_starts_with(e->text, f->path)) error_context(e, "%s", f->path);
             goto done;
         }

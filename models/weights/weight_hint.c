@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-/* OWNER/NAME at the end of a path, which no extension shows to be a file. */
+/* OWNER/NAME at the end of a path without the extension of a file. */
 static const char *hub_name(const char *path) {
     static const char *const ends[] = {".safetensors", ".json", ".bin", ".pt", ".pth", ".ckpt"};
     char folder[FILE_PATH_MAX];
@@ -17,7 +17,7 @@ static const char *hub_name(const char *path) {
     return owner[0] == '/' || owner[0] == '.' ? NULL : owner;
 }
 
-/* As open_clip's --pretrained takes them: openai, laion2b_s34b_b79k, datacomp_xl_s13b_b90k. */
+/* Whether path is a tag of open_clip's --pretrained: openai, laion2b_s34b_b79k, ... */
 static bool is_tag(const char *path) {
     static const char *const begins[] = {"laion", "datacomp", "commonpool",
                                          "webli", "metaclip", "dfn"};
@@ -28,7 +28,7 @@ static bool is_tag(const char *path) {
     return false;
 }
 
-/* The files that transformers, or open_clip, leave on the hub. */
+/* Appends the command that downloads the files of transformers or open_clip from the hub. */
 static void hub_command(struct text *out, const char *name, bool open_clip) {
     text_printf(out,
                 "; names on a hub are not fetched: get the files and name their folder: curl "

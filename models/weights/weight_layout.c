@@ -15,8 +15,8 @@
 #define LEADING(n, from, to)                                                                       \
     { .parameter = from, .tensor = to, .leading = n }
 
-/* open_clip CLIP, and OpenAI's: the names of the registry. The files of OpenAI also hold three
- * numbers about their shape; older ones of open_clip hold the causal mask. */
+/* open_clip's CLIP and OpenAI's: the names of the registry. OpenAI's files also hold three numbers
+ * about shapes; older open_clip files hold the causal mask. */
 static const struct weight_rule open_clip_rules[] = {NAMED("", ""), {0}};
 static const char *const open_clip_ignored[] = {"input_resolution", "context_length", "vocab_size",
                                                 "attn_mask", NULL};
@@ -88,8 +88,8 @@ static const struct weight_rule hugging_face_siglip_rules[] = {
 static const struct weight_layout weight_layout_hugging_face_siglip = {
     "hugging_face_siglip", hugging_face_siglip_rules, hugging_face_ignored};
 
-/* DINO and DINOv2 of facebookresearch (vision_transformer.py), and timm's VisionTransformer, whose
- * classifier is no part of the features. */
+/* DINO and DINOv2 of facebookresearch (vision_transformer.py), and timm's VisionTransformer without
+ * its classifier. */
 static const struct weight_rule dino_rules[] = {
     NAMED("visual.conv1.", "patch_embed.proj."),
     LEADING(2, "visual.class_embedding", "cls_token"),
@@ -110,8 +110,8 @@ static const struct weight_rule dino_rules[] = {
 static const char *const dino_ignored[] = {"mask_token", "head.weight", "head.bias", NULL};
 static const struct weight_layout weight_layout_dino = {"dino", dino_rules, dino_ignored};
 
-/* transformers Dinov2Model, with registers too (modeling_dinov2.py), and ViTModel
- * (modeling_vit.py), in which DINO is published. */
+/* transformers' Dinov2Model, with or without registers (modeling_dinov2.py), and ViTModel
+ * (modeling_vit.py), the form in which DINO is published. */
 #define HUGGING_FACE_VIT_FRONT                                                                     \
     NAMED("visual.conv1.", "embeddings.patch_embeddings.projection."),                             \
         LEADING(2, "visual.class_embedding", "embeddings.cls_token"),                              \
@@ -168,7 +168,7 @@ const struct weight_layout *weight_layout_find(const char *name) {
 
 struct match {
     char number[16];  /* what * stands for */
-    const char *rest; /* of the name, after a pattern that ends in a dot or is empty */
+    const char *rest; /* rest of the name, for a pattern that is empty or ends in a dot */
 };
 
 static bool matches(const char *pattern, const char *name, struct match *m) {
