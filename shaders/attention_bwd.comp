@@ -1,6 +1,6 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
-/* scores to P = exp(score - lse) and dP to dS = P (dP - sum(P dP)) scale, both in place */
+/* turns scores into P = exp(score - lse), and dP into dS = P (dP - sum(P dP)) scale, in place */
 #include "shaders/common/row.glsl"
 #include "shaders/common/math.glsl"
 #include "shaders/params/attention.h"

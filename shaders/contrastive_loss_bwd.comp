@@ -1,7 +1,7 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
-/* Similarities to s E with E = dloss (P_rows + P_columns - 2 q) / (2 usable samples), in place, and per
- * row the sum of E S, the gradient of the logarithm of s. */
+/* Turns similarities into s E, in place, with E = dloss (P_rows + P_columns - 2 q) / (2 usable
+ * samples). Writes per row the sum of E S, the gradient of ln s. */
 #include "shaders/common/math.glsl"
 #include "shaders/common/row.glsl"
 #include "shaders/params/contrastive_loss.h"

@@ -1,7 +1,7 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
-/* Cross-entropy of each row of similarities, or of each column: lse and the term
- * (lse - mean target score) / (2 usable samples). */
+/* Cross-entropy of each row, or column, of similarities: writes lse and the loss term (lse - mean
+ * target score) / (2 usable samples). */
 #include "shaders/common/math.glsl"
 #include "shaders/common/row.glsl"
 #include "shaders/params/contrastive_loss.h"

@@ -2,10 +2,11 @@
 #extension GL_GOOGLE_include_directive : require
 /* The tiled matrix product: C = A B (gemm_nn: gradients of inputs), C = A B' with B stored (n, k)
  * (gemm_nt, B_IS_TURNED: forward products) and C = A' B with A stored (k, m) (gemm_tn, A_IS_TURNED:
- * gradients of weights). A group forms a tile of TILE_M x TILE_N from strips of 16 along k in shared
- * memory, each thread a block of BLOCK x BLOCK of it, which the build says: 4 or 8. k rises in every
- * sum, so tiles and blocks of all sizes give the same bits. gemm_kernel.c chooses the sizes;
- * TILE_M TILE_N = BLOCK BLOCK threads, and both tiles are at least BLOCK BLOCK. */
+ * gradients of weights). A group computes a tile of TILE_M x TILE_N from strips of 16 along k in
+ * shared memory. Each thread computes a block of BLOCK x BLOCK of it; the build sets BLOCK to 4 or
+ * 8. k rises in every sum, so all sizes of tiles and blocks give the same bits. gemm_kernel.c
+ * chooses the sizes: TILE_M TILE_N = BLOCK BLOCK threads, and TILE_M and TILE_N are at least BLOCK
+ * BLOCK. */
 #include "shaders/common/gemm_operands.glsl"
 
 layout(constant_id = 1) const uint TILE_M = 16 * BLOCK;
@@ -14,7 +15,7 @@ const uint STRIP = 16, LINE_A = TILE_M + 4, LINE_B = TILE_N + 4;
 shared float a_tile[STRIP * LINE_A]; /* [k][row] */
 shared float b_tile[STRIP * LINE_B]; /* [k][column] */
 
-/* Number i of those of the tile of A that this thread brings: neighbours lie beside each other. */
+/* Loads this thread's number i of the tile of A. Neighbouring threads load neighbouring numbers. */
 void load_a(uint i, uint a_start, uint row0, uint k0) {
     const uint thread = gl_LocalInvocationIndex, threads = gl_WorkGroupSize.x;
 #ifdef A_IS_TURNED
@@ -41,7 +42,7 @@ void load_b(uint i, uint b_start, uint column0, uint k0) {
     b_tile[bk * LINE_B + bn] = is_inside ? b_number(b_start + index) : 0.0;
 }
 
-/* A thread's block: sums_RC holds columns 4 C to 4 C + 3 of row R. */
+/* A thread's block of sums: sums_RC holds columns 4 C to 4 C + 3 of row R. */
 #if BLOCK == 8
 #define ROWS(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7)
 #define DECLARE(r) vec4 sums_##r##0 = vec4(0), sums_##r##1 = vec4(0);
@@ -62,7 +63,7 @@ void load_b(uint i, uint b_start, uint column0, uint k0) {
 #endif
 ROWS(DECLARE)
 
-/* One k of the strip. */
+/* Adds the products of one k of the strip. */
 void multiply(uint k, uint my_row, uint my_column) {
     const uint i = k * LINE_A + my_row, j = k * LINE_B + my_column;
     const vec4 line0 = vec4(b_tile[j], b_tile[j + 1], b_tile[j + 2], b_tile[j + 3]);
@@ -101,8 +102,8 @@ void main() {
     const uint loads_b = TILE_N * STRIP / gl_WorkGroupSize.x;
 
     const bool is_needed = row0 + my_row < p.m && column0 + my_column < p.n;
-    /* No loops inside: lavapipe ends all loops of a thread after 65535 rounds in total. The
-     * conditions on the numbers of loads are constants of the pipeline. */
+    /* No loops inside: lavapipe stops the loops of a thread after 65535 rounds in total. The
+     * conditions depend on spec constants only. */
 #define LOAD(i)                                                \
     if (loads_a > i) load_a(i, a_start, row0, k0);             \
     if (loads_b > i) load_b(i, b_start, column0, k0);

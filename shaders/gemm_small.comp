@@ -1,7 +1,7 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
-/* Small or narrow products of any layout: one thread for each number of the results. Four steps at a
- * time, because lavapipe ends a loop after 65535 rounds. */
+/* Small or narrow products of any layout: one thread per number of the result. Each round does four
+ * steps, because lavapipe stops a loop after 65535 rounds. */
 #include "shaders/common/gemm_operands.glsl"
 
 void main() {

@@ -1,8 +1,8 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
-/* dx = r (g - mean(g) - h mean(g h)) with g = dy gain, h = (x - mean) r. The three terms cancel where g
- * is nearly a line in h (always with one or two columns): g and h are `precise`, so that they have the
- * same bits here and in the means. */
+/* dx = r (g - mean(g) - h mean(g h)) with g = dy gain, h = (x - mean) r. The three terms cancel
+ * where g is nearly linear in h (always with one or two columns). g and h are `precise`, so that
+ * they have the same bits here and in the means. */
 #include "shaders/common/row.glsl"
 #include "shaders/params/layernorm.h"
 

@@ -1,7 +1,7 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
-/* dx[index[r]] gets the sum of all rows of dy with that index, in rising order. Group r does the work
- * when index[r] stands there for the first time; rows without an index are not touched. */
+/* dx[index[r]] gets the sum of all rows of dy with that index, in rising order. Group r works only
+ * if r is the first place of index[r]. Rows without an index are not touched. */
 #include "shaders/common/grid.glsl"
 #include "shaders/params/gather_rows.h"
 
@@ -11,9 +11,9 @@ layout(binding = 1) readonly buffer Dy { float dy[]; };     /* (rows, columns) *
 layout(binding = 2) buffer Dx { float dx[]; };              /* (N, columns) */
 
 const uint WORDS = 8;
-shared uint seen_before, matches[WORDS]; /* bit set of 256 rows */
+shared uint seen_before, matches[WORDS]; /* a bit per row, for 256 rows */
 
-/* Notes which of the 256 rows from begin on have the index. */
+/* Marks which of the 256 rows from begin have the index. */
 void find(uint begin, int wanted) {
     const uint thread = gl_LocalInvocationIndex, row = begin + thread;
     barrier();

@@ -1,7 +1,7 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
-/* Similarities to s E with E = dloss (sigmoid(z) - y) / usable samples, in place, and per row the sums
- * of E (z - b) and of E: the gradients of the logarithm of s and of b. */
+/* Turns similarities into s E, in place, with E = dloss (sigmoid(z) - y) / usable samples. Writes
+ * per row the sums of E (z - b) and of E, the gradients of ln s and b. */
 #include "shaders/common/math.glsl"
 #include "shaders/common/row.glsl"
 #include "shaders/params/sigmoid_loss.h"

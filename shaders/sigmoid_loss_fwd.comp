@@ -1,6 +1,7 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
-/* The term of each row: the mean over usable samples of max(z, 0) - z y + log(1 + exp(-|z|)). */
+/* The loss term of each row: the sum of max(z, 0) - z y + log(1 + exp(-|z|)), divided by the number
+ * of usable samples. */
 #include "shaders/common/math.glsl"
 #include "shaders/common/row.glsl"
 #include "shaders/params/sigmoid_loss.h"

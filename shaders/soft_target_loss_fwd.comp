@@ -1,7 +1,7 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
-/* Cross-entropy, or divergence, of each line (row, or column with by_columns): both lse, and the weighted term of
- * the loss. Logits are taken relative to the largest, as on the CPU. */
+/* Cross-entropy, or divergence, of each line (row, or column with by_columns): writes both lse and
+ * the weighted loss term. The largest logit is subtracted first, as on the CPU. */
 #include "shaders/common/row.glsl"
 #include "shaders/common/soft_target.glsl"
 

@@ -88,8 +88,8 @@ static void backward_reference(const struct op_call *c) {
         dx[i] = (op_adds(c, 0) ? dx[i] : 0) + dy[i] * slope(kind_of(c), x[i]);
 }
 
-/* The loops below run one kind each, so that the compiler makes vectors of them: libm's
- * functions take more time than the matrix products of a small model. */
+/* Each loop below handles one kind, so that the compiler can vectorise it: libm's functions would
+ * take longer than the matrix products of a small model. */
 FAST_MATH_CLONES static void forward(const struct op_call *c) {
     const int64_t n = tensor_elements(op_tensor(c, OP_IN));
     const float *restrict x = op_f32(c, OP_IN);
@@ -112,7 +112,7 @@ FAST_MATH_CLONES static void forward(const struct op_call *c) {
     }
 }
 
-/* dx = dy f'(x), or added to dx where add is set. */
+/* dx = dy f'(x), or dx += it with add. */
 FAST_MATH_INLINE void slopes(float *restrict dx, const float *restrict dy, const float *restrict x,
                              int64_t n, enum activation_kind kind, bool add) {
     for (int64_t i = 0; i < n; i++) {

@@ -1,5 +1,5 @@
 /* activation: y = f(x), elementwise
- *   ACTIVATION_QUICK_GELU  x sigmoid(1.702 x), what OpenAI's CLIP was trained with
+ *   ACTIVATION_QUICK_GELU  x sigmoid(1.702 x), used by OpenAI's CLIP
  *   ACTIVATION_GELU        x (1 + erf(x / sqrt 2)) / 2
  *   ACTIVATION_GELU_TANH   x sigmoid(2 u), u = sqrt(2 / pi) (x + 0.044715 x^3), which is
  *                          x (1 + tanh u) / 2: SigLIP

@@ -7,7 +7,7 @@
 #include "models/graph.h"
 
 struct add_block_options {
-    int32_t first; /* 1: what y held does not count and is not read */
+    int32_t first; /* 1: overwrite y without reading it */
 };
 
 void add_block_update(struct graph *g, int y, int x, struct add_block_options options);

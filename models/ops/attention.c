@@ -6,8 +6,8 @@
 
 #include <math.h>
 
-/* Rows of scores in work at a time: they stay in cache, and under a causal mask a strip computes
- * only the columns that its last row sees. */
+/* Rows of scores computed at a time. A strip stays in cache; with a causal mask it computes only
+ * the columns that its last row sees. */
 enum { STRIP_FULL = 96, STRIP_CAUSAL = 32 };
 
 struct sizes {
@@ -29,7 +29,7 @@ static struct sizes sizes_of(const struct op_call *c) {
     s.scale = 1 / sqrtf((float)s.head);
     const int64_t longest = s.causal ? STRIP_CAUSAL : STRIP_FULL;
     const int64_t strips = (s.tokens + longest - 1) / longest;
-    s.strip = strips ? (s.tokens + strips - 1) / strips : 0; /* strips of nearly one length */
+    s.strip = strips ? (s.tokens + strips - 1) / strips : 0; /* strips of nearly equal length */
     return s;
 }
 
@@ -63,7 +63,7 @@ static int64_t scratch_bytes(const struct op_call *c) {
     return here > on_gpu ? here : on_gpu;
 }
 
-/* Where a head of a sample starts in rows of line numbers. */
+/* Start of a head of a sample, in rows of `line` numbers. */
 static int64_t place_of(const struct sizes *s, int64_t b, int64_t h, int64_t line) {
     return b * s->tokens * line + h * s->head;
 }
@@ -89,13 +89,13 @@ static void forward_reference(const struct op_call *c) {
             float *y = op_f32(c, OP_OUT) + place_of(&s, b, h, s.channels);
             for (int64_t t = 0; t < s.tokens; t++) {
                 float largest = -INFINITY, sum = 0;
-                for (int64_t j = 0; j < seen(&s, t); j++) {
+                for (int64_t j = 0; j < seen(&s, t); j++) { /* scores q k' / sqrt(D) */
                     p[j] = plain_dot(q + t * line, k + j * line, s.head) * s.scale;
                     largest = fmaxf(largest, p[j]);
                 }
                 for (int64_t j = 0; j < seen(&s, t); j++) sum += expf(p[j] - largest);
                 const float lse = largest + logf(sum);
-                for (int64_t i = 0; i < s.head; i++) {
+                for (int64_t i = 0; i < s.head; i++) { /* y = P v */
                     float value = 0;
                     for (int64_t j = 0; j < seen(&s, t); j++)
                         value += expf(p[j] - lse) * v[j * line + i];
@@ -123,15 +123,15 @@ static void backward_reference(const struct op_call *c) {
             float *dk = dq + s.channels, *dv = dk + s.channels;
             for (int64_t t = 0; t < s.tokens; t++) {
                 const float *dy_t = dy + t * s.channels;
-                const float d = plain_dot(dy_t, y + t * s.channels, s.head);
+                const float d = plain_dot(dy_t, y + t * s.channels, s.head); /* row sum of dy y */
                 for (int64_t j = 0; j < seen(&s, t); j++) {
                     const float score = plain_dot(q + t * line, k + j * line, s.head) * s.scale;
                     const float p = expf(score - lse[t]);
                     const float ds = p * (plain_dot(dy_t, v + j * line, s.head) - d) * s.scale;
                     for (int64_t i = 0; i < s.head; i++) {
-                        dv[j * line + i] += p * dy_t[i];
-                        dq[t * line + i] += ds * k[j * line + i];
-                        dk[j * line + i] += ds * q[t * line + i];
+                        dv[j * line + i] += p * dy_t[i];           /* dv = P' dy */
+                        dq[t * line + i] += ds * k[j * line + i]; /* dq = dS k */
+                        dk[j * line + i] += ds * q[t * line + i]; /* dk = dS' q */
                     }
                 }
             }
@@ -139,7 +139,8 @@ static void backward_reference(const struct op_call *c) {
     }
 }
 
-/* Scores to probabilities, in place, and lse, for rows first.. of a strip; p (rows, columns). */
+/* Turns scores into probabilities, in place, and sets lse, for the rows of a strip from `first`; p
+ * (rows, columns). */
 FAST_MATH_CLONES static void softmax(float *p, float *lse, const struct sizes *s, int64_t first,
                                      int64_t rows, int64_t columns) {
     for (int64_t r = 0; r < rows; r++, p += columns) {
@@ -166,6 +167,7 @@ static void forward(const struct op_call *c) {
         for (int64_t first = 0; first < s.tokens; first += s.strip) {
             const int64_t left = s.tokens - first, rows = left < s.strip ? left : s.strip;
             const int64_t columns = seen(&s, first + rows - 1);
+            /* scores = q k' / sqrt(D) */
             matmul(&(struct matmul){.m = rows,
                                     .n = columns,
                                     .k = s.head,
@@ -177,6 +179,7 @@ static void forward(const struct op_call *c) {
                                     .c = p,
                                     .alpha = s.scale});
             softmax(p, lse + first, &s, first, rows, columns);
+            /* y = P v */
             matmul(&(struct matmul){.m = rows,
                                     .n = s.head,
                                     .k = columns,
@@ -190,7 +193,7 @@ static void forward(const struct op_call *c) {
     }
 }
 
-/* Scores p and dp = dy v' of a strip to probabilities p and dS dp, in place. */
+/* Turns a strip's scores p into probabilities and its dp = dy v' into dS, in place. */
 FAST_MATH_CLONES static void softmax_backward(float *restrict p, float *restrict dp,
                                               const float *lse, const float *y, const float *dy,
                                               const struct sizes *s, int64_t first, int64_t rows,
@@ -206,8 +209,8 @@ FAST_MATH_CLONES static void softmax_backward(float *restrict p, float *restrict
     }
 }
 
-/* One strip of one head. The strip with the last rows comes first: it reaches all keys, so it
- * alone overwrites their gradients where add_keys is not set. */
+/* One strip of one head. The strip of the last rows runs first: it sees all keys, so it overwrites
+ * their gradients (unless add_keys), and the other strips add. */
 struct strip {
     const float *q, *k, *v, *y, *dy, *lse;
     float *dq, *dk, *dv, *p, *dp;
@@ -218,6 +221,7 @@ struct strip {
 static void backward_strip(const struct strip *x, const struct sizes *s) {
     const int64_t line = 3 * s->channels, columns = seen(s, x->first + x->rows - 1);
     const float *q = x->q + x->first * line, *dy = x->dy + x->first * s->channels;
+    /* scores = q k' / sqrt(D) */
     struct matmul m = {.m = x->rows,
                        .n = columns,
                        .k = s->head,
@@ -229,10 +233,12 @@ static void backward_strip(const struct strip *x, const struct sizes *s) {
                        .c = x->p,
                        .alpha = s->scale};
     matmul(&m);
+    /* dP = dy v' */
     m.a = dy, m.lda = s->channels, m.b = x->v, m.c = x->dp, m.alpha = 1;
     matmul(&m);
     softmax_backward(x->p, x->dp, x->lse + x->first, x->y + x->first * s->channels, dy, s, x->first,
                      x->rows, columns);
+    /* dq = dS k */
     matmul(&(struct matmul){.m = x->rows,
                             .n = s->head,
                             .k = columns,
@@ -243,6 +249,7 @@ static void backward_strip(const struct strip *x, const struct sizes *s) {
                             .ldc = line,
                             .alpha = 1,
                             .beta = x->add});
+    /* dk = dS' q */
     m = (struct matmul){.m = columns,
                         .n = s->head,
                         .k = x->rows,
@@ -255,6 +262,7 @@ static void backward_strip(const struct strip *x, const struct sizes *s) {
                         .alpha = 1,
                         .beta = x->add_keys};
     matmul(&m);
+    /* dv = P' dy */
     m.a = x->p, m.b = dy, m.ldb = s->channels, m.c = x->dv;
     matmul(&m);
 }

@@ -1,5 +1,6 @@
-/* On the GPU attention is a batch of matrix products around a softmax of rows: plain, and fast for
- * the short sequences of CLIP. The scratch memory holds the scores (B, H, T, T), backward twice. */
+/* On the GPU attention is two batches of matrix products around a softmax of rows: simple, and fast
+ * for the short sequences of CLIP. Scratch memory holds the scores (B, H, T, T); in backward also
+ * their gradients. */
 #include "models/ops/attention.h"
 
 #include "models/ops/gemm_kernel.h"
@@ -31,8 +32,7 @@ static struct sizes sizes_of(const struct op_call *c) {
     return s;
 }
 
-/* How the numbers of one head lie in an operand: where they begin, from one line to the next, from
- * one sample to the next, from one head to the next. */
+/* Where the numbers of a head lie in an operand: start, and strides of line, sample and head. */
 struct view {
     int slot;
     uint start, line, outer, inner;
@@ -89,7 +89,8 @@ int attention_kernels(const struct op_call *c, const struct traits *t, struct ke
                       value = packed_view(&s, OP_IN, 2);
     const struct view scores = scores_view(&s, 0), d_scores = scores_view(&s, 1);
     const struct gemm_params to_scores = {.n = s.tokens, .k = s.head, .alpha = s.scale};
-    /* Forward and backward alike: the scores have the bits behind the saved lse. */
+    /* Both directions compute the scores in the same way, so backward has the bits that gave the
+     * saved lse. */
     product(&k[0], t, &s, GEMM_NT, q, key, scores, to_scores);
     if (c->direction == OP_FORWARD) {
         softmax(&k[1], t, &s, true);

@@ -48,14 +48,14 @@ static uint64_t backward_reads(const struct op_call *c, uint32_t wanted) {
     return 1u << (OP_IN + LATENT) | 1u << (OP_IN + QKV) | 1u << OP_OUT | 1u << OP_SAVE;
 }
 
-/* Scores (H, B, T), backward twice; here one row of them is enough. */
+/* For the GPU: scores (H, B, T), in backward also their gradients. The CPU needs one row. */
 static int64_t scratch_bytes(const struct op_call *c) {
     const struct sizes s = sizes_of(c);
     return (c->direction == OP_FORWARD ? 1 : 2) * s.batch * s.heads * s.tokens *
            (int64_t)sizeof(float);
 }
 
-/* Where the keys of a head of a sample start. */
+/* Start of the keys of a head of a sample. */
 static int64_t place_of(const struct sizes *s, int64_t b, int64_t h) {
     return (3 * b * s->tokens + 1) * s->channels + h * s->head;
 }
@@ -66,7 +66,7 @@ static float dot(const float *a, const float *b, int64_t n) {
     return sum;
 }
 
-/* One row of scores per sample and head: plain loops are a small part of a tower's time. */
+/* One row of scores per sample and head, so plain loops take a small part of a tower's time. */
 static void forward(const struct op_call *c) {
     const struct sizes s = sizes_of(c);
     const int64_t line = 3 * s.channels;
@@ -93,7 +93,7 @@ static void forward(const struct op_call *c) {
     }
 }
 
-/* Sample by sample and token by token: dq has the order of the product on the GPU. */
+/* Adds to dq by sample, then by token: the order of the product on the GPU. */
 static void backward(const struct op_call *c) {
     const struct sizes s = sizes_of(c);
     const int64_t line = 3 * s.channels;
@@ -114,11 +114,11 @@ static void backward(const struct op_call *c) {
                 const float p = expf(dot(q, k + t * line, s.head) * s.scale - lse);
                 const float ds = p * (dot(dy, v + t * line, s.head) - d) * s.scale;
                 for (int64_t i = 0; i < s.head && op_wants(c, QKV); i++) {
-                    dqkv[at + t * line + i] += ds * q[i];
-                    dqkv[at + s.channels + t * line + i] += p * dy[i];
+                    dqkv[at + t * line + i] += ds * q[i];              /* dk = ds' q */
+                    dqkv[at + s.channels + t * line + i] += p * dy[i]; /* dv = p' dy */
                 }
                 for (int64_t i = 0; i < s.head && op_wants(c, LATENT); i++)
-                    d_latent[h * s.head + i] += ds * k[t * line + i];
+                    d_latent[h * s.head + i] += ds * k[t * line + i]; /* dq = sum of ds k */
             }
         }
     }

@@ -1,6 +1,6 @@
-/* Matrix products around attention's softmax of rows. The scratch memory holds the scores (H, B,
- * T), backward twice: the samples of a head lie behind each other, so dq is one product per head.
- */
+/* Matrix products around attention's softmax of rows. Scratch memory holds the scores (H, B, T); in
+ * backward also their gradients. The samples of a head are contiguous, so dq is one product per
+ * head. */
 #include "models/ops/attention_pool.h"
 
 #include "models/ops/gemm_kernel.h"
@@ -31,8 +31,7 @@ static struct sizes sizes_of(const struct op_call *c) {
     return s;
 }
 
-/* Where the numbers of one sample and head begin in an operand, and from one line, sample and head
- * to the next. */
+/* Where the numbers of a head lie in an operand: start, and strides of line, sample and head. */
 struct view {
     int slot;
     uint start, line, sample, head;
@@ -91,7 +90,8 @@ int attention_pool_kernels(const struct op_call *c, const struct traits *t, stru
                       value = packed_view(&s, OP_IN + QKV, 2);
     const struct view scores = scores_view(&s, 0), d_scores = scores_view(&s, 1);
     int n = 0;
-    /* Forward and backward alike: the scores have the bits behind the saved lse. */
+    /* Both directions compute the scores in the same way, so backward has the bits that gave the
+     * saved lse. */
     product(&k[n++], t, &s, GEMM_NT, q, key, scores,
             (struct gemm_params){.m = 1, .n = s.tokens, .k = s.head, .alpha = s.scale});
     if (c->direction == OP_FORWARD) {
@@ -104,7 +104,7 @@ int attention_pool_kernels(const struct op_call *c, const struct traits *t, stru
     product(&k[n++], t, &s, GEMM_NT, dy, value, d_scores,
             (struct gemm_params){.m = 1, .n = s.tokens, .k = s.head, .alpha = 1});
     softmax(&k[n++], t, &s, false);
-    /* Zeros first for what is not read. */
+    /* Zero the gradients of the parts that are not read. */
     for (int input = LATENT; input <= QKV; input++)
         if (op_wants(c, input) && !op_adds(c, input))
             op_kernels_fill(&k[n++], OP_D_IN + input, tensor_elements(op_tensor(c, OP_IN + input)),

@@ -9,8 +9,8 @@ enum rank { RANK_SSE, RANK_AVX, RANK_AVX2, RANK_AVX512, N_RANKS };
 
 enum { NEEDS_AVX512 = BLAS_CORE_AVX | BLAS_CORE_AVX2 | BLAS_CORE_AVX512 };
 
-/* Cooperlake and SapphireRapids add bfloat16 to SkylakeX; in fp32 the three are the same kernels.
- * The cores from Bulldozer to Excavator use FMA4, which only those CPUs of AMD have. */
+/* Cooperlake and SapphireRapids add bfloat16 to SkylakeX; in fp32 the three have the same kernels.
+ * The cores from Bulldozer to Excavator use FMA4, which only those AMD CPUs have. */
 static const struct core {
     const char *name;
     enum rank rank;
@@ -39,7 +39,7 @@ static const struct core {
     {"SapphireRapids", RANK_AVX512, NEEDS_AVX512 | BLAS_CORE_BF16},
 };
 
-/* What is taken of a rank that the library did not choose. */
+/* The core to take from a rank that the library did not choose. */
 static const char *const usual[N_RANKS] = {"Prescott", "Sandybridge", "Haswell", "SkylakeX"};
 
 static const struct core *find(const char *name) {
@@ -90,10 +90,10 @@ const char *blas_core_missing(unsigned features, const char *core) {
     return NULL;
 }
 
-/* The environment: what the user forced, or what choose_core did. */
+/* The environment: set by the user or by choose_core. */
 static struct setting {
-    const char *forced;  /* by the user; NULL: not */
-    const char *library; /* where choose_core forced a core: see BLAS_CORE_GUARD */
+    const char *forced;  /* core forced by the user; NULL: none */
+    const char *library; /* set if choose_core forced a core, see BLAS_CORE_GUARD */
     const char *wrong;
     int library_chars;
 } setting_read(void) {

@@ -1,6 +1,6 @@
 /* blend: state = keep state + (1 - keep) x, in place
- *   in state (n), x (n), keep (); out state. keep is read on the device, so that it may follow a
- *   schedule. Used for moving averages of weights and centres. */
+ *   in state (n), x (n), keep (); out state. keep is a live number, so it can follow a schedule.
+ *   Used for moving averages of weights and centers. */
 #ifndef MODELS_OPS_BLEND_H
 #define MODELS_OPS_BLEND_H
 

@@ -13,7 +13,7 @@ static enum status shape(struct op_call *c, struct error *e) {
     return STATUS_OK;
 }
 
-/* Comparisons in this form are false for NaN, which so stays. */
+/* Both comparisons are false for NaN, so NaN stays. */
 static void forward(const struct op_call *c) {
     const struct clamp_options *o = (const struct clamp_options *)c->options;
     const int64_t n = tensor_elements(op_tensor(c, OP_OUT));

@@ -58,8 +58,8 @@ static uint64_t backward_reads(const struct op_call *c, uint32_t wanted) {
     return 0x1fu << OP_IN | 3u << OP_SAVE;
 }
 
-/* Scores of a tile of rows and, forward, the largest score and the sum of exponentials of each
- * column so far; on the GPU, one number per row and per column. */
+/* Scores of a tile of rows. Forward adds, per column, the largest score so far and the sum of
+ * exponentials; the GPU, one number per row and per column. */
 static int64_t scratch_bytes(const struct op_call *c) {
     return similarity_scratch(op_rows(c, OP_IN));
 }
@@ -74,12 +74,12 @@ static int64_t count_targets(const struct pairs *p, int64_t i) {
     return n;
 }
 
-/* What the tiles so far say of the columns. */
+/* Column statistics over the tiles so far. */
 struct columns {
     float *max, *sum; /* of exp(score - max) */
 };
 
-/* Takes the scores of a tile into account for the maxima. */
+/* Updates the column maxima with the scores of a tile, and rescales the sums. */
 static void raise_columns(const struct pairs *p, int64_t first, const float *s, struct columns c) {
     for (int64_t i = 0; i < similarity_rows(p->n, first); i++) {
         if (p->usable[first + i] == 0) continue;
@@ -92,7 +92,7 @@ static void raise_columns(const struct pairs *p, int64_t first, const float *s, 
     }
 }
 
-/* The terms of a row; adds its exponentials to the columns. */
+/* Returns the loss terms of a row; adds its exponentials to the columns. */
 static double loss_row(const struct pairs *p, int64_t i, const float *row, float *lse,
                        struct columns c) {
     float row_max = -INFINITY;
@@ -105,7 +105,7 @@ static double loss_row(const struct pairs *p, int64_t i, const float *row, float
         if (p->usable[j] == 0) continue;
         row_sum += expf(row[j] - row_max);
         c.sum[j] += expf(row[j] - c.max[j]);
-        /* the score of (i, j) is a target of row i and, as often, of column j */
+        /* (i, j) is a target of row i and, with the same share, of column j */
         if (p->caption_id[i] == p->caption_id[j]) own += row[j];
     }
     *lse = row_max + (float)log(row_sum);
@@ -138,7 +138,7 @@ static void forward(const struct op_call *c) {
     *op_f32(c, OP_OUT) = p.n_usable ? (float)(loss / (2.0 * (double)p.n_usable)) : 0;
 }
 
-/* Turns row i of the scores into row i of E; returns sum_j E[i][j] S[i][j]. */
+/* Turns row i of the scores S into row i of E; returns sum_j E[i][j] S[i][j]. */
 static double error_row(const struct pairs *p, int64_t i, float *row, const float *row_lse,
                         const float *column_lse, float factor) {
     const float target = p->usable[i] != 0 ? 2.0f / (float)count_targets(p, i) : 0;

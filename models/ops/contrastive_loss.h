@@ -10,7 +10,7 @@
  *   du = s E v;  dv = s E' u;  dlogit_scale = sum E S. Rows of unusable samples get 0.
  * Source: Radford et al. 2021; open_clip loss.py (ClipLoss). Shared targets for equal captions:
  * ours.
- * Scores are formed for 256 rows at a time (similarity_tiles.h): no matrix is (N, N). */
+ * Scores are computed 256 rows at a time (similarity_tiles.h), so no matrix is (N, N). */
 #ifndef MODELS_OPS_CONTRASTIVE_LOSS_H
 #define MODELS_OPS_CONTRASTIVE_LOSS_H
 

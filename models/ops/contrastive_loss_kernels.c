@@ -1,6 +1,7 @@
-/* The scratch memory holds similarities, (n, n) or a tile of their rows, and then one number per
- * row and per column. Up to one tile a call is one part. Of more samples, forward goes through the
- * rows of u v' and then through those of v u', which are the columns; backward through the rows. */
+/* Scratch memory holds the similarities (n, n) or a tile of their rows, then one number per row and
+ * per column. A call that fits into one tile is one part. With more samples, forward runs over the
+ * rows of u v' and then over the rows of v u', which are the columns; backward runs over the
+ * rows. */
 #include "models/ops/contrastive_loss.h"
 
 #include "models/ops/op_kernels.h"
@@ -25,8 +26,8 @@ static struct contrastive_loss_params params_of(uint n, uint first) {
                                             .lanes = op_kernels_lanes(n)};
 }
 
-/* Cross-entropy of rows, or of columns, into lse and into the terms of the loss. is_turned: the
- * columns are the rows of the matrix. */
+/* Writes lse and loss terms of the cross-entropy of rows or of columns. is_turned: the matrix is v
+ * u', so its rows are the columns. */
 static void forward_kernel(struct kernel *k, uint n, uint first, bool is_column, bool is_turned) {
     struct contrastive_loss_params p = params_of(n, first);
     if (is_column && !is_turned) {

@@ -74,7 +74,7 @@ static double flops(const struct op_call *c) {
     return c->direction == OP_FORWARD ? 0 : (double)tensor_elements(op_tensor(c, OP_OUT));
 }
 
-/* Forward reads the rows that it writes. */
+/* Forward reads only the gathered rows of x. */
 static double bytes(const struct op_call *c) {
     const double all = op_operand_bytes(c);
     if (c->direction == OP_BACKWARD) return all;

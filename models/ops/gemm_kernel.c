@@ -1,10 +1,10 @@
 #include "models/ops/gemm_kernel.h"
 
-/* Up to this width most of a tile would be empty, and up to this number of multiply-adds a tile's
- * barriers cost more than they save: on software devices 2 to 30 times the time. */
+/* Up to NARROW columns most of a tile would be empty. Up to SMALL multiply-adds the barriers of
+ * tiles cost more than they save: on software devices 2 to 30 times the time. */
 enum { NARROW = 16, SMALL = 1 << 20 };
 
-/* The sizes of a group's tile and of a thread's block of it, by the builds of shaders/gemm.comp. */
+/* Sizes of a group's tile and of a thread's block in it, one per build of shaders/gemm.comp. */
 struct tile {
     uint m, n, block;
 };
@@ -13,7 +13,7 @@ static uint tile_threads(const struct tile *t) {
     return t->m * t->n / (t->block * t->block);
 }
 
-/* Of the two strips in shared memory, with four numbers of padding in each line. */
+/* Bytes of the two strips in shared memory, with four numbers of padding per line. */
 static uint tile_shared_bytes(const struct tile *t) {
     enum { STRIP = 16, PADDING = 4 };
     return STRIP * (t->m + t->n + 2 * PADDING) * (uint)sizeof(float);
@@ -24,8 +24,8 @@ static int64_t tile_groups(const struct tile *t, const struct gemm_params *p) {
     return tiles_m * tiles_n * p->products;
 }
 
-/* The largest tile that the device can hold, that is not mostly empty and, unless it is one of the
- * small blocks, that keeps the device busy; NULL: none. All give the same bits. */
+/* The largest tile that fits the device, is not mostly empty and, except for the small blocks,
+ * keeps the device busy; NULL: none. All tiles give the same bits. */
 static const struct tile *choose_tile(const struct traits *t, const struct gemm_params *p) {
     static const struct tile tiles[] = {
         {128, 128, 8}, {64, 64, 4}, {64, 32, 4}, {32, 64, 4}, {32, 32, 4}};
@@ -40,7 +40,8 @@ static const struct tile *choose_tile(const struct traits *t, const struct gemm_
 }
 
 void gemm_kernel_fill(struct kernel *k, const struct traits *t, const struct gemm_kernel *g) {
-    /* B of floats, of 16-bit numbers, and of these in words of two for a device that loads none. */
+    /* B of floats; of 16-bit numbers; of 16-bit numbers in words of two, for a device without
+     * 16-bit loads. */
     enum { FLOATS, HALVES, WORDS };
     static const char *const shaders[3][3][3] = {
         {{"gemm_small", "gemm_small", "gemm_small"},

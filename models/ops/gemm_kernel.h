@@ -1,5 +1,5 @@
-/* gemm_kernel: a matrix product on the GPU, one dispatch of shaders/gemm.comp, whose tile the
- * device and the shape choose, or of shaders/gemm_small.comp.
+/* gemm_kernel: a matrix product on the GPU as one dispatch of shaders/gemm.comp, with a tile chosen
+ * by device and shape, or of shaders/gemm_small.comp.
  * C = alpha A B (+ bias + residual) (+ C); A (m, k), B (k, n), C (m, n).
  * Used by linear, attention and the losses over pairs. */
 #ifndef MODELS_OPS_GEMM_KERNEL_H
@@ -19,7 +19,7 @@ struct gemm_kernel {
     int a, b, c;               /* slots */
     enum tensor_type b_type;   /* F32; F16 or BF16: not with GEMM_TN */
     int bias, residual;        /* slots, read with GEMM_BIAS and GEMM_RESIDUAL */
-    struct gemm_params params; /* zeros: one product, lines as long as the matrices are wide */
+    struct gemm_params params; /* zeros: one product of contiguous matrices */
 };
 
 void gemm_kernel_fill(struct kernel *k, const struct traits *t, const struct gemm_kernel *g);

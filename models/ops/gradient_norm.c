@@ -26,7 +26,7 @@ static float sum_of_squares(const float *x, int64_t n) {
     return sum;
 }
 
-/* The same sums of four whole blocks side by side: one sum alone waits for each addition. */
+/* The same for four whole blocks side by side: a single sum would wait for each addition. */
 static void sums_of_squares_4(float *out, const float *x) {
     const float *a = x, *b = x + BLOCK, *c = x + 2 * BLOCK, *d = x + 3 * BLOCK;
     float sum_a = 0, sum_b = 0, sum_c = 0, sum_d = 0;
@@ -78,7 +78,7 @@ static int64_t pieces(const struct op_call *c) {
     return (n_blocks(c) + PIECE_BLOCKS - 1) / PIECE_BLOCKS;
 }
 
-/* The sums of PIECE_BLOCKS blocks into the scratch memory. */
+/* Writes the sums of PIECE_BLOCKS blocks to scratch memory. */
 static void piece(const struct op_call *c, int64_t i) {
     const int64_t n = tensor_elements(op_tensor(c, OP_IN)), all = n_blocks(c);
     const int64_t end = (i + 1) * PIECE_BLOCKS < all ? (i + 1) * PIECE_BLOCKS : all;
@@ -111,7 +111,7 @@ static void forward_reference(const struct op_call *c) {
     set_result(c, (float)squares);
 }
 
-/* The sums of all levels one after the other. */
+/* The block sums of all levels, one level after the other. */
 static int64_t scratch_bytes(const struct op_call *c) {
     int64_t sums = 0, n = tensor_elements(op_tensor(c, OP_IN));
     do {

@@ -1,9 +1,10 @@
 /* gradient_norm: the global norm of the gradients and the factor that clips it.
  *   in gradients (n), clip ()
  *   out result (2): norm = sqrt(sum g^2), factor = min(1, clip / (norm + 1e-6)), or 1 with clip 0;
- *   factor 0 when the norm is not finite: adamw then leaves everything as it was.
- *   Summed in blocks of 1024 numbers in rising order, the block sums again in blocks of 1024, and
- *   so on until one number is left, on every backend: fixed, and exact enough for 10^9 numbers.
+ *   factor 0 when the norm is not finite: adamw then changes nothing.
+ *   Every backend sums blocks of 1024 numbers in rising order, then the block sums in blocks of
+ *   1024, and so on until one number is left. The order is fixed, and exact enough for 10^9
+ *   numbers.
  * Agreement with a sum in double precision: 6e-5 of the norm (1023 roundings at each of two
  * levels, all to one side), with random numbers 1e-6.
  * Source: torch.nn.utils.clip_grad_norm_. */

@@ -6,7 +6,7 @@
 
 enum { PATCHES, CLASS_TOKEN, POSITIONS, REGISTERS };
 
-/* How many tokens of each kind, and how wide they are. */
+/* Number of tokens of each kind, and their width. */
 struct sizes {
     int64_t batch, patches, columns, classes, registers;
     int64_t line; /* numbers of a picture's tokens */
@@ -72,7 +72,7 @@ static void forward(const struct op_call *c) {
     }
 }
 
-/* d (n) = or += the sum over pictures of the n numbers of each picture's dy from first on. */
+/* d (n) = (or +=) the sum over pictures of numbers [first, first + n) of each picture's dy. */
 static void sum_pictures(const struct op_call *c, const struct sizes *s, float *d, int64_t first,
                          int64_t n, bool add) {
     if (!add) memset(d, 0, (size_t)n * sizeof *d);

@@ -1,6 +1,6 @@
 /* image_tokens: the sequence an image tower reads: class token, registers, patches, with positions.
- *   in patches (B, P, C), class_token (C) optional, positions (k + P, C), registers (R, C) optional;
- *      k is 1 with a class token and 0 without
+ *   in patches (B, P, C), class_token (C) optional, positions (k + P, C),
+ *      registers (R, C) optional; k is 1 with a class token and 0 without
  *   out x (B, k + R + P, C): x[b][0] = class_token + positions[0], x[b][k + r] = registers[r],
  *   x[b][k + R + i] = patches[b][i] + positions[k + i].
  * Backward: sums over b in rising order for class_token, positions and registers.

@@ -1,4 +1,4 @@
-/* layer_scale: y = x + gamma z, a gain per column on what a layer adds
+/* layer_scale: y = x + gamma z, with a gain per column of the layer's output z
  *   in x (N, C), z (N, C), gamma (C)   out y (N, C)
  * Backward: dx = dy;  dz = dy gamma;  dgamma = column sums of dy z, rows in rising order.
  * Source: Touvron et al. 2021 (CaiT), section 2; DINOv2. */

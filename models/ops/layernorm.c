@@ -65,22 +65,22 @@ static void backward_reference(const struct op_call *c) {
     }
     for (int64_t i = 0; i < rows; i++) {
         const float *dy = op_f32(c, OP_D_OUT) + i * columns;
-        for (int64_t j = 0; op_wants(c, BIAS) && j < columns; j++) dbias[j] += dy[j];
+        for (int64_t j = 0; op_wants(c, BIAS) && j < columns; j++) dbias[j] += dy[j]; /* dbias */
         if (!op_wants(c, X) && !op_wants(c, GAIN)) continue;
         const float *x = op_f32(c, OP_IN + X) + i * columns, *saved = op_f32(c, OP_SAVE) + 2 * i;
         const float mean = saved[0], r = saved[1];
-        for (int64_t j = 0; op_wants(c, GAIN) && j < columns; j++)
+        for (int64_t j = 0; op_wants(c, GAIN) && j < columns; j++) /* dgain: dy h */
             dgain[j] += dy[j] * ((x[j] - mean) * r);
         if (!op_wants(c, X)) continue;
         const float *gain = op_f32(c, OP_IN + GAIN);
         float *dx = op_f32(c, OP_D_IN + X) + i * columns, mean_g = 0, mean_gh = 0;
-        for (int64_t j = 0; j < columns; j++) {
+        for (int64_t j = 0; j < columns; j++) { /* mean(g) and mean(g h), g = dy gain */
             mean_g += dy[j] * gain[j];
             mean_gh += dy[j] * gain[j] * ((x[j] - mean) * r);
         }
         mean_g /= (float)columns;
         mean_gh /= (float)columns;
-        for (int64_t j = 0; j < columns; j++) {
+        for (int64_t j = 0; j < columns; j++) { /* dx = r (g - mean(g) - h mean(g h)) */
             const float d = r * (dy[j] * gain[j] - mean_g - (x[j] - mean) * r * mean_gh);
             dx[j] = op_adds(c, X) ? dx[j] + d : d;
         }
@@ -103,7 +103,7 @@ FAST_MATH_CLONES static void forward(const struct op_call *c) {
     }
 }
 
-/* sum of dy gain (x - mean), in lanes. */
+/* sum of dy gain (x - mean), by lanes. */
 FAST_MATH_INLINE float weighed_deviation(const float *restrict dy, const float *restrict gain,
                                          const float *restrict x, int64_t n, float mean) {
     float lane[FAST_MATH_LANES] = {0};
@@ -115,6 +115,7 @@ FAST_MATH_INLINE float weighed_deviation(const float *restrict dy, const float *
     return fast_math_lanes(lane);
 }
 
+/* dx = r (g - mean(g) - h mean(g h)) of one row. */
 FAST_MATH_INLINE void row_dx(float *restrict dx, const float *restrict dy, const float *restrict x,
                              const float *restrict gain, int64_t n, float mean, float r, bool add) {
     const float mean_g = fast_math_dot(dy, gain, n) / (float)n;
@@ -125,7 +126,7 @@ FAST_MATH_INLINE void row_dx(float *restrict dx, const float *restrict dy, const
     }
 }
 
-/* Rows in rising order, so the column sums have the order of the plain loops. */
+/* Takes rows in rising order, so the column sums add in the order of the plain loops. */
 FAST_MATH_CLONES static void backward(const struct op_call *c) {
     const int64_t rows = op_rows(c, OP_D_OUT), columns = op_columns(c, OP_D_OUT);
     float *restrict dgain = op_f32(c, OP_D_IN + GAIN), *restrict dbias = op_f32(c, OP_D_IN + BIAS);

@@ -82,13 +82,13 @@ static uint64_t backward_reads(const struct op_call *c, uint32_t wanted) {
     return reads;
 }
 
-/* Backward keeps dy B (N, r), which dx and dA share. */
+/* Whether backward needs dy B (N, r), which dx and dA share. */
 static bool needs_dy_b(const struct op_call *c) {
     return c->direction == OP_BACKWARD && sizes_of(c).rank > 0 &&
            (op_wants(c, LINEAR_X) || op_wants(c, LINEAR_LORA_A));
 }
 
-/* Rows of a 16-bit weight that are widened at a time, on the CPU: a piece of a mebibyte. */
+/* Rows of a 16-bit weight that the CPU widens at a time: about a mebibyte. */
 static int64_t widened_rows(const struct op_call *c) {
     enum { PIECE = 1 << 18 };
     const struct tensor *w = op_tensor(c, OP_IN + LINEAR_WEIGHT);
@@ -124,7 +124,7 @@ static void forward_reference(const struct op_call *c) {
         const float *x = op_f32(c, OP_IN + LINEAR_X) + n * s.inputs;
         for (int64_t k = 0; k < s.rank; k++) {
             const float *a = op_f32(c, OP_IN + LINEAR_LORA_A) + k * s.inputs;
-            float t = 0;
+            float t = 0; /* t = x A' */
             for (int64_t i = 0; i < s.inputs; i++) t += x[i] * a[i];
             op_f32(c, OP_SAVE)[n * s.rank + k] = t;
         }
@@ -144,7 +144,7 @@ static void forward_reference(const struct op_call *c) {
     }
 }
 
-/* y = what is added to the products; false: nothing is. */
+/* y = b + residual, to which the products add; false: both are absent. */
 static bool begin_output(const struct op_call *c, const struct sizes *s) {
     const float *restrict bias = op_f32(c, OP_IN + LINEAR_BIAS);
     const float *restrict residual = op_f32(c, OP_IN + LINEAR_RESIDUAL);
@@ -164,8 +164,8 @@ static bool begin_output(const struct op_call *c, const struct sizes *s) {
 
 typedef void product(const struct matmul *p);
 
-/* out = a W, or a W' with turned, or += it; W as it is stored. A 16-bit one goes through scratch
- * memory in pieces of its rows, which are steps of the sums of a W and numbers of a W'. */
+/* out = a W, or a W' with turned, or += it; W as stored. A 16-bit W is widened into scratch memory,
+ * a piece of its rows at a time: those are terms of the sums of a W, or columns of a W'. */
 static void weight_product(const struct op_call *c, product *multiply, const float *a, bool turned,
                            float *out, bool adds) {
     const struct tensor *w = op_tensor(c, OP_IN + LINEAR_WEIGHT);
@@ -198,8 +198,9 @@ static void forward(const struct op_call *c) {
     const struct linear_options o = options_of(c);
     const float *x = op_f32(c, OP_IN + LINEAR_X);
     const bool begun = begin_output(c, &s);
-    weight_product(c, matmul, x, !o.transposed, op_f32(c, OP_OUT), begun);
+    weight_product(c, matmul, x, !o.transposed, op_f32(c, OP_OUT), begun); /* y += x W' */
     if (!s.rank) return;
+    /* t = x A' */
     matmul(&(struct matmul){.m = s.rows,
                             .n = s.rank,
                             .k = s.inputs,
@@ -208,6 +209,7 @@ static void forward(const struct op_call *c) {
                             .b_transposed = true,
                             .c = op_f32(c, OP_SAVE),
                             .alpha = 1});
+    /* y += scale t B' */
     matmul(&(struct matmul){.m = s.rows,
                             .n = s.outputs,
                             .k = s.rank,
@@ -257,7 +259,7 @@ static void backward_with(const struct op_call *c, product *multiply) {
     const struct linear_options o = options_of(c);
     const float *x = op_f32(c, OP_IN + LINEAR_X), *dy = op_f32(c, OP_D_OUT);
     float *dy_b = op_f32(c, OP_SCRATCH);
-    if (needs_dy_b(c))
+    if (needs_dy_b(c)) /* u = dy B */
         multiply(&(struct matmul){.m = s.rows,
                                   .n = s.rank,
                                   .k = s.outputs,
@@ -266,13 +268,14 @@ static void backward_with(const struct op_call *c, product *multiply) {
                                   .c = dy_b,
                                   .alpha = 1});
     if (op_wants(c, LINEAR_X)) backward_x(c, multiply);
-    if (o.transposed)
+    if (o.transposed) /* dW = x' dy, else dW = dy' x */
         backward_weight(c, multiply, LINEAR_WEIGHT, x, s.inputs, dy, s.outputs, 1);
     else
         backward_weight(c, multiply, LINEAR_WEIGHT, dy, s.outputs, x, s.inputs, 1);
+    /* dA = scale u' x, dB = scale dy' t */
     backward_weight(c, multiply, LINEAR_LORA_A, dy_b, s.rank, x, s.inputs, o.scale);
     backward_weight(c, multiply, LINEAR_LORA_B, dy, s.outputs, op_f32(c, OP_SAVE), s.rank, o.scale);
-    if (op_wants(c, LINEAR_BIAS)) {
+    if (op_wants(c, LINEAR_BIAS)) { /* db = column sums of dy */
         float *restrict db = op_f32(c, OP_D_IN + LINEAR_BIAS);
         if (!op_adds(c, LINEAR_BIAS)) memset(db, 0, (size_t)s.outputs * sizeof *db);
         for (int64_t n = 0; n < s.rows; n++)

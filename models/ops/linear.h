@@ -1,12 +1,12 @@
 /* linear: y = x W' + b + residual + scale (x A') B'
- *   in   x (N, I), W (O, I) or with transposed (I, O), of floats or, where it is frozen, of 16 bits
- *        (F16, BF16; products and sums stay 32-bit), b (O) optional,
+ *   in   x (N, I), W (O, I), or (I, O) with transposed; F32 or, if frozen, F16 or BF16 (products
+ *        and sums stay 32-bit); b (O) optional,
  *        A (r, I) and B (O, r) optional, both or neither (LoRA), residual (N, O) optional
  *   out  y (N, O)      saved t = x A' (N, r)
  *   Leading axes of x are rows; y has the axes of x with the last replaced by O.
  * Backward: dx = dy W + scale (dy B) A;  dW = dy' x;  db = column sums of dy;
- *   dB = scale dy' t;  dA = scale (dy B)' x;  dresidual = dy. Only what is wanted is formed: with
- *   frozen W and b neither dW nor db is.
+ *   dB = scale dy' t;  dA = scale (dy B)' x;  dresidual = dy. Only wanted gradients are computed:
+ *   dW and db are not for frozen W and b.
  * Source: Hu et al. 2021 (LoRA), y = W x + (alpha / r) B A x. */
 #ifndef MODELS_OPS_LINEAR_H
 #define MODELS_OPS_LINEAR_H

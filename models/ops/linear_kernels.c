@@ -80,7 +80,7 @@ static int forward_kernels(const struct op_call *c, const struct traits *t, stru
     return n;
 }
 
-/* dx = dy W + u A, with u = scale dy B in the scratch memory, which also dA = u' x needs. */
+/* dx = dy W + u A, with u = scale dy B in scratch memory. dA = u' x also reads u. */
 static int input_kernels(const struct op_call *c, const struct traits *t, const struct sizes *s,
                          struct kernel *k) {
     int n = 0;

@@ -20,7 +20,7 @@ static void fill(float *x, int64_t rows, int64_t line, uint32_t seed) {
     }
 }
 
-/* m, n, k and beta are set. The columns of C behind the matrix must stay. */
+/* p: m, n, k and beta. Columns of C beyond the matrix must not change. */
 static enum status check_product(struct matmul p, struct memory *x, struct error *e) {
     const int64_t a_rows = p.a_transposed ? p.k : p.m, b_rows = p.b_transposed ? p.n : p.k;
     p.lda = (p.a_transposed ? p.m : p.k) + 3;
@@ -52,11 +52,11 @@ static enum status check_product(struct matmul p, struct memory *x, struct error
 }
 
 enum status matmul_check(struct error *e) {
-    /* Longer sums than a block of the kernels (384), and vectors. */
+    /* Includes sums longer than a block of the kernels (384), and vectors. */
     static const int small[][3] = {{1, 1, 1},   {3, 5, 7},    {16, 64, 32}, {17, 65, 33},
                                    {65, 17, 1}, {1, 40, 64}, {50, 1, 63},  {9, 21, 401}};
-    /* Beyond a million multiplications AVX-512 cores leave their kernels for small products. A and
-     * B both as stored, then both transposed, are all ways to pack a matrix. */
+    /* Above a million multiplications AVX-512 cores stop using their kernels for small products. A
+     * and B both plain, then both transposed, cover all ways to pack a matrix. */
     static const int large[] = {101, 99, 103};
     const char *missing = blas_core_missing(blas_core_features(), matmul_core());
     enum status rc = STATUS_OK;

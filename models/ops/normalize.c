@@ -22,7 +22,8 @@ static uint64_t backward_reads(const struct op_call *c, uint32_t wanted) {
     return 1u << OP_OUT | 1u << OP_SAVE;
 }
 
-/* In double precision: squares of large numbers do not overflow, those of small ones not vanish. */
+/* In double, so that squares of large floats do not overflow and those of small ones do not
+ * vanish. */
 static double dot(const float *a, const float *b, int64_t n) {
     double sum = 0;
     for (int64_t i = 0; i < n; i++) sum += (double)a[i] * b[i];

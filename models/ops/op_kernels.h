@@ -1,5 +1,5 @@
-/* op_kernels: the GPU plans that are too long to stand in the file of their operation; each fills
- * the kernels of a call as op.kernels says. The file is models/ops/<op>_kernels.c. */
+/* op_kernels: the GPU plans that are too long for the file of their op, and helpers for them. Each
+ * plan fills the kernels of a call as op.kernels requires; it is in models/ops/<op>_kernels.c. */
 #ifndef MODELS_OPS_OP_KERNELS_H
 #define MODELS_OPS_OP_KERNELS_H
 
@@ -15,25 +15,24 @@ int contrastive_loss_kernels(const struct op_call *c, const struct traits *t, st
 int sigmoid_loss_kernels(const struct op_call *c, const struct traits *t, struct kernel *k);
 int soft_target_loss_kernels(const struct op_call *c, const struct traits *t, struct kernel *k);
 
-/* Parts of a call. */
+/* Number of parts of a call (op.parts). */
 int contrastive_loss_parts(const struct op_call *c);
 int sigmoid_loss_parts(const struct op_call *c);
 
-/* Scratch bytes of the plans; an op's scratch_bytes is at least that. */
+/* Scratch bytes of the plans. The op's scratch_bytes must be at least that. */
 int64_t linear_kernels_scratch(const struct op_call *c);
 int64_t attention_kernels_scratch(const struct op_call *c);
 int64_t soft_target_loss_kernels_scratch(const struct op_call *c);
 
-/* For kernels on shaders/common/row.glsl: threads that share a row of so many numbers, and the grid
- * for it. */
+/* For kernels on shaders/common/row.glsl: the number of threads that share a row, and the grid. */
 uint32_t op_kernels_lanes(int64_t columns);
 void op_kernels_row_groups(struct kernel *k, int64_t rows, uint32_t lanes);
-/* Takes shader, the build that adds up within subgroups, where threads share rows and the device
- * can. */
+/* Switches to `shader`, the build that sums within subgroups, if threads share rows and the device
+ * supports it. */
 void op_kernels_row_subgroup(struct kernel *k, const struct traits *t, uint32_t lanes,
                              const char *shader);
 
-/* Kernels that several operations use. */
+/* Kernels shared by several ops. */
 /* to = value, n numbers. */
 void op_kernels_fill(struct kernel *k, int to, int64_t n, float value);
 /* to = scale from, or += it. */

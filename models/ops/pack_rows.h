@@ -1,7 +1,7 @@
 /* pack_rows: the rows of all slices as one matrix.
  *   in x (S, stride) with n_rows C numbers at the start of each line   out y (S n_rows, C)
- *   y[s n_rows + r][c] = x[s][r C + c]. Slices lie at places aligned for every device; losses want
- *   one matrix.
+ *   y[s n_rows + r][c] = x[s][r C + c]. Slices start at offsets aligned for every device; losses
+ *   need one matrix.
  * Backward: dx likewise; the padding at the end of a line is not written. */
 #ifndef MODELS_OPS_PACK_ROWS_H
 #define MODELS_OPS_PACK_ROWS_H

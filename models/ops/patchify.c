@@ -31,7 +31,7 @@ static enum status shape(struct op_call *c, struct error *e) {
     return STATUS_OK;
 }
 
-/* y: the 3 p p numbers of one patch; pixels: its upper left corner. */
+/* Writes the 3 p p numbers of one patch to y. pixels: its upper left corner. */
 static void patch_forward(float *y, const uint8_t *pixels, int64_t side,
                           const struct patchify_options *o) {
     const int64_t p = o->patch;

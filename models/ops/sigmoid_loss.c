@@ -58,7 +58,7 @@ static uint64_t backward_reads(const struct op_call *c, uint32_t wanted) {
     return 0x3fu << OP_IN;
 }
 
-/* Similarities of a tile of rows, and on the GPU one or two numbers per row. */
+/* Similarities of a tile of rows; on the GPU also one or two numbers per row. */
 static int64_t scratch_bytes(const struct op_call *c) {
     return similarity_scratch(op_rows(c, OP_IN));
 }
@@ -84,7 +84,7 @@ static void forward(const struct op_call *c) {
     *op_f32(c, OP_OUT) = p.n_usable ? (float)(loss / (double)p.n_usable) : 0;
 }
 
-/* Turns row i of the similarities into row i of E; adds what the scale and the bias get. */
+/* Turns row i of the similarities into row i of E; adds to the gradients of scale and bias. */
 static void error_row(const struct pairs *p, int64_t i, float *row, float factor, double *d_scale,
                       double *d_bias) {
     for (int64_t j = 0; j < p->n; j++) {

@@ -3,13 +3,13 @@
  *      caption_id (N) int32, usable (N) float 1 or 0      out loss ()
  *   z = s u v' + b.  y[i][j] = 1 where caption_id[i] == caption_id[j], else 0: without duplicates
  *   the identity. Rows and columns of unusable samples are left out; n = number of usable samples.
- *   loss = 1/n sum_ij (max(z, 0) - z y + log(1 + exp(-|z|))), which is -log sigmoid(z) for a pair and
- *   -log sigmoid(-z) for any other two; 0 with no usable sample. u and v must be finite.
+ *   loss = 1/n sum_ij (max(z, 0) - z y + log(1 + exp(-|z|))), which is -log sigmoid(z) for y = 1
+ *   and -log sigmoid(-z) for y = 0; 0 with no usable sample. u and v must be finite.
  * Backward, with dloss (): E = dloss (sigmoid(z) - y) / n;
  *   du = s E v;  dv = s E' u;  dlogit_scale = sum E (z - b);  dlogit_bias = sum E.
  * Source: Zhai et al. 2023; open_clip loss.py (SigLipLoss). Shared targets for equal captions:
  * ours.
- * Scores are formed for 256 rows at a time (similarity_tiles.h): no matrix is (N, N). */
+ * Scores are computed 256 rows at a time (similarity_tiles.h), so no matrix is (N, N). */
 #ifndef MODELS_OPS_SIGMOID_LOSS_H
 #define MODELS_OPS_SIGMOID_LOSS_H
 

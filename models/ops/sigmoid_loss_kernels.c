@@ -1,5 +1,5 @@
-/* The scratch memory holds similarities u v', (n, n) or a tile of their rows, then one or two
- * numbers per row. A part of the call is a tile. */
+/* Scratch memory holds the similarities u v' (n, n) or a tile of their rows, then one or two
+ * numbers per row. Each part of a call is a tile. */
 #include "models/ops/op_kernels.h"
 #include "models/ops/sigmoid_loss.h"
 #include "models/ops/similarity_tiles.h"

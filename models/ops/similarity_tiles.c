@@ -41,7 +41,7 @@ void similarity_backward(const struct op_call *c, int64_t first, float scale, co
                                 .alpha = scale,
                                 .c = op_f32(c, OP_D_IN + U) + start,
                                 .beta = op_adds(c, U) ? 1 : 0});
-    if (op_wants(c, V)) /* dv = scale e' u, a sum over tiles */
+    if (op_wants(c, V)) /* dv += scale e' u, over tiles */
         matmul(&(struct matmul){.m = n,
                                 .n = width,
                                 .k = rows,

@@ -6,8 +6,8 @@
 
 enum { STUDENT, TEACHER, WEIGHT, LOGIT_SCALE, CENTER };
 
-/* Logits are student_scale * student and teacher_scale * (teacher - center): formed alike, so that
- * equal tensors and temperatures give equal logits to the last bit, and no gradient at all. */
+/* Logits are student_scale * student and teacher_scale * (teacher - center), computed in the same
+ * way, so that equal tensors and temperatures give the same bits and a gradient of exactly 0. */
 struct logits {
     const float *student, *teacher, *weight, *center;
     float student_scale, teacher_scale;
@@ -78,8 +78,8 @@ static uint64_t backward_reads(const struct op_call *c, uint32_t wanted) {
     return 0x1fu << OP_IN | 3u << OP_SAVE;
 }
 
-/* Per column: the largest logits, the sums of exponentials and of teacher exponentials times
- * student logits (minus teacher logits, with divergence). */
+/* Per column: the largest logits, the sums of exponentials, and the sum of teacher exponentials
+ * times student logits (with divergence, times student minus teacher logits). */
 enum { STUDENT_MAX, TEACHER_MAX, STUDENT_SUM, TEACHER_SUM, CROSS_SUM, COLUMN_SUMS };
 
 static int64_t scratch_bytes(const struct op_call *c) {
@@ -88,15 +88,15 @@ static int64_t scratch_bytes(const struct op_call *c) {
     return COLUMN_SUMS * op_columns(c, OP_IN) * (int64_t)sizeof(float);
 }
 
-/* The loss of one softmax from its sums; with divergence cross_sum is that of q (z - t). */
+/* The loss of one softmax from its sums; with divergence cross_sum is the sum of q (z - t). */
 static double line_loss(const struct logits *l, double student_sum, double teacher_sum,
                         double cross_sum) {
     const double entropy_part = l->divergence ? log(teacher_sum) : 0;
     return log(student_sum) - entropy_part - cross_sum / teacher_sum;
 }
 
-/* Returns sum_i weight[i] loss(i). Logits are taken relative to the largest, so
- * that a confident student's small loss is not the difference of two large numbers. */
+/* Returns sum_i weight[i] loss(i). The largest logit is subtracted first, so that a confident
+ * student's small loss is not the difference of two large numbers. */
 static double forward_rows(const struct logits *l, float *student_lse, float *teacher_lse) {
     double loss = 0;
     for (int64_t i = 0; i < l->n; i++) {

@@ -7,11 +7,11 @@
  *   rows:    loss = factor sum_i weight[i] sum_j -q[i][j] log p[i][j]
  *   columns: softmax over the rows with weight > 0 only;
  *            loss = factor / J sum_j sum_i -q[i][j] log p[i][j]
- *   divergence: log(p / q) takes the place of log p, which subtracts the teacher's entropy. It is
- *            KL(q || p), exactly 0 for equal logits, and has the same gradient.
- *   In columns mode 0 when no row has weight. Rows of weight 0 are not read.
+ *   divergence: log(p / q) replaces log p, which subtracts the teacher's entropy. The loss is then
+ *            KL(q || p), exactly 0 for equal logits; the gradient is the same.
+ *   The loss over columns is 0 when no row has weight. Rows of weight 0 are not read.
  * Backward: dstudent = dloss factor w (p - q) s / student_temperature, with w the row's weight or
- *   1 / J; the teacher, logit_scale and center get none.
+ *   1 / J; teacher, logit_scale and center get no gradient.
  * Used as: ZSCL distillation (both temperatures T, factor T^2, logits are cosines, both axes,
  *   divergence);
  *   self-distillation (0.1, 0.04, factor 1, center, rows). Source: Hinton et al. 2015; Zheng et al.

@@ -1,4 +1,4 @@
-/* The scratch memory holds the weighted loss of each line, forward only. */
+/* Scratch memory holds the weighted loss of each line; forward only. */
 #include "models/ops/soft_target_loss.h"
 
 #include "models/ops/op_kernels.h"

@@ -10,8 +10,8 @@ float activation(uint kind, float x) {
     return x > 0.0 ? x : 0.0;
 }
 
-/* The terms cancel where the function is lowest, near x = -0.8 or -1.3: `precise`, so that what is left
- * there does not depend on whether the driver contracts. */
+/* The terms cancel near the function's minimum (x = -0.8 or -1.3). They are `precise`, so that the
+ * difference does not depend on whether the driver contracts. */
 float activation_slope(uint kind, float x) {
     precise float slope = x > 0.0 ? 1.0 : 0.0;
     if (kind == QUICK_GELU) {

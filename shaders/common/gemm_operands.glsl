@@ -1,6 +1,6 @@
-/* What the matrix products share: their operands, and how a number of the result is stored. Builds
- * with B_16 read a B of 16-bit numbers, those with B_WORDS too, as words of two. Widening is done in
- * integers: exact for every number, subnormal ones included, whatever the device does with these. */
+/* Shared by the matrix products: their operands, and storing a number of the result. Builds with
+ * B_16 read a B of 16-bit numbers; with B_WORDS too, they read it as words of two. Widening uses
+ * integers, so it is exact for every number, even on devices that flush subnormal numbers. */
 #ifdef B_16
 #extension GL_EXT_shader_16bit_storage : require
 #endif

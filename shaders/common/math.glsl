@@ -1,6 +1,6 @@
-/* exp, log and erf of our own: the built-in ones differ from driver to driver, by hundreds of units
- * in the last place. Ours agree with libm within 2. NaN stays NaN. All is `precise`, so a driver that
- * contracts a * b + c to one rounding gets the same bits, as far as it divides like others. */
+/* Our own exp, log and erf: the built-in ones differ between drivers by hundreds of units in the
+ * last place. Ours agree with libm within 2. NaN stays NaN. Everything is `precise`, so a driver
+ * that contracts a * b + c to one rounding gets the same bits, unless it divides differently. */
 
 bool math_is_nan(float x) { return (floatBitsToUint(x) & 0x7fffffffu) > 0x7f800000u; }
 bool math_is_finite(float x) { return (floatBitsToUint(x) & 0x7f800000u) != 0x7f800000u; }
@@ -54,7 +54,7 @@ float math_log(float x) {
     return p;
 }
 
-/* log(1 + x) for x in [0, 1], small ones too: the rounding of 1 + x is divided out again. */
+/* log(1 + x) for x in [0, 1], exact for small x too: a division corrects the rounding of 1 + x. */
 float math_log1p(float x) {
     precise const float y = 1.0 + x;
     precise const float rounded = y - 1.0;

@@ -1,8 +1,8 @@
-/* Sums and maxima over neighbouring threads, in an order that depends on the number of threads
- * alone. Threads [i n, (i + 1) n) form a team and all get its result; n is side * side, 64 or 256:
- * the first `side` threads each take `side` numbers, then all take these results. Two barriers, which
- * are dear on software devices, rather than one for each level of a tree. All threads of the group
- * call together. */
+/* Sums and maxima over neighbouring threads, in an order that depends only on the number of
+ * threads. Threads [i n, (i + 1) n) form a team and all get its result; n = side * side is 64 or
+ * 256. The first `side` threads each reduce `side` numbers, then all threads reduce these results.
+ * That takes two barriers, which are slow on software devices, instead of one per level of a tree.
+ * All threads of the group must call together. */
 shared float reduce_values[256], reduce_parts[32];
 shared vec3 reduce_values3[256], reduce_parts3[32];
 
@@ -38,7 +38,7 @@ float reduce_max(float value, uint side) {
     return largest;
 }
 
-/* Three at once. */
+/* Three sums at once. */
 vec3 reduce_sum3(vec3 value, uint side) {
     const uint i = gl_LocalInvocationIndex, n = side * side, lane = i % n, part = i / n * side;
     reduce_values3[i] = value;

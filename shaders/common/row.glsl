@@ -1,11 +1,11 @@
-/* Kernels that give each row of a matrix to a team of threads: 64 of them, or a single one where the
- * rows are short (op_kernels_lanes, models/ops/op_kernels.c), which saves all barriers. The number of
- * lanes is a push constant, so all threads take the same way. All threads of the group call a sum or a
- * maximum together.
+/* Kernels that give each row of a matrix to a team of 64 threads, or to a single thread where rows
+ * are short, which needs no barriers (op_kernels_lanes, models/ops/op_kernels.c). The number of
+ * lanes is a push constant, so all threads take the same branch. All threads of the group must call
+ * a sum or a maximum together.
  *
- * The build with SUBGROUP adds up within subgroups first, by shuffles of a fixed order, and needs one
- * barrier for the rest where the plain one needs two. Its group has full subgroups of at most 64
- * threads (struct kernel, models/op.h). Included first, because it asks for extensions. */
+ * The build with SUBGROUP first sums within subgroups, by shuffles in a fixed order; it needs one
+ * barrier where the plain build needs two. Its groups have full subgroups of at most 64 threads
+ * (struct kernel, models/op.h). Include this file first, because it enables extensions. */
 #ifdef SUBGROUP
 #extension GL_KHR_shader_subgroup_basic : require
 #extension GL_KHR_shader_subgroup_shuffle : require
@@ -15,19 +15,20 @@
 const uint ROW_LANES = 64;
 #ifdef SUBGROUP
 shared vec3 row_parts[2][ROW_LANES]; /* a group's subgroups, at least four threads each */
-uint row_turn = 0; /* reductions in turn use the other half: one barrier keeps them apart */
+uint row_turn = 0; /* reductions alternate between the halves, so one barrier is enough */
 
-/* A thread's place in the group by subgroups, so that a team is made of whole ones. */
+/* A thread's index in the group, ordered by subgroups, so that a team consists of whole
+ * subgroups. */
 uint row_thread() { return gl_SubgroupID * gl_SubgroupSize + gl_SubgroupInvocationID; }
 uint row_invocation() { return grid_group() * gl_WorkGroupSize.x + row_thread(); }
 
-/* The whole subgroup's result, step by step. No loop: lavapipe ends all loops of a thread after 65535
- * rounds in total. */
+/* Reduces a whole subgroup, step by step. Not a loop: lavapipe stops the loops of a thread after
+ * 65535 rounds in total. */
 #define ROW_STEPS(STEP) STEP(1) STEP(2) STEP(4) STEP(8) STEP(16) STEP(32)
 #define ROW_ADD(n) if (gl_SubgroupSize > n) value += subgroupShuffleXor(value, n);
 #define ROW_MAX(n) if (gl_SubgroupSize > n) value = max(value, subgroupShuffleXor(value, n));
 
-/* Puts the subgroups' values beside each other; returns where those of this thread's team begin. */
+/* Writes the subgroups' values side by side; returns where those of this thread's team begin. */
 uint row_share(vec3 value) {
     row_turn = 1 - row_turn;
     if (gl_SubgroupInvocationID == 0) row_parts[row_turn][gl_SubgroupID] = value;

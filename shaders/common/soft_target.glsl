@@ -1,4 +1,4 @@
-/* Bindings and logits that soft_target_loss_fwd and soft_target_loss_bwd share. */
+/* Bindings and logits shared by soft_target_loss_fwd and soft_target_loss_bwd. */
 #include "shaders/common/math.glsl"
 #include "shaders/params/soft_target_loss.h"
 
@@ -10,8 +10,8 @@ layout(binding = 3) readonly buffer LogitScale { float logit_scale[]; }; /* (), 
 layout(binding = 4) readonly buffer Center { float center[]; };          /* (columns), may be absent */
 
 float scale() { return p.has_scale != 0 ? math_exp(logit_scale[0]) : 1.0; }
-/* Logits are `precise`: the largest one less itself is 0, and backward has the bits behind the lse,
- * however the driver contracts. */
+/* Logits are `precise`: whether or not the driver contracts, the largest minus itself is 0, and
+ * backward has the bits that gave the saved lse. */
 float student_logit(uint row, uint column, float s) {
     precise const float logit = s * p.student_factor * student[row * p.columns + column];
     return logit;

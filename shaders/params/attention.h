@@ -6,7 +6,7 @@
 struct attention_params {
     uint rows, tokens; /* rows = B H T, each of T scores */
     uint causal;
-    uint p_start, d_start; /* of probabilities and their gradients in the scratch memory */
+    uint p_start, d_start; /* starts of probabilities and their gradients in scratch memory */
     float scale;           /* 1 / sqrt(D) */
     uint lanes; /* threads per row, see shaders/common/row.glsl */
 };

@@ -5,9 +5,9 @@
 
 struct contrastive_loss_params {
     uint n;           /* samples */
-    uint first, rows; /* of the tile of similarities: its first sample, and how many */
+    uint first, rows; /* the tile of similarities: its first row and number of rows */
     uint line, item;  /* strides of the similarities: row by row or column by column */
-    uint terms;       /* where a number per sample goes in the scratch memory */
+    uint terms;       /* where the loss terms, one per sample, go in scratch memory */
     uint lanes;       /* threads per row, see shaders/common/row.glsl */
 };
 

@@ -1,7 +1,7 @@
-/* Push constants of gemm_nt, gemm_nn, gemm_tn and gemm_small: C = alpha A B, and what is added to it. A is
- * (m, k), B (k, n) and C (m, n) as the names say; nt stores B as (n, k), tn stores A as (k, m).
- * Positions and strides count numbers. A batch of products is one dispatch: product i = outer *
- * inner_n + inner. Read by C and GLSL. */
+/* Push constants of gemm_nt, gemm_nn, gemm_tn and gemm_small: C = alpha A B, plus the terms in
+ * flags. A (m, k), B (k, n), C (m, n); nt stores B as (n, k), tn stores A as (k, m). Positions and
+ * strides count numbers. One dispatch computes a batch of products: product i = outer * inner_n +
+ * inner. Read by C and GLSL. */
 #ifndef SHADERS_PARAMS_GEMM_H
 #define SHADERS_PARAMS_GEMM_H
 #include "shaders/params/types.h"

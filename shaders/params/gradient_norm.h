@@ -6,8 +6,8 @@
 #define GRADIENT_NORM_BLOCK 1024
 
 struct gradient_norm_params {
-    uint n;         /* numbers to sum up */
-    uint read_at;   /* where they begin in x */
+    uint n;         /* numbers to sum */
+    uint read_at;   /* where they start in x */
     uint write_at;  /* where the sums of blocks go in sums */
     uint squares;   /* 1: square them first */
 };

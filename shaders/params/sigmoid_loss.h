@@ -5,8 +5,8 @@
 
 struct sigmoid_loss_params {
     uint n;           /* samples */
-    uint first, rows; /* of the tile of similarities: its first sample, and how many */
-    uint terms;       /* where the numbers per sample go in the scratch memory */
+    uint first, rows; /* the tile of similarities: its first row and number of rows */
+    uint terms;       /* where the numbers per sample go in scratch memory */
     uint lanes;       /* threads per row, see shaders/common/row.glsl */
 };
 
