@@ -1,5 +1,5 @@
-/* vk_shader: the SPIR-V that the build embeds, by the name of its build: that of its file in
- * shaders/, or one of the list in shaders/embed.cmake. */
+/* vk_shader: the embedded SPIR-V, by the name of its build: the name of its file in shaders/, or
+ * one from the list in shaders/embed.cmake. */
 #ifndef MODELS_VK_VK_SHADER_H
 #define MODELS_VK_VK_SHADER_H
 
@@ -12,7 +12,7 @@ struct vk_shader {
     size_t bytes;
 };
 
-/* Ends with an entry without a name. Written by shaders/embed.cmake. */
+/* Written by shaders/embed.cmake. The last entry has no name. */
 extern const struct vk_shader vk_shader_table[];
 
 #endif

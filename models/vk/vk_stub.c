@@ -1,4 +1,4 @@
-/* Stands in for models/vk/ in a build without Vulkan. */
+/* Replaces models/vk/ in a build without Vulkan. */
 #include "models/backend.h"
 
 #include <stdio.h>

@@ -5,7 +5,7 @@
 struct vk_time_part {
     enum op_id op;
     enum op_direction direction;
-    struct op_time time; /* of 0 seconds */
+    struct op_time time; /* with 0 seconds */
 };
 
 enum status vk_time_check(const struct vk_device *d, struct error *e) {
@@ -61,7 +61,7 @@ void vk_time_end(struct vk_time *t, struct vk_backend *b, VkCommandBuffer comman
 
 enum status vk_time_collect(struct vk_time *t, struct vk_backend *b, struct error *e) {
     enum status rc = STATUS_OK;
-    /* Bits above those that a queue has are 0, and the counter runs over. */
+    /* Only timestamp_bits are valid, and the counter wraps around. */
     const int bits = (int)b->device.timestamp_bits;
     const uint64_t mask = bits >= 64 ? UINT64_MAX : (UINT64_C(1) << bits) - 1;
     for (int i = 0; i < t->n; i++) {

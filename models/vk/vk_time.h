@@ -1,13 +1,13 @@
-/* vk_time: how long the calls of one work take, by timestamps of the device.
+/* vk_time: measures the calls of one work with timestamps of the device.
  *
- * A timestamp stands before and after each part of a call, and no part begins before the one before
- * has ended, so that each gets its own time. */
+ * A timestamp is written before and after each part of a call. No part begins before the previous
+ * one has ended, so each gets its own time. */
 #ifndef MODELS_VK_VK_TIME_H
 #define MODELS_VK_VK_TIME_H
 
 #include "models/vk/vk_backend.h"
 
-/* Zero-initialised times nothing, and the functions below do nothing with it. */
+/* Zero-initialised: times nothing, and the functions below do nothing. */
 struct vk_time {
     VkQueryPool pool; /* two timestamps for each part */
     int n, n_max;     /* parts */
@@ -17,17 +17,18 @@ struct vk_time {
 /* UNSUPPORTED for a device whose queue has no timestamps. */
 enum status vk_time_check(const struct vk_device *d, struct error *e);
 
-/* Room for so many parts. */
+/* Makes room for n_max parts. */
 enum status vk_time_create(struct vk_time *t, struct vk_backend *b, int n_max, struct error *e);
 void vk_time_release(struct vk_time *t, struct vk_backend *b);
 
-/* While a work is recorded: first in its first command buffer, and around each part. */
+/* Call while a work is recorded: reset at the start of its first command buffer, begin and end
+ * around each part. */
 void vk_time_reset(struct vk_time *t, struct vk_backend *b, VkCommandBuffer commands);
 void vk_time_begin(struct vk_time *t, struct vk_backend *b, VkCommandBuffer commands);
 void vk_time_end(struct vk_time *t, struct vk_backend *b, VkCommandBuffer commands,
                  const struct op_call *part);
 
-/* Adds what the parts took to the times of the backend. After a run has finished. */
+/* Adds the times of the parts to those of the backend. Call after a run has finished. */
 enum status vk_time_collect(struct vk_time *t, struct vk_backend *b, struct error *e);
 
 #endif
