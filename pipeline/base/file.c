@@ -19,7 +19,7 @@
 struct file {
     int fd;
     char *path;      /* the name that was asked for, for messages */
-    char *temporary; /* what is really open until file_replace_commit; else NULL */
+    char *temporary; /* the file really open until file_replace_commit; else NULL */
 };
 
 static _Atomic uint64_t bytes_read;
@@ -42,7 +42,8 @@ static enum status system_error(struct error *e, const char *path, const char *w
 void file_fill_standard(void) {
     static const int flags[] = {O_WRONLY, O_RDONLY, O_RDONLY}; /* the other way round */
     for (int fd = 0; fd <= STDERR_FILENO; fd++)
-        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF) /* open takes the lowest number, this one */
+        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF) /* open takes the lowest free number, which is
+                                                         this one */
             CHECK(open("/dev/null", flags[fd]) == fd);
 }
 
@@ -77,7 +78,7 @@ done:
 
 enum status file_open(struct file **out, const char *path, struct error *e) {
     struct stat info;
-    /* O_NONBLOCK: opening a named pipe would wait for a writer for ever. */
+    /* O_NONBLOCK: otherwise opening a named pipe would wait for a writer. */
     enum status rc = open_file(out, path, NULL, O_RDONLY | O_NONBLOCK, "cannot open", e);
     if (rc != STATUS_OK) return rc;
     if (fstat((*out)->fd, &info) < 0)
@@ -104,21 +105,21 @@ static int try_lock(const struct file *f, int kind) {
     return code;
 }
 
-/* Whether a name still is that of the open file, a regular one. */
+/* Whether name still names the open file, and that is a regular one. */
 static bool is_name_of(const char *name, int fd) {
     struct stat named, opened;
     return lstat(name, &named) == 0 && fstat(fd, &opened) == 0 && S_ISREG(opened.st_mode) &&
            named.st_dev == opened.st_dev && named.st_ino == opened.st_ino;
 }
 
-/* Whether there is something that is no file, or another user's. */
+/* Whether name exists and is not a regular file, or belongs to another user. */
 static bool is_foreign(const char *name) {
     struct stat found;
     return lstat(name, &found) == 0 && (!S_ISREG(found.st_mode) || access(name, W_OK) < 0);
 }
 
-/* Takes a temporary name that nobody has a lock on, empties what is left under it, and keeps the
- * lock. END: another one has it; UNSUPPORTED: there are no locks here. */
+/* Locks a temporary name that nobody else has locked, and empties a file left under it. END:
+ * another process has the lock; UNSUPPORTED: the file system has no locks. */
 static enum status take_slot(struct file **out, const char *path, int slot, struct error *e) {
     char name[FILE_PATH_MAX];
     const int flags = O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK;
@@ -163,7 +164,7 @@ enum status file_replace_commit(struct file **file, struct error *e) {
     CHECK(f->temporary);
     TRY(file_parent(parent, f->path, e));
     TRY(file_sync(f, e));
-    /* The name is ours while the lock is held: it outlives the close whose result counts. */
+    /* Keep the lock, and with it the name, beyond the close whose result is checked. */
     int fd = f->fd;
     f->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
     if (f->fd < 0) rc = system_error(e, f->path, "cannot open once more");
@@ -267,14 +268,14 @@ enum status file_reserve(struct file *f, uint64_t n, struct error *e) {
     if (!n) return STATUS_OK;
     do code = posix_fallocate(f->fd, 0, (off_t)n);
     while (code == EINTR);
-    if (code == EINVAL || code == EOPNOTSUPP) return STATUS_OK; /* the file system cannot */
+    if (code == EINVAL || code == EOPNOTSUPP) return STATUS_OK; /* the file system cannot reserve */
     errno = code; /* posix_fallocate returns it instead of setting it */
     return code ? system_error(e, f->path, "cannot reserve space") : STATUS_OK;
 }
 
 enum status file_sync(struct file *f, struct error *e) {
     int code;
-    do code = fsync(f->fd); /* a signal came before anything was lost: not a failure */
+    do code = fsync(f->fd); /* interrupted by a signal: nothing was lost */
     while (code < 0 && errno == EINTR);
     return code < 0 ? system_error(e, f->path, "cannot sync") : STATUS_OK;
 }
@@ -284,7 +285,7 @@ enum status file_close(struct file **file, struct error *e) {
     struct file *f = *file;
     int fd = f->fd;
     f->fd = -1;
-    /* After EINTR Linux has closed the descriptor. */
+    /* On Linux the descriptor is closed even after EINTR. */
     if (close(fd) < 0 && errno != EINTR) rc = system_error(e, f->path, "cannot close");
     file_destroy(file);
     return rc;
@@ -383,7 +384,7 @@ bool file_is_locked(const char *path) {
     return locked;
 }
 
-/* Who holds a lock, for those who want it; a lock without it is as good. */
+/* Writes the holder's name for messages; the lock works without it. */
 static void write_holder(const struct file *f) {
     char host[256] = "", text[320];
     if (gethostname(host, sizeof host - 1) < 0) return;
@@ -404,7 +405,8 @@ enum status file_lock(struct file **out, const char *path, struct error *e) {
     enum status rc = open_file(out, path, NULL, O_RDWR | O_CREAT, "cannot open", e);
     if (rc != STATUS_OK) return rc;
     int code = try_lock(*out, LOCK_EX);
-    if (code < 0 && errno == EWOULDBLOCK) { /* file_is_locked holds it for a moment */
+    if (code < 0 && errno == EWOULDBLOCK) { /* perhaps only file_is_locked, which holds it for a
+                                               moment */
         nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
         code = try_lock(*out, LOCK_EX);
     }
@@ -516,7 +518,7 @@ enum status file_make_folders(const char *path, struct error *e) {
         if (part[i] != '/' && part[i] != 0) continue;
         char kept = part[i];
         part[i] = 0;
-        /* EEXIST is also what a file of that name gives: the test below tells. */
+        /* mkdir also gives EEXIST for a file of that name; the test below tells them apart. */
         if (!file_is_folder(part)) {
             if (mkdir(part, 0777) < 0) {
                 const int code = errno;

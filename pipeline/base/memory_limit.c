@@ -7,8 +7,8 @@
 
 #include "pipeline/base/file.h"
 
-/* Files of the kernel have no size that could be asked for. What does not fit is cut; "" when the
- * file cannot be read. */
+/* Reads a kernel file, whose size cannot be asked for. Cut to n bytes; "" when it cannot be
+ * read. */
 static void read_text(char *out, size_t n, const char *path) {
     struct file *f = NULL;
     struct error ignored;
@@ -19,7 +19,7 @@ static void read_text(char *out, size_t n, const char *path) {
     file_destroy(&f);
 }
 
-/* The least limit of the group that the line of proc/self/cgroup names, and of those above it. */
+/* The lowest limit of a group named by a line of proc/self/cgroup and of the groups above it. */
 static int64_t limit_of_groups(const char *mount, const char *group, const char *file) {
     char path[FILE_PATH_MAX], number[32];
     int64_t least = INT64_MAX;

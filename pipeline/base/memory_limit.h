@@ -4,9 +4,10 @@
 
 #include <stdint.h>
 
-/* Bytes: what the machine has, or less where a control group (of a container, a systemd unit, a job
- * of a cluster) or a group above it has a limit, in version 1 or 2. root is "", or a folder in which
- * a test keeps its own proc and sys. What cannot be read sets no limit. */
+/* Bytes: the machine's memory, or the limit of this process's control group (version 1 or 2) or of
+ * a group above it, whichever is lowest. Containers, systemd units and cluster jobs set such
+ * limits. A file that cannot be read sets no limit. root: "", or a folder in which a test keeps its
+ * own proc and sys. */
 int64_t memory_limit(const char *root);
 
 #endif
