@@ -15,8 +15,8 @@ enum status backend_create(struct backend **out, const struct backend_options *o
     if (!strcasecmp(device, "cpu")) return backend_cpu_create(out, &options, e);
     if (strcasecmp(device, "auto")) return backend_vulkan_create(out, &options, e);
 
-    /* Without a real GPU the CPU backend is the fastest there is: software Vulkan devices run on
-     * the same processor, many times slower. */
+    /* Without a real GPU the CPU backend is fastest: software Vulkan devices run on the same
+     * processor, many times slower. */
     struct error why;
     options.device = "auto";
     const enum status rc = backend_vulkan_create(out, &options, &why);

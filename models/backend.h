@@ -1,11 +1,11 @@
 /* backend: where programs run. `cpu` (OpenBLAS, threads) and `vulkan`.
  *
- * A call list (struct work) is prepared once and run many times. Items of one run are independent
- * of each other: the CPU gives them to its threads, the GPU queues them in order. Between two runs
- * everything the first wrote is visible to the second. Nothing is allocated while running.
+ * A list of calls (struct work) is prepared once and run many times. The items of one run are
+ * independent of each other: the CPU gives them to its threads, the GPU queues them in order. Each
+ * run sees everything written by earlier runs. Running allocates nothing.
  *
- * Where the order of work is only known while it runs (which thread takes which slice), each runs
- * tasks, and a task runs works with work_run. */
+ * When the order is decided while running (which thread takes which slice), `each` runs tasks, and
+ * a task runs works with work_run. */
 #ifndef MODELS_BACKEND_H
 #define MODELS_BACKEND_H
 
@@ -23,21 +23,21 @@ struct buffer {
     void *data; /* CPU backend: the memory; else NULL */
 };
 
-/* Where a work runs: for which slice, and the buffers for operands whose base is not FIXED. */
+/* Where a work runs: the slice, and the buffers of operands whose base is not FIXED. */
 struct work_place {
     int slice;
     struct buffer *arena, *block, *other;
 };
 
-/* worker: another one for each of the tasks that run at the same time; below n_workers and below
- * the number of items. */
+/* worker: differs between tasks that run at the same time; below n_workers and below the number of
+ * items. */
 typedef enum status (*backend_task)(void *context, int64_t item, int worker, struct error *e);
 
 struct backend_table {
     enum status (*buffer_create)(struct backend *b, struct buffer **out, int64_t bytes,
                                  struct error *e); /* zero-filled */
     void (*buffer_destroy)(struct buffer *buffer);
-    /* What debuggers call a buffer; NULL: none looks at this backend. */
+    /* Names a buffer for debuggers; NULL: the backend has no use for names. */
     void (*name)(struct buffer *buffer, const char *name);
     enum status (*upload)(struct buffer *to, int64_t offset, const void *from, int64_t bytes,
                           struct error *e);
@@ -47,18 +47,18 @@ struct backend_table {
                                int n_calls, struct error *e); /* copies calls */
     void (*work_destroy)(struct work *w);
     enum status (*run)(struct backend *b, struct work *const *items, int n_items, struct error *e);
-    /* One work, in order with what the same task ran before. at: where; a backend without
-     * moves_work runs it where its calls were resolved to. */
+    /* Runs one work, after what the same task ran before. at: where; a backend without moves_work
+     * runs it where its calls were resolved. */
     enum status (*work_run)(struct work *w, const struct work_place *at, struct error *e);
-    /* Calls task for items 0 to n_items - 1, begun in rising order; returns when all have returned,
-     * with the first failure. After a failure the remaining items are left out. */
+    /* Calls task for items 0 to n_items - 1, started in rising order. Returns when all have
+     * returned, with the first failure. After a failure the remaining items are skipped. */
     enum status (*each)(struct backend *b, int64_t n_items, backend_task task, void *context,
                         struct error *e);
     enum status (*wait)(struct backend *b, struct error *e);
-    /* A number that changes whenever queued work is finished; a watchdog sees by it that a long run
-     * goes on. From any thread, while others run; does not wait. */
+    /* A number that changes whenever queued work finishes, by which a watchdog sees progress in a
+     * long run. Any thread may call it at any time; it does not wait. */
     uint64_t (*progress)(struct backend *b);
-    /* What calls took since the last time that this was asked for. For backends with is_timed. */
+    /* The times of calls since the last call of this function. For backends with is_timed. */
     enum status (*times)(struct backend *b, struct op_times *out, struct error *e);
     void (*destroy)(struct backend *b);
 };
@@ -67,13 +67,13 @@ struct backend_table {
 struct backend {
     const struct backend_table *table;
     char name[64];         /* `cpu`, or the device's name */
-    char fingerprint[384]; /* what must be the same for a run to repeat bit for bit */
-    char detail[256];      /* CPU: the kernels of products and who chose them; else empty */
-    char advice[256];      /* why products are slower than they could be; empty: they are not */
+    char fingerprint[384]; /* must be equal for a run to repeat bit for bit */
+    char detail[256];      /* CPU: the kernels for products and who chose them; else empty */
+    char advice[256];      /* why products are slower than they could be; else empty */
     int n_workers;         /* tasks that may run at the same time */
-    bool is_plan;          /* of backend_plan_create */
+    bool is_plan;          /* made by backend_plan_create */
     bool is_timed;         /* made with backend_options.times */
-    bool moves_work;       /* a work can run at any work_place; else it is made for each */
+    bool moves_work;       /* one work can run at any work_place; else each place needs its own */
     int64_t memory_bytes;  /* of the device; CPU: of the machine, or of its control group */
 };
 
@@ -84,21 +84,20 @@ struct backend_options {
     bool times;         /* time each call, for backend_table.times. Vulkan: one call at a time;
                            UNSUPPORTED where the queue has no timestamps */
     const char *pipelines; /* Vulkan: folder for what the driver compiled; NULL: it is not kept */
-    const char *traits; /* Vulkan: what kernels may not use (traits_mask); NULL: all there is */
+    const char *traits; /* Vulkan: limits on what kernels use (traits_mask); NULL: none */
 };
 
-/* On the CPU products are compared with a reference first: errors in models/ops/matmul_check.h.
- * auto: the fastest real GPU, else the CPU; a software Vulkan device only when named.
- * NOT_FOUND names the devices there are. */
+/* The CPU backend first compares its products with a reference (errors: models/ops/matmul_check.h).
+ * auto: the fastest real GPU, else the CPU; software Vulkan devices only by name. NOT_FOUND lists
+ * the devices. */
 enum status backend_create(struct backend **out, const struct backend_options *o, struct error *e);
 void backend_destroy(struct backend **b);
-/* Gives a buffer its name. */
+/* Names a buffer for debuggers. */
 void backend_name(struct buffer *buffer, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Stands for another backend, with its name and limits, where only sizes are asked for: buffers
- * have no memory, what is written to them is dropped, what is read is 0, and nothing runs
- * (UNSUPPORTED). */
+/* A stand-in for `of`, with its name and limits, that computes sizes only. Its buffers have no
+ * memory: writes are dropped, reads give 0. Running is UNSUPPORTED. */
 enum status backend_plan_create(struct backend **out, const struct backend *of, struct error *e);
 enum status backend_cpu_create(struct backend **out, const struct backend_options *o,
                                struct error *e);
@@ -111,15 +110,15 @@ struct backend_device {
     char name[256], driver[256];
     bool is_software; /* a CPU posing as a GPU */
     bool is_usable;   /* meets the floor of limits */
-    bool is_auto;     /* what `auto` takes; none has it: `auto` takes the CPU */
-    double score;     /* what `auto` compares */
-    char reason[256]; /* why it is or is not usable */
+    bool is_auto;     /* chosen by `auto`; if no device is, `auto` takes the CPU */
+    double score;     /* `auto` takes the highest */
+    char reason[256]; /* why it is usable or not */
     int64_t memory_bytes;
     int64_t storage_range_bytes;
     int shared_bytes, group_invocations, subgroup;
-    char traits[TRAITS_TEXT]; /* by which kernels are chosen */
+    char traits[TRAITS_TEXT]; /* kernels are chosen by these */
 };
-/* Lists Vulkan devices; *n is 0 without Vulkan, reason (of 256 bytes) then says why. */
+/* Lists Vulkan devices. Without Vulkan *n is 0 and reason (256 bytes) says why. */
 enum status backend_vulkan_list(struct backend_device **out, int *n, char *reason, struct error *e);
 /* Validation messages so far (backend made with validation); 0 on the CPU. */
 int backend_vulkan_messages(const struct backend *b);

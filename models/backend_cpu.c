@@ -16,8 +16,8 @@
 struct cpu_backend {
     struct backend base;
     struct thread_pool *pool;
-    bool has_tasks;        /* an each is under way */
-    int *number;           /* per thread of the pool: 1 + its worker's number in this each */
+    bool has_tasks;        /* `each` is running */
+    int *number;           /* per thread of the pool: 1 + its worker number in the current `each` */
     atomic_ullong n_done;   /* items */
     pthread_mutex_t mutex; /* of times */
     struct op_times times;
@@ -86,7 +86,7 @@ static void work_destroy(struct work *w) {
 
 enum { PIECE = 1 << 16 }; /* numbers */
 
-/* Numbers of a piece of a call with op.each_number. */
+/* Runs one piece of a call with op.each_number. */
 static void run_numbers(void *context, int64_t i, int thread) {
     struct op_call call = *(const struct op_call *)context;
     const int64_t n = tensor_elements(op_tensor(&call, OP_OUT)), first = i * PIECE;
@@ -107,7 +107,7 @@ static void run_piece(void *context, int64_t i, int thread) {
     op_of(call->op)->piece(call, i);
 }
 
-/* One call on all threads, where it can be shared; else false. */
+/* Runs one call on all threads; false: it cannot be shared. */
 static bool share_call(struct thread_pool *pool, const struct op_call *call) {
     const struct op *op = op_of(call->op);
     if (call->direction == OP_FORWARD && op->each_number) {
@@ -122,7 +122,7 @@ static bool share_call(struct thread_pool *pool, const struct op_call *call) {
     return true;
 }
 
-/* One call: of a task on its own thread, else on all. */
+/* Runs one call: on this thread inside a task, else on all threads. */
 static void run_call(struct cpu_backend *cpu, const struct op_call *call, bool is_task) {
     const double start = cpu->base.is_timed ? clock_seconds() : 0;
     const bool is_shared = !is_task && share_call(cpu->pool, call);
@@ -143,7 +143,7 @@ static void run_item(void *context, int64_t i, int thread) {
     w->cpu->n_done++;
 }
 
-/* The call of a work at another place. */
+/* Moves a call of a work to another place. */
 static void move_call(struct op_call *call, const struct work_place *at) {
     for (int i = 0; i < OP_SLOTS; i++) {
         struct op_operand *o = &call->slot[i];
@@ -155,7 +155,7 @@ static void move_call(struct op_call *call, const struct work_place *at) {
     }
 }
 
-/* Inside a task the threads are busy with other tasks, else they share each call. */
+/* Inside a task the other threads are busy with other tasks; otherwise they share each call. */
 static enum status work_run(struct work *w, const struct work_place *at, struct error *e) {
     struct cpu_backend *cpu = w->cpu;
     (void)e;
@@ -180,12 +180,12 @@ struct each {
     void *context;
     atomic_int n_numbers;
     atomic_bool has_failed;
-    atomic_flag has_error; /* error is taken by the first */
+    atomic_flag has_error; /* only the first failure sets error */
     enum status status;
     struct error error;
 };
 
-/* Threads are numbered as they take their first item, so few items need little memory. */
+/* Threads get a number with their first item, so few items use few arenas. */
 static void each_item(void *context, int64_t i, int thread) {
     struct each *a = context;
     struct error error = {0};

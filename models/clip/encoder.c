@@ -14,7 +14,7 @@ static int64_t round_up(int64_t n, int64_t step) {
 static int bucket_step(const struct encoder *n) {
     const int step = n->config.bucket_step > 0 ? n->config.bucket_step : 8;
     const int context = n->config.view.architecture->context;
-    /* Long contexts get wider buckets rather than more of them. */
+    /* Long contexts get wider buckets, not more buckets. */
     return context <= step * ENCODER_BUCKETS ? step
                                              : (context + ENCODER_BUCKETS - 1) / ENCODER_BUCKETS;
 }
@@ -106,7 +106,7 @@ static int n_buckets(const struct encoder *n) {
     return (n->config.view.architecture->context - 1) / bucket_step(n) + 1;
 }
 
-/* Plans do not have to grow with the length, so all are looked at. */
+/* A longer text need not have the larger plan, so measure every bucket. */
 static enum status measure_arena(struct encoder *n, struct error *e) {
     enum status rc = STATUS_OK;
     for (int k = 0; k < 2 * n_buckets(n) && rc == STATUS_OK; k++) {
@@ -143,7 +143,7 @@ enum status encoder_place(struct encoder *n, const struct encoder_memory *memory
     return n->config.tower == TOWER_IMAGE ? compile(n, 0, e) : STATUS_OK;
 }
 
-/* Memory of its own: with gradients every slice is kept. */
+/* Allocates the encoder's own memory. With gradients every slice is kept. */
 static enum status place_alone(struct encoder *n, struct error *e) {
     enum status rc = STATUS_OK;
     const int n_slices = n->config.n_slices, workers = n->backend->n_workers;
@@ -256,7 +256,7 @@ enum status encoder_set_text(struct encoder *n, const int32_t *ids, int context,
     enum status rc = STATUS_OK;
     const int samples = n->config.slice_samples, total = samples * n->config.n_slices;
     const bool is_last = n->config.view.architecture->tower[TOWER_TEXT].pool == TOWER_POOL_LAST;
-    int longest = is_last ? context : 1; /* where all positions count, none can be left out */
+    int longest = is_last ? context : 1; /* if the last position is pooled, all must be computed */
     for (int i = 0; i < total; i++)
         if (length[i] > longest) longest = length[i];
     n->bucket = (longest - 1) / bucket_step(n);
@@ -294,7 +294,7 @@ bool encoder_learns(const struct encoder *n) {
     return n->config.view.gradients.buffer != NULL;
 }
 
-/* Where a slice runs now: as in n->at, but for the arena of another worker. */
+/* Where a slice runs now: n->at, with the arena of this worker if the slice is not kept. */
 static struct work_place place_of(const struct encoder *n, int slice, int worker) {
     struct work_place at = n->at[slice];
     if (slice >= n->memory.n_kept) at.arena = n->memory.lane[worker];

@@ -61,7 +61,7 @@ enum status model_allocate(struct model *m, struct backend *b, uint64_t seed, co
     TRY(b->table->buffer_create(b, &m->student, student > 0 ? student : 256, e));
     backend_name(m->frozen, "frozen weights");
     backend_name(m->student, "trainable block");
-    if (b->is_plan && !weights) return rc; /* random numbers that nobody reads take seconds */
+    if (b->is_plan && !weights) return rc; /* skip seconds of random numbers that nobody reads */
     values = model_scratch(m, e);
     if (!values) return STATUS_NO_MEMORY;
     for (int i = 0; i < m->parameters.n; i++) {
@@ -80,7 +80,7 @@ struct weights_view model_base_view(const struct model *m) {
                                  .architecture = &m->architecture,
                                  .frozen = m->frozen,
                                  .trainable = m->student,
-                                 /* LoRA starts with B = 0 and adds nothing */
+                                 /* a starting LoRA has B = 0 and adds nothing */
                                  .adapters = m->has_start ? &m->adapters : NULL};
 }
 
@@ -111,7 +111,7 @@ float *model_host(const struct model *m, int i, const struct buffer *slot) {
 
 /* --- Merging --- */
 
-/* The model's UniAdapter starts from what another run trained. */
+/* Starts the model's UniAdapter from the values that another run trained. */
 static enum status start_bottleneck(struct model *m, const struct adapter_set *s, struct error *e) {
     enum status rc = STATUS_OK;
     if (s->n_bottleneck == 0) return rc;
@@ -227,8 +227,8 @@ done:
     return rc;
 }
 
-/* What the weights are computed with, which names, shapes and values of tensors do not show. The
- * way a text is read adds nothing where it is CLIP's: digests from before it counted still hold. */
+/* Hash of the settings that names, shapes and values of tensors do not show. CLIP's way of reading
+ * text adds nothing, so digests made before it was included still hold. */
 static struct hash_128 hash_settings(const struct architecture *a) {
     const struct tower_shape *text = &a->tower[TOWER_TEXT];
     const bool is_clip = text->pool == TOWER_POOL_TOKEN && text->is_causal;

@@ -42,7 +42,7 @@ struct parameter {
     struct tensor tensor;
     enum parameter_kind kind;
     int tower; /* enum tower, or -1: both or none */
-    int layer; /* transformer block it belongs to, or -1 */
+    int layer; /* transformer transformer block it belongs to, or -1 */
     enum parameter_start start;
     float amount;
     bool is_trainable;

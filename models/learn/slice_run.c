@@ -41,7 +41,7 @@ static int64_t kept_bytes(const struct slice_run *r) {
     return bytes;
 }
 
-/* Lanes serve what is not kept. */
+/* Sizes the lanes for the slices that are not kept. */
 static void size_lanes(struct slice_run *r) {
     const int workers = r->config.backend->n_workers;
     r->n_lanes = r->n_forward < workers ? r->n_forward : workers;
@@ -60,8 +60,8 @@ static int64_t bytes_with_nothing_kept(const struct slice_run *r) {
     return (r->n_forward < workers ? r->n_forward : workers) * most + r->n_blocks * r->block_bytes;
 }
 
-/* Keeps the activations of all slices if there is room for them. Else of as many as there is room
- * for beside the lanes, which the others need: of the encoders that run first. */
+/* Keeps all slices if they fit. Otherwise keeps as many as fit beside the lanes, which the other
+ * slices need, beginning with the encoders that run first. */
 static void choose_kept(struct slice_run *r) {
     for (int i = 0; i < r->config.n_encoders; i++)
         r->n_kept[i] = encoder_learns(r->encoder[i]) ? n_slices_of(r->encoder[i]) : 0;
@@ -77,7 +77,7 @@ static void choose_kept(struct slice_run *r) {
     size_lanes(r);
 }
 
-/* The sums of all encoders but the last stay in their blocks until the end. */
+/* The sum of every encoder but the last stays in its block until the end. */
 static void size_blocks(struct slice_run *r) {
     int levels = 0, learning = 0;
     for (int i = 0; i < r->config.n_encoders; i++) {
@@ -116,8 +116,9 @@ static int floats(struct graph *g, const char *name, int64_t n, struct place pla
     return graph_input(g, name, tensor_make(TENSOR_F32, 1, &n), place);
 }
 
-/* block += other. Works are made for neighbours, which is what slices in rising order add. Runs of
- * parameters are added as one: what the gaps between them hold is never read. */
+/* Compiles block += other. Works are made for neighbouring blocks, the pairs added when slices run
+ * in rising order. Adjacent parameters are added as one run; the gaps between them are never
+ * read. */
 static enum status compile_merge(struct slice_run *r, int i, struct error *e) {
     enum status rc = STATUS_OK;
     struct graph g;
@@ -147,9 +148,9 @@ done:
     return rc;
 }
 
-/* The sum of an encoder's slices into the gradient, whose gaps between parameters stay 0. block:
- * where the sum lies when slices are done in rising order. has_sum: parameters that an encoder
- * before it has given a gradient. */
+/* Compiles the copy of an encoder's sum into the gradient, whose gaps between parameters stay 0.
+ * block: where the sum lies when slices run in rising order. has_sum: parameters that already have
+ * a gradient from an earlier encoder. */
 static enum status compile_total(struct slice_run *r, int i, bool *has_sum, int block,
                                  struct error *e) {
     enum status rc = STATUS_OK;
@@ -290,15 +291,15 @@ enum status slice_run_forward(struct slice_run *r, struct error *e) {
     return b->table->each(b, r->n_forward, forward_slice, r, e);
 }
 
-/* The lowest block that is not in use, or -1. */
+/* The lowest free block, or -1. */
 static int free_block(const struct slice_run *r) {
     for (int i = 0; i < r->n_blocks; i++)
         if (!r->is_used[i]) return i;
     return -1;
 }
 
-/* The next slice and a block for it. Both are taken at once, so that all slices before it are done
- * or have a block: then a block always comes free. -1: a task has failed. */
+/* Takes the next slice and a block for it, both at once: every earlier slice then is done or has a
+ * block, so a block always becomes free. -1: a task has failed. */
 static int take_block(struct slice_run *r, struct slice_item *item) {
     int block = -1;
     pthread_mutex_lock(&r->mutex);
@@ -313,7 +314,7 @@ static int take_block(struct slice_run *r, struct slice_item *item) {
     return has_failed ? -1 : block;
 }
 
-/* Adds node and what is ready of the nodes above it. */
+/* Adds node to its other half, and goes up the tree while nodes are ready. */
 static enum status add_up(struct slice_run *r, int encoder, struct slice_node node,
                           struct error *e) {
     enum status rc = STATUS_OK;

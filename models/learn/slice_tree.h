@@ -19,7 +19,7 @@ struct slice_node {
     int first; /* first slice; a node of level k starts at a multiple of 2^k and has up to 2^k
                   slices */
     int level;
-    int block; /* number of a block of the caller */
+    int block; /* number of a block number of a block of the caller */
 };
 
 struct slice_tree {
