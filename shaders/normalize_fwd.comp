@@ -13,8 +13,8 @@ void main() {
     const uint end = row < p.rows ? p.columns : 0;
     float largest = 0.0, squares = 0.0;
     for (uint c = lane; c < end; c += p.lanes) largest = max(largest, abs(x[start + c]));
-    largest = max(row_max(largest, p.lanes), 1e-30); /* so that squares of x / largest neither
-                                                        vanish nor overflow */
+    largest = max(row_max(largest, p.lanes), 1e-30); /* so that so that squares of x / largest
+                                                        neither vanish nor overflow */
     for (uint c = lane; c < end; c += p.lanes) {
         const float part = x[start + c] / largest;
         squares += part * part;
