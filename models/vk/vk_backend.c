@@ -74,7 +74,7 @@ enum status vk_backend_wait(struct vk_backend *b, uint64_t value, struct error *
         if (now > reached) quiet = 0;
         reached = now;
     }
-    b->is_lost = true; /* what it still does is not known */
+    b->is_lost = true; /* its state is unknown from now on */
     rc = fail(e, STATUS_STALLED,
               "%s: no work finished for %d s (%" PRIu64 " of %" PRIu64 " submissions); restart "
               "from the last checkpoint, with smaller slices if it happens again",
@@ -88,8 +88,8 @@ static enum status wait(struct backend *backend, struct error *e) {
     return vk_backend_wait(b, b->submitted, e);
 }
 
-/* Submissions that the device has finished, not those that are queued: a whole step is queued at
- * once. A device that is lost stays at one number. */
+/* Counts finished submissions, not queued ones: a whole step is queued at once. The count of a lost
+ * device no longer changes. */
 static uint64_t progress(struct backend *backend) {
     struct vk_backend *b = (struct vk_backend *)backend;
     uint64_t reached = 0;
@@ -174,7 +174,8 @@ done:
     return rc;
 }
 
-/* Of the SPIR-V in this program: other sources or another compiler of shaders give other bits. */
+/* Digest of the embedded SPIR-V: other shader sources, or another shader compiler, give other
+ * bits. */
 static uint64_t shaders_digest(void) {
     uint64_t digest = 0;
     for (const struct vk_shader *s = vk_shader_table; s->name; s++)

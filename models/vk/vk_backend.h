@@ -1,8 +1,8 @@
 /* vk_backend: the Vulkan backend's own struct, shared by the files of models/vk/.
  *
- * One queue. Everything submitted waits for what was submitted before and signals the next value of
- * one timeline semaphore, so "finished" is a comparison of two numbers. One thread at a time may
- * use a backend; the backend's progress may be asked for by any. */
+ * There is one queue. Each submission waits for the one before and signals the next value of one
+ * timeline semaphore, so "finished" is a comparison of two numbers. One thread at a time may use a
+ * backend; any thread may ask for its progress. */
 #ifndef MODELS_VK_VK_BACKEND_H
 #define MODELS_VK_VK_BACKEND_H
 
@@ -19,7 +19,7 @@ struct vk_buffer {
     struct buffer buffer;
     VkBuffer handle;
     VkDeviceMemory memory;
-    unsigned char *mapped; /* NULL: reached through the staging buffer */
+    unsigned char *mapped; /* NULL: copies go through the staging buffer */
 };
 
 struct vk_backend {
@@ -30,7 +30,7 @@ struct vk_backend {
     VkDevice handle;
     VkQueue queue;
     VkSemaphore timeline;
-    uint64_t submitted; /* the last value that a submission will signal */
+    uint64_t submitted; /* the value that the latest submission will signal */
     bool is_lost;       /* the device failed; everything returns STATUS_GPU from now on */
     bool is_mapped;     /* buffers are mapped rather than staged */
 
@@ -48,15 +48,15 @@ struct vk_backend {
     struct op_times times; /* of finished runs, with backend.is_timed */
 };
 
-/* What tests choose besides the options of every backend. */
+/* Options for tests, besides those of every backend. */
 struct vk_options {
     struct backend_options common;
-    bool staging; /* stage all copies, also where memory can be mapped */
+    bool staging; /* stage all copies, even where memory can be mapped */
 };
 enum status vk_backend_create(struct backend **out, const struct vk_options *o, struct error *e);
 
-/* Turns a failed call into a status: DEVICE_LOST makes the backend unusable (GPU), out of memory
- * is NO_MEMORY. what: the call and its place. */
+/* Turns a failed call into a status: NO_MEMORY when out of memory; GPU after DEVICE_LOST, which
+ * makes the backend unusable. what: the call, for the text. */
 enum status vk_backend_fail(struct vk_backend *b, VkResult result, const char *what,
                             struct error *e);
 #define VK_TRY(b, call)                                                                            \
@@ -85,15 +85,16 @@ enum status vk_buffer_download(void *to, struct buffer *from, int64_t offset, in
 enum status vk_buffer_staging_create(struct vk_backend *b, struct error *e);
 void vk_buffer_release(struct vk_backend *b, struct vk_buffer *buffer);
 
-/* vk_pipeline.c: the pipeline of a kernel, made when first asked for; kernels that differ only in
+/* vk_pipeline.c: the pipeline of a kernel, created when first needed. Kernels that differ only in
  * what they bind, push and dispatch share it. UNSUPPORTED for a shader that was not built. */
 struct vk_pipeline {
-    struct kernel kernel; /* what it is made of: shader, threads, spec, subgroup, n_bindings */
+    struct kernel kernel; /* the fields that decide it: shader, threads, spec, subgroup,
+                             n_bindings */
     VkPipeline handle;
 };
 enum status vk_pipeline_get(struct vk_backend *b, VkPipeline *out, const struct kernel *k,
                             struct error *e);
-/* How many buffers a shader declares, read from its code. */
+/* Number of buffers that a shader declares, read from its code. */
 int vk_pipeline_bindings(const struct vk_shader *shader);
 void vk_pipeline_release(struct vk_backend *b);
 

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The memory type to use among those allowed: with all wanted properties, in the largest heap. Not
- * those that need a feature which is not enabled, or that the GPU reaches past its caches. */
+/* The allowed memory type that has all wanted properties and the largest heap. Skips types that
+ * need a feature that is not enabled, and types that the GPU does not cache. */
 static int find_type(const struct vk_backend *b, uint32_t allowed, VkMemoryPropertyFlags wanted) {
     const VkPhysicalDeviceMemoryProperties *m = &b->device.memory;
     const VkMemoryPropertyFlags unwanted = VK_MEMORY_PROPERTY_PROTECTED_BIT |
@@ -27,8 +27,9 @@ static enum status allocate(struct vk_backend *b, struct vk_buffer *buffer, int6
     enum status rc = STATUS_OK;
     const VkMemoryPropertyFlags visible =
         VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT;
-    /* From the best to what every device has. A device whose own memory is full ends the ladder: in
-     * the host's memory all would go on 10 to 30 times slower, and nobody would know why. */
+    /* Properties to try, from the best to what every device has. If the device's own memory is
+     * full, do not try further: in host memory everything would run 10 to 30 times slower without a
+     * visible reason. */
     const VkMemoryPropertyFlags for_device[] = {
         VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT,
         0,
@@ -126,7 +127,7 @@ enum status vk_buffer_create(struct backend *backend, struct buffer **out, int64
     enum status rc = STATUS_OK;
     struct vk_backend *b = (struct vk_backend *)backend;
     struct vk_buffer *buffer = calloc(1, sizeof *buffer);
-    /* Kernels read bytes as words of four, so the end of every view lies inside the buffer. */
+    /* Kernels read bytes in words of four, so leave room behind the last view. */
     const int64_t room = (bytes + 255) / 256 * 256 + 256;
     *out = NULL;
     if (!buffer) return fail(e, STATUS_NO_MEMORY, "%s: no memory for a buffer", b->backend.name);

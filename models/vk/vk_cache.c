@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* In front of the driver's data; in the byte order of the machine, as those are. */
+/* Precedes the driver's data; in the machine's byte order, like the data. */
 struct header {
     char magic[8];
     uint32_t version;
@@ -46,7 +46,7 @@ static enum status lock(struct vk_cache *c, struct error *e) {
     return file_lock(&c->lock, path, e);
 }
 
-/* With the lock: notes what the driver is about to do. */
+/* With the lock: records what the driver is about to do. */
 static enum status note(const struct vk_cache *c, const char *what, struct error *e) {
     enum status rc = STATUS_OK;
     char path[FILE_PATH_MAX];
@@ -65,7 +65,7 @@ static enum status remove_note(const struct vk_cache *c, struct error *e) {
     return file_remove(path, e);
 }
 
-/* With the lock: a note is left from a program that ended while it had the lock. */
+/* With the lock: looks for the note of a program that died while it had the lock. */
 static enum status look_for_crash(struct vk_cache *c, struct error *e) {
     enum status rc = STATUS_OK;
     char path[FILE_PATH_MAX], why[256], *what = NULL;
@@ -87,7 +87,7 @@ done:
     return rc;
 }
 
-/* The driver's data in a file of n bytes; NULL: *why says what is wrong with it. */
+/* The driver's data in a file of n bytes; NULL: *why says what is wrong with the file. */
 static const char *content_of(const struct vk_backend *b, const char *file, size_t n,
                               const char **why) {
     const VkPipelineCacheHeaderVersionOne *expected = &b->device.cache_header;
@@ -118,7 +118,7 @@ static VkResult create(struct vk_backend *b, const char *content, size_t n) {
     return b->f.CreatePipelineCache(b->handle, &info, NULL, &b->cache.handle);
 }
 
-/* With the lock: gives the driver what the file holds. */
+/* With the lock: loads the file into the driver. */
 static enum status load(struct vk_backend *b, struct error *e) {
     enum status rc = STATUS_OK;
     struct vk_cache *c = &b->cache;

@@ -52,7 +52,7 @@ static void judge(struct vk_device *d, const VkPhysicalDeviceProperties *p, bool
              b->is_software ? "software: used only when named" : "meets every limit");
 }
 
-/* No device was measured: kind first, then memory. */
+/* Ranks devices by kind, then by memory; speed is not measured. */
 static double score_of(const struct vk_device *d) {
     const double memory_gib = (double)d->listed.memory_bytes / (1 << 30);
     switch (d->type) {
@@ -80,13 +80,13 @@ static bool find_queue(const struct vk_instance *v, struct vk_device *d) {
     return false;
 }
 
-/* Features that the floor does not have. A device that does not know one leaves it as it is. */
+/* Features above the floor. A device that does not know one leaves its field unchanged. */
 struct optional_features {
     VkPhysicalDevice16BitStorageFeatures storage;
     VkPhysicalDeviceSubgroupSizeControlFeatures sizes;
 };
 
-/* Linked, and all off. */
+/* Links the structs, with every feature off. */
 static void optional_features_chain(struct optional_features *o) {
     *o = (struct optional_features){
         .storage = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_16BIT_STORAGE_FEATURES,
@@ -113,7 +113,7 @@ static struct traits traits_of(const VkPhysicalDeviceProperties *p, bool has_siz
     const uint32_t size = vulkan11->subgroupSize;
     const VkSubgroupFeatureFlags needed = VK_SUBGROUP_FEATURE_BASIC_BIT |
                                           VK_SUBGROUP_FEATURE_SHUFFLE_BIT;
-    /* Kernels have room for subgroups of 4 to 64. */
+    /* Kernels support subgroups of 4 to 64. */
     const bool has_subgroups =
         has_size_control && o->sizes.subgroupSizeControl && o->sizes.computeFullSubgroups &&
         vulkan11->subgroupSupportedStages & VK_SHADER_STAGE_COMPUTE_BIT &&
@@ -311,7 +311,7 @@ enum status backend_vulkan_list(struct backend_device **out, int *n, char *reaso
     int found = 0;
     rc = vk_loader_open(&instance, false, &why);
     if (rc == STATUS_OK) rc = vk_device_list(&devices, &found, &instance, &why);
-    if (rc == STATUS_UNSUPPORTED) { /* a machine without Vulkan is no failure */
+    if (rc == STATUS_UNSUPPORTED) { /* no Vulkan on this machine: not a failure */
         snprintf(reason, 256, "%.255s", why.text);
         rc = STATUS_OK;
         goto done;

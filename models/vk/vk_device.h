@@ -1,7 +1,7 @@
-/* vk_device: the Vulkan devices of this machine, what they can do, and which one to take.
+/* vk_device: lists the Vulkan devices of this machine with their abilities, and chooses one.
  *
- * Kernels need only the floor below; SwiftShader and lavapipe, the two software drivers, have it,
- * and so has every desktop GPU. */
+ * Kernels need only the floor below. Every desktop GPU meets it, and so do the two software
+ * drivers, SwiftShader and lavapipe. */
 #ifndef MODELS_VK_VK_DEVICE_H
 #define MODELS_VK_VK_DEVICE_H
 
@@ -26,22 +26,22 @@ struct vk_device {
     struct traits traits;
     VkPipelineCacheHeaderVersionOne cache_header; /* how its pipeline caches begin */
     uint32_t queue_family;
-    uint32_t timestamp_bits; /* of the queue's counter; 0: it has none */
-    double timestamp_ns;     /* from one tick to the next */
+    uint32_t timestamp_bits; /* width of the queue's counter; 0: none */
+    double timestamp_ns;     /* duration of a tick */
     char fingerprint[256];
 };
 
-/* The devices in the order of the loader; *out is freed by the caller. *n may be 0. */
+/* Lists the devices in the order of the loader. The caller frees *out. *n may be 0. */
 enum status vk_device_list(struct vk_device **out, int *n, const struct vk_instance *v,
                            struct error *e);
 
-/* The device that the text means: `auto` (the best usable one that is no software), a number of the
- * list, or part of a name, in which upper and lower case are the same. NOT_FOUND names those there
- * are; UNSUPPORTED says what the named one lacks. */
+/* Finds the device for text: `auto` (the best usable device that is not software), a number in the
+ * list, or part of a name, ignoring case. NOT_FOUND lists the devices; UNSUPPORTED says what the
+ * named one lacks. */
 enum status vk_device_choose(int *index, const struct vk_device *devices, int n, const char *text,
                              struct error *e);
 
-/* Makes the device, with the features that its traits need. UNSUPPORTED where it refuses. */
+/* Creates the device with the features that its traits need. UNSUPPORTED when it refuses. */
 enum status vk_device_open(VkDevice *out, const struct vk_instance *v, const struct vk_device *d,
                            struct error *e);
 

@@ -42,7 +42,7 @@ static VKAPI_ATTR VkBool32 VKAPI_CALL on_message(VkDebugUtilsMessageSeverityFlag
                                                  void *messages) {
     int *n = messages;
     (void)severity;
-    /* "General" is talk of the loader about the machine, not about what this program does. */
+    /* "General" messages are the loader's about the machine, not about this program's calls. */
     if (!(types & ~(VkDebugUtilsMessageTypeFlagsEXT)VK_DEBUG_UTILS_MESSAGE_TYPE_GENERAL_BIT_EXT))
         return VK_FALSE;
     if (++*n > MESSAGES_SHOWN) return VK_FALSE;
@@ -54,7 +54,7 @@ static VKAPI_ATTR VkBool32 VKAPI_CALL on_message(VkDebugUtilsMessageSeverityFlag
     return VK_FALSE;
 }
 
-/* Whether a driver, the loader or a layer that is always on has VK_EXT_debug_utils. */
+/* Whether a driver, the loader or an implicit layer has VK_EXT_debug_utils. */
 static bool has_debug_utils(PFN_vkGetInstanceProcAddr get) {
     const PFN_vkEnumerateInstanceExtensionProperties enumerate =
         (PFN_vkEnumerateInstanceExtensionProperties)(void *)get(

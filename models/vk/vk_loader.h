@@ -1,6 +1,6 @@
-/* vk_loader: the Vulkan loader, opened while the program runs, and its functions.
+/* vk_loader: the Vulkan loader, opened at run time, and its functions.
  *
- * Nothing links to Vulkan: a machine without it runs the CPU backend. The functions of a device
+ * The program does not link to Vulkan: a machine without it runs the CPU backend. Device functions
  * are fetched from the device, so that calls skip the loader's dispatch. */
 #ifndef MODELS_VK_VK_LOADER_H
 #define MODELS_VK_VK_LOADER_H
@@ -79,7 +79,7 @@ struct vk_instance {
     void *library;
     VkInstance handle;
     VkDebugUtilsMessengerEXT messenger; /* with validation */
-    int *messages;                      /* where the messenger counts, the address stays */
+    int *messages;                      /* count of the messenger; its address must not change */
     PFN_vkDestroyDebugUtilsMessengerEXT DestroyDebugUtilsMessengerEXT;
     /* NULL where VK_EXT_debug_utils is missing */
     PFN_vkSetDebugUtilsObjectNameEXT SetDebugUtilsObjectNameEXT;
@@ -92,14 +92,14 @@ struct vk_functions {
     VK_LOADER_DEVICE_LIST(VK_LOADER_MEMBER)
 };
 
-/* Opens libvulkan.so.1 and makes an instance of Vulkan 1.2. With validation the Khronos layer and
- * its synchronisation checks are loaded, and its warnings and errors are counted and logged.
- * Errors: UNSUPPORTED without a loader, without a driver, or without the layer. */
+/* Opens libvulkan.so.1 and creates a Vulkan 1.2 instance. With validation it loads the Khronos
+ * layer with synchronisation checks, and counts and logs its warnings and errors. Errors:
+ * UNSUPPORTED without a loader, without a driver, or without the layer. */
 enum status vk_loader_open(struct vk_instance *v, bool validation, struct error *e);
 void vk_loader_close(struct vk_instance *v);
 
-/* Fetches the functions of a device. UNSUPPORTED names one that its driver lacks; f then has those
- * that there are. */
+/* Fetches the functions of a device. UNSUPPORTED names one that its driver lacks; the others are
+ * then still set. */
 enum status vk_loader_device(const struct vk_instance *v, VkDevice device, struct vk_functions *f,
                              struct error *e);
 

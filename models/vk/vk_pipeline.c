@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* All kernels with the same number of bindings share a layout: storage buffers and one block of
- * push constants. */
+/* Kernels with the same number of bindings share a layout: that many storage buffers and one block
+ * of push constants. */
 static enum status layout_get(struct vk_backend *b, int n, struct error *e) {
     enum status rc = STATUS_OK;
     VkDescriptorSetLayoutBinding bindings[KERNEL_BINDINGS_MAX];

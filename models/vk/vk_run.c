@@ -1,9 +1,9 @@
-/* Work is recorded once into command buffers and submitted again for every run.
+/* A work is recorded once into command buffers, which are submitted for every run.
  *
- * A barrier stands between the kernels of one call, and before a call that touches what calls since
- * the last barrier wrote, or writes what they touched; independent calls may overlap. Long lists
- * are cut into several submissions: desktop systems reset a GPU that is busy for seconds with one.
- */
+ * A barrier separates the kernels of one call. Another precedes each call that reads or writes what
+ * calls since the last barrier wrote, or writes what they read; independent calls may overlap. Long
+ * lists are split into several submissions, because desktop systems reset a GPU that is busy with
+ * one for seconds. */
 #include "models/vk/vk_name.h"
 #include "models/vk/vk_time.h"
 
@@ -44,7 +44,7 @@ static int64_t slot_bytes(const struct op_call *c, int slot) {
     const struct op *op = op_of(c->op);
     const int64_t bytes = slot == OP_SCRATCH ? op->scratch_bytes ? op->scratch_bytes(c) : 0
                                              : tensor_bytes(&c->slot[slot].tensor);
-    return (bytes + 3) / 4 * 4; /* bytes are read as words */
+    return (bytes + 3) / 4 * 4; /* bytes are read in words */
 }
 
 static bool slot_is_written(const struct op_call *c, int slot) {
@@ -105,7 +105,7 @@ done:
     return rc;
 }
 
-/* Whether c must wait for what was recorded since the last barrier; with times it always does. */
+/* Whether c must wait for calls recorded since the last barrier. With times every call waits. */
 static bool must_wait(const struct recorder *r, const struct op_call *c) {
     for (int slot = 0; slot < OP_SLOTS; slot++) {
         if (!op_has(c, slot)) continue;
