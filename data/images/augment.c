@@ -43,7 +43,7 @@ static uint8_t clamp_byte(float x) {
     return (uint8_t)(x <= 0.0f ? 0.0f : x >= 255.0f ? 255.0f : x);
 }
 
-/* Pillow's blend: from `base` (factor 0) to the pixel (factor 1), cut off, not rounded. */
+/* Pillow's blend: from `base` (factor 0) to the pixel (factor 1), truncated. */
 static uint8_t blend(int base, int pixel, float factor) {
     return clamp_byte((float)base + factor * (float)(pixel - base));
 }
@@ -88,7 +88,7 @@ void augment_grey(uint8_t *pixels, int64_t n) {
     for (int64_t i = 0; i < n; i++, pixels += 3) memset(pixels, luma(pixels), 3);
 }
 
-/* RGB to HSV bytes as Pillow's convert("HSV"): hue and saturation are cut off, not rounded. */
+/* RGB to HSV bytes as Pillow's convert("HSV"): hue and saturation are truncated. */
 static void to_hsv(uint8_t hsv[3], const uint8_t *p) {
     int r = p[0], g = p[1], b = p[2];
     int high = r > g ? (r > b ? r : b) : (g > b ? g : b);
@@ -137,7 +137,7 @@ void augment_hue(uint8_t *pixels, int64_t n, float turn) {
     }
 }
 
-/* i mirrored at both ends without repeating them: -1 is 1, n is n - 2. */
+/* i mirrored at both ends without repeating the end: -1 is 1, n is n - 2. */
 static int mirror(int i, int n) {
     if (n == 1) return 0;
     int period = 2 * (n - 1);
@@ -191,7 +191,7 @@ struct image_box augment_crop_box(int width, int height, const struct augment_pa
     double ratio_max = p->crop_ratio_max > 0 ? p->crop_ratio_max : 4.0 / 3.0;
     double area = (double)width * height;
     struct image_box box = {0};
-    /* All tries are drawn, used or not, so that what follows reads the same numbers. */
+    /* Draw all tries, used or not, so that later draws read the same numbers. */
     for (int i = 0; i < CROP_TRIES; i++) {
         double target = area * random_range(random, p->crop_area_min, p->crop_area_max);
         double ratio =

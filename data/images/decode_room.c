@@ -8,7 +8,7 @@ static struct {
     pthread_mutex_t mutex;
     pthread_cond_t changed;
     uint64_t used;
-    uint64_t next, served; /* tickets: given out, and the one that may enter */
+    uint64_t next, served; /* tickets: next to give out, and the one that may enter */
     int n_decoding;
 } room = {.mutex = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 

@@ -5,7 +5,7 @@
 
 enum { FILE_HEADER = 14, COLORS_MAX = 256, RAW = 0, BITFIELDS = 3 };
 
-/* What the headers say. */
+/* The fields of the headers. */
 struct layout {
     int64_t width, height, bits, palette, n_colors, pixels, row_bytes;
     bool top_down;

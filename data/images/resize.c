@@ -13,12 +13,12 @@ static double cubic(double x) {
     return 0.0;
 }
 
-/* An axis of a box that goes to out places. Of its pixels the first and the last may lie in the box
- * in part, where they stand for several places each. */
+/* One axis of a box, resized to `out` pixels. In a reduced picture the first and last pixel may lie
+ * only partly in the box. */
 struct scaling {
     double scale, support; /* pixels */
     double start;          /* edge of the box in its first pixel, 0 to less than 1 */
-    int first, in;         /* its pixels: number of the first, and how many */
+    int first, in;         /* its pixels: the first, and their number */
 };
 
 static struct scaling scaling(int at, int side, int out, int shift) {
@@ -35,7 +35,8 @@ static int taps_room(const struct scaling *s) {
     return ((int)ceil(s->support) * 2 + 1 + 3) / 4 * 4;
 }
 
-/* The pixels first .. end of output i, counted from the first of the box; returns its centre. */
+/* Sets the pixels first .. end that output i reads, counted from the first of the box; returns the
+ * centre. */
 static double reach(const struct scaling *s, int i, int *first, int *end) {
     const double center = s->start + (i + 0.5) * s->scale;
     *first = (int)(center - s->support + 0.5);
@@ -82,7 +83,7 @@ static bool box_is_inside(const struct image_box *b, int width, int height) {
            b->height <= height - b->y;
 }
 
-/* Bytes of a row with what the kernels may touch behind it. */
+/* Bytes of a row with the padding that kernels may touch. */
 static size_t padded_row(int width) {
     return ((size_t)width * 3 + RESIZE_PADDING) / RESIZE_PADDING * RESIZE_PADDING + RESIZE_PADDING;
 }
@@ -179,8 +180,8 @@ enum status resize_bicubic(uint8_t *out, const struct image *source,
                 window, memory, e);
     if (rc != STATUS_OK) return rc;
 
-    /* Only the rows that the window needs. A pass whose size does not change has the weights 0 and
-     * 1, so it copies; that is the same as skipping it. */
+    /* Only the rows that the window needs. A pass that does not change the size has weights 0 and
+     * 1, so it copies, which equals skipping it. */
     const struct resize_taps *y = &axis[1];
     int top = y->first[0], bottom = y->first[y->n - 1] + y->count[y->n - 1];
     const uint8_t *pixels =
@@ -188,7 +189,7 @@ enum status resize_bicubic(uint8_t *out, const struct image *source,
     for (int i = top; i < bottom; i += RESIZE_ROWS) {
         const uint8_t *from = pixels + (size_t)i * source_row;
         size_t stride = source_row;
-        if (i + RESIZE_ROWS >= in[1].in) { /* the picture may end here: nothing to read behind */
+        if (i + RESIZE_ROWS >= in[1].in) { /* the picture may end here: read no further */
             for (int r = 0; r < RESIZE_ROWS && i + r < in[1].in; r++)
                 memcpy(last_rows + (size_t)r * last_row, from + (size_t)r * source_row, box_row);
             from = last_rows;

@@ -33,7 +33,7 @@ static void rows_plain(uint8_t *out, size_t out_stride, const uint8_t *in, size_
 
 static void column_plain(uint8_t *restrict out, const uint8_t *restrict in, size_t stride, size_t n,
                          const struct resize_taps *taps, int i) {
-    enum { LANES = RESIZE_PADDING }; /* sums in registers; the last ones may be of padding */
+    enum { LANES = RESIZE_PADDING }; /* sums in registers; the last may be padding */
     const int32_t *w = taps->weight + (size_t)i * (size_t)taps->room;
     in += (size_t)taps->first[i] * stride;
     for (size_t start = 0; start < n; start += LANES) {
@@ -79,7 +79,7 @@ AVX2 static __m256i whole(__m256i high_sum, __m256i low_sum) {
 }
 
 static void put_pixel(uint8_t *out, int32_t pixel) {
-    memcpy(out, &pixel, sizeof pixel); /* the fourth byte is written over by the next pixel */
+    memcpy(out, &pixel, sizeof pixel); /* the next pixel overwrites the fourth byte */
 }
 
 /* Four taps of a row are 12 bytes of its pixels: these shuffles make the pairs (r0 r1, g0 g1,

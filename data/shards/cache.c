@@ -16,11 +16,11 @@
 
 enum {
     FETCHERS = 4,
-    DOWNLOADS = 3, /* of a shard whose content is not what it should be */
+    DOWNLOADS = 3, /* tries for a shard whose content is wrong */
     POLL_NS = 100000000,
-    MARK_S = 30, /* between two marks that a shard is in use */
-    SAID_S = 10, /* waiting that the log hears of */
-    INDEX_BYTES_MAX = 1 << 28, /* from a server: three million samples */
+    MARK_S = 30, /* between marks that a shard is in use */
+    SAID_S = 10, /* waiting before the log mentions it */
+    INDEX_BYTES_MAX = 1 << 28, /* of an index from a server: three million samples */
     SHOWN_MAX = 320,
 };
 
@@ -30,13 +30,13 @@ struct entry {
     char *url;           /* NULL: a local shard */
     char *path;          /* of the shard in the cache */
     bool has_index;      /* size and digest are known */
-    bool is_handed_over; /* index went to the caller */
+    bool is_handed_over; /* the caller has the index */
     struct index index;
     uint64_t size, digest;
     enum state state;
     int n_waiting;
     bool is_wanted;     /* is in the list of what will be needed */
-    bool was_refused;   /* a fetch ahead failed; who needs it will try again */
+    bool was_refused;   /* fetching ahead failed; a reader will try again */
     double marked;      /* seconds */
     enum status status; /* of the last fetch */
     struct error error;
@@ -53,16 +53,16 @@ struct cache {
     int n_threads;
     atomic_bool is_closing;
 
-    pthread_mutex_t mutex; /* for all below and the entries */
+    pthread_mutex_t mutex; /* guards all below and the entries */
     pthread_cond_t work, done;
-    int next_index; /* entries before it have been taken up for their index */
+    int next_index; /* indices of earlier entries are done or being fetched */
     int *want;      /* (n) */
     int n_want;
     bool is_led;  /* cache_want was called */
     bool is_full; /* nothing more can be fetched ahead for now */
 };
 
-/* How much of the folder was given with --cache or data.cache: all but /remote at its end. */
+/* Length of the folder as given with --cache or data.cache: without /remote at the end. */
 static int given_folder(const struct cache *c) {
     return (int)strlen(c->folder) - (int)strlen("/remote");
 }
@@ -77,7 +77,7 @@ struct fetch {
     char shown[SHOWN_MAX], part[FILE_PATH_MAX], kept[FILE_PATH_MAX];
 };
 
-/* Waits for other runs, and other threads, that fetch the same. */
+/* Waits for other runs and threads that fetch the same shard. */
 static enum status take_lock(struct file **lock, const struct fetch *f, struct error *e) {
     char path[FILE_PATH_MAX];
     const double begin = clock_seconds();
@@ -97,7 +97,7 @@ static enum status take_lock(struct file **lock, const struct fetch *f, struct e
     return rc;
 }
 
-/* Puts the address where an error names the file that is not yet one. */
+/* Replaces the name of the unfinished file in an error by the address. */
 static void name_address(const struct fetch *f, struct error *e) {
     struct text t = {0};
     const size_t n = strlen(f->part);
@@ -114,7 +114,7 @@ static void name_address(const struct fetch *f, struct error *e) {
     text_release(&t);
 }
 
-/* END: there is no room for a shard that nobody waits for. */
+/* END: no room for a shard that nobody is waiting for. */
 static enum status make_room(const struct fetch *f, struct error *e) {
     struct cache *c = f->cache;
     const char **spared = NULL;
@@ -148,14 +148,13 @@ static enum status make_room(const struct fetch *f, struct error *e) {
         else if (c->is_closing || stop_is_requested())
             rc = fail(e, STATUS_STOPPED, "%s: stopped before its end", f->shown);
         if (rc != STATUS_OK) break;
-        nanosleep(&(struct timespec){.tv_nsec = POLL_NS}, NULL); /* other downloads have the room */
+        nanosleep(&(struct timespec){.tv_nsec = POLL_NS}, NULL); /* other downloads hold the room */
     }
     free(spared);
     return rc;
 }
 
-/* Downloads into the part file and looks at every byte of it. BAD_DATA: the content is not right.
- */
+/* Downloads into the part file and checks every byte. BAD_DATA: the content is wrong. */
 static enum status download_once(struct fetch *f, struct index *index, struct error *e) {
     enum status rc = STATUS_OK;
     const struct entry *entry = f->entry;
@@ -190,7 +189,7 @@ done:
     return rc;
 }
 
-/* The shard under its name; index is the one made from it. */
+/* Downloads the shard and gives it its name; index: made from it. */
 static enum status download(struct fetch *f, struct index *index, struct error *e) {
     enum status rc = STATUS_OK;
     struct error ignored;
@@ -211,7 +210,7 @@ done:
     return rc;
 }
 
-/* Whether the shard in the cache, by whomever it was fetched, is the one of the index. */
+/* Whether the shard in the cache, fetched by this run or another, fits the index. */
 static bool is_usable(const struct fetch *f) {
     struct file_facts facts;
     struct index index = {0};
@@ -226,7 +225,7 @@ static bool is_usable(const struct fetch *f) {
     return good;
 }
 
-/* Gets the shard, unless it is there. made: its index, when it was made now. */
+/* Fetches the shard unless it is there. made: its index, if it was made now. */
 static enum status fetch_shard(struct fetch *f, struct index *made, struct error *e) {
     enum status rc = STATUS_OK;
     struct file *lock = NULL;
@@ -237,7 +236,7 @@ static enum status fetch_shard(struct fetch *f, struct index *made, struct error
     }
     TRY(make_room(f, e));
     TRY(download(f, made, e));
-    if (!f->entry->has_index) TRY(make_room(f, e)); /* its size was not known before */
+    if (!f->entry->has_index) TRY(make_room(f, e)); /* its size was unknown before */
     log_info("%s: fetched, %.1f MiB", f->shown, (double)made->shard_size / (1 << 20));
 done:
     file_destroy(&lock);
@@ -245,11 +244,11 @@ done:
     return rc;
 }
 
-/* The index beside the shard on the server. NOT_FOUND when there is none that can be used. */
+/* Reads the index beside the shard on the server. NOT_FOUND when there is no usable one. */
 static enum status fetch_served_index(struct fetch *f, struct index *index, struct error *e) {
     enum status rc = STATUS_OK;
     struct text bytes = {0}, url = {0};
-    if (strchr(f->entry->url, '?')) /* what signs the shard does not sign its index */
+    if (strchr(f->entry->url, '?')) /* the signature of the shard does not cover its index */
         return fail(e, STATUS_NOT_FOUND, "%s: no index", f->shown);
     text_printf(&url, "%s.index", f->entry->url);
     TRY(text_check(&url, e));
@@ -265,7 +264,7 @@ static enum status fetch_served_index(struct fetch *f, struct index *index, stru
         rc = STATUS_NOT_FOUND;
     }
     TRY(rc);
-    bytes = (struct text){0}; /* the index has them */
+    bytes = (struct text){0}; /* the index owns them now */
     if (!f->cache->look_only) rc = index_save(index, f->kept, e);
 done:
     if (rc != STATUS_OK) index_release(index);
@@ -274,8 +273,8 @@ done:
     return rc;
 }
 
-/* The index that is kept, or the one of the shard that is there without it. What the server says
- * does not count then: nothing would compare it with the shard. */
+/* Finds the kept index, or makes that of a shard that is there without one. The server's index is
+ * then not used: nothing would compare it with the shard. */
 static bool find_index(const struct fetch *f, struct index *index) {
     struct error why;
     if (file_exists(f->kept)) {
@@ -308,7 +307,7 @@ static enum status fetch_index(struct fetch *f, struct index *index, struct erro
         *index = made;
         index->built = true;
     } else {
-        rc = index_load(index, f->kept, e); /* by another run, just now */
+        rc = index_load(index, f->kept, e); /* another run has just written it */
     }
 done:
     return rc;
@@ -316,8 +315,8 @@ done:
 
 /* --- Threads --- */
 
-/* What to do next; NULL: nothing. Indices in the order of the list, since they are waited for so.
- */
+/* Chooses the next work; NULL: none. Indices in the order of the list, the order in which they are
+ * needed. */
 static struct entry *choose(struct cache *c, bool *for_index, bool *is_ahead) {
     *for_index = *is_ahead = false;
     for (int i = 0; i < c->n; i++) {
@@ -339,7 +338,7 @@ static struct entry *choose(struct cache *c, bool *for_index, bool *is_ahead) {
     return NULL;
 }
 
-/* Does the work without the mutex and files the result with it. */
+/* Does the work without the mutex and records the result with it. */
 static void serve(struct cache *c, struct remote *remote, struct entry *entry, bool for_index,
                   bool is_ahead) {
     struct fetch f = {.cache = c, .entry = entry, .remote = remote, .is_ahead = is_ahead};
@@ -404,7 +403,8 @@ static enum status default_folder(char out[FILE_PATH_MAX], struct error *e) {
                 "remote shards: no folder for local copies; give one with --cache or data.cache");
 }
 
-/* Where the local copy is: named after the address that is really asked, without what signs it. */
+/* Makes the path of the local copy, named after the address actually used, without its
+ * signature. */
 static enum status make_path(struct cache *c, struct entry *entry, uint64_t *hash,
                              struct error *e) {
     enum status rc = STATUS_OK;
@@ -582,7 +582,7 @@ static enum status wait_for(struct cache *c, struct entry *entry, struct error *
     const double begin = clock_seconds();
     double said = begin;
     entry->n_waiting++;
-    entry->status = STATUS_OK; /* a failure ahead of time does not count */
+    entry->status = STATUS_OK; /* a failure while fetching ahead does not count */
     pthread_cond_broadcast(&c->work);
     while (entry->state != PRESENT && rc == STATUS_OK) {
         rc = wait_a_moment(c, entry, begin, &said, e);
@@ -604,7 +604,7 @@ static void add_wanted(struct cache *c, int i) {
     c->want[c->n_want++] = i;
 }
 
-/* Whoever reads shard after shard will want the next one; with the mutex. */
+/* Wants the next shard, for callers that read one after the other; with the mutex. */
 static void read_ahead(struct cache *c, int i) {
     for (int k = 0; k < c->n_want; k++) c->entry[c->want[k]].is_wanted = false;
     c->n_want = 0;
@@ -634,7 +634,7 @@ enum status cache_file(struct cache *c, int i, struct file **file, struct error 
         if (rc != STATUS_OK) return rc;
         rc = file_open(file, entry->path, e);
         if (rc != STATUS_NOT_FOUND) break;
-        /* Another run needed the room. */
+        /* Another run has removed the shard to make room. */
         pthread_mutex_lock(&c->mutex);
         if (entry->state == PRESENT) entry->state = ABSENT;
         pthread_mutex_unlock(&c->mutex);

@@ -1,22 +1,21 @@
-/* cache: remote shards as local files.
+/* cache: keeps remote shards as local files.
  *
- * A shard is downloaded whole, looked at from its first to its last byte and compared with its
- * index before it has its name in the folder; a read of it is then a read of a local file. Four
- * threads fetch: first what a reader waits for, then indices, then what cache_want says will be
- * needed next.
+ * A shard is downloaded whole. It gets its name in the folder only after every byte has been
+ * scanned and compared with its index; then reads are reads of a local file. Four threads fetch, in
+ * this order: shards that a reader waits for, indices, shards that cache_want expects next.
  *
- * Index: the one kept in the folder from before, else made from the shard if that is there, else
- * URL.index from the server, else made from the shard once it has come. One from the server is
- * compared with its shard before the first read. Indices stay when shards go, so a later run with
- * the same folder begins at once. An index decides: bytes on the server that do not fit it any more
- * are an error, never other samples.
+ * The index of a shard comes from the folder if it is there. Otherwise it is made from the shard if
+ * that is there; else it is URL.index from the server; else it is made from the shard after the
+ * download. An index from the server is compared with its shard before the first read. Indices stay
+ * when shards are removed, so a later run with the same folder begins at once. The index decides:
+ * if the bytes on the server no longer fit it, that is an error, never other samples.
  *
  * Folder: FOLDER/remote/BASE-HASH.shard and .shard.index, HASH from the address without its query.
- * Several runs may share it; a shard that two want is fetched once. When the shards there have
- * more than limit bytes together, those that were not used for the longest time are removed: only
- * files of names as above, never what this cache will need next while it can do without. What is
- * open stays readable. Shards whose size is not known before (no index) may be over the limit until
- * they have arrived, each of the four that are fetched at a time by no more than limit bytes.
+ * Several runs may share it; a shard wanted by two is fetched once. When the shards exceed limit
+ * bytes, the least recently used are removed: only files with names as above, and not those that
+ * this cache needs next if it can avoid it. Open shards stay readable. Shards of unknown size (no
+ * index) may exceed the limit until they have arrived, each of the four in flight by at most limit
+ * bytes.
  *
  * Errors of a fetch are final for the run: REMOTE and NOT_FOUND (exit code 3), STORAGE (5). */
 #ifndef DATA_SHARDS_CACHE_H
@@ -34,31 +33,31 @@
 struct cache_config {
     const char *folder; /* NULL: $XDG_CACHE_HOME/sapwood or ~/.cache/sapwood */
     uint64_t limit;     /* bytes of shards; 0: CACHE_BYTES_DEFAULT */
-    bool look_only;     /* write nothing: indices are read, shards cannot be */
-    bool renew;         /* fetch all shards anew and make their indices anew */
-    char *const *path;  /* (n) all shards of a list; local ones are left alone */
+    bool look_only;     /* write nothing; indices can be read, shards cannot */
+    bool renew;         /* fetch all shards and make their indices again */
+    char *const *path;  /* (n) all shards of a list; local ones are ignored */
     int n;
     struct remote_patience patience;
 };
 
 struct cache;
 
-/* Starts to get indices; NULL when no shard is remote. Errors: BAD_ARG for two addresses that
- * differ in their query only, and those of s3_resolve; STORAGE. */
+/* Opens the cache and starts to fetch indices; *out is NULL when no shard is remote. Errors:
+ * BAD_ARG for two addresses that differ only in their query; those of s3_resolve; STORAGE. */
 enum status cache_open(struct cache **out, const struct cache_config *config, struct error *e);
-/* Gives up what is being fetched. Accepts NULL inside. */
+/* Stops all downloads. *c may be NULL. */
 void cache_close(struct cache **c);
 
-/* Waits for the index of shard i and hands it over, once. index->built: made from the shard. With
- * look_only and no index anywhere: NOT_FOUND with what to do. */
+/* Waits for the index of shard i and hands it to the caller; once per shard. index->built: it was
+ * made from the shard. NOT_FOUND with look_only when there is no index anywhere. */
 enum status cache_index(struct cache *c, int i, struct index *index, struct error *e);
-/* Waits until shard i is there and opens it; the caller closes it. After cache_index of it. Until
- * cache_want is called, the shard after it is fetched too. */
+/* Waits until shard i is in the cache and opens it; the caller closes it. Call cache_index for it
+ * first. Until cache_want is called, the next shard is fetched ahead. */
 enum status cache_file(struct cache *c, int i, struct file **file, struct error *e);
-/* Its bytes do not fit the index: it is removed and fetched again when wanted. */
+/* Tells that shard i does not fit its index: it is removed, and fetched again when wanted. */
 void cache_distrust(struct cache *c, int i);
-/* The shards that will be needed, soonest first; replaces what was said before. Those that are not
- * there are fetched as far as the limit allows. */
+/* Sets the shards that will be needed, soonest first; replaces the earlier list. Missing ones are
+ * fetched ahead as far as the limit allows. */
 void cache_want(struct cache *c, const int *shards, int n);
 uint64_t cache_limit(const struct cache *c);
 

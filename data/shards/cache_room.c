@@ -13,10 +13,10 @@
 #include "pipeline/base/text.h"
 
 enum {
-    FRESH_S = 60,        /* used so lately: another run is at it; goes only for urgent ones */
-    PART_STALE_S = 3600, /* a download of a run that is gone, whoever has its lock */
+    FRESH_S = 60,        /* used this lately: another run reads it; removed only if urgent */
+    PART_STALE_S = 3600, /* a download whose run is gone, even if its lock is held */
     PATIENCE_S = 600,
-    SAID_S = 10, /* waiting that the log hears of */
+    SAID_S = 10, /* waiting before the log mentions it */
     LOCKS = 64,
     HEX = 16,
 };
@@ -25,7 +25,7 @@ struct found {
     const char *name;
     uint64_t size;
     int64_t used;
-    int rank; /* 0: not spared; else sooner needed ones are higher */
+    int rank; /* 0: not spared; else higher for those needed sooner */
 };
 
 static const int64_t second = 1000000000;
@@ -36,7 +36,7 @@ static int64_t now(void) {
     return (int64_t)t.tv_sec * second + t.tv_nsec;
 }
 
-/* The first to go is the first. */
+/* Sorts the first to remove to the front. */
 static int compare(const void *a, const void *b) {
     const struct found *x = a, *y = b;
     if (x->rank != y->rank) return x->rank - y->rank;
@@ -65,8 +65,8 @@ enum status cache_room_lock_path(char out[FILE_PATH_MAX], const char *folder, co
     return file_join(out, folder, name, e);
 }
 
-/* Whether nobody writes a part any more. Its run has the lock of the shard, in this process too;
- * where locks do not reach (another host, perhaps) the time must tell. */
+/* Whether nobody writes a part any more. Its writer holds the shard's lock, also in this process.
+ * Where locks do not reach (another host), its age decides. */
 static bool is_left(const char *folder, const char *part, const struct file_facts *facts) {
     const int64_t age = now() - facts->changed;
     char lock[FILE_PATH_MAX], shard[FILE_PATH_MAX];
@@ -93,7 +93,7 @@ done:
     return rc;
 }
 
-/* Adds what is there; parts count, and what killed processes have left goes. */
+/* Counts the files in the folder, parts included, and removes what killed processes left. */
 static enum status look(const struct cache_room *room, const struct file_list *names,
                         struct found *found, int *n, uint64_t *sum, struct error *e) {
     enum status rc = STATUS_OK;
@@ -106,7 +106,7 @@ static enum status look(const struct cache_room *room, const struct file_list *n
         const bool is_part = is_ours(names->name[i], ".part");
         if (!is_part && !is_ours(names->name[i], "")) continue;
         TRY(file_join(path, room->folder, names->name[i], e));
-        if (file_look(&facts, path, e) != STATUS_OK) continue; /* gone meanwhile */
+        if (file_look(&facts, path, e) != STATUS_OK) continue; /* removed meanwhile */
         if (is_part && is_left(room->folder, names->name[i], &facts)) {
             TRY(file_remove(path, e));
             continue;
@@ -135,8 +135,8 @@ done:
     return rc;
 }
 
-/* Only one process at a time makes room, for moments; one that is stopped may have the lock longer.
- */
+/* Only one process at a time makes room, and only briefly; a stopped process may hold the lock
+ * longer. */
 static enum status take_lock(struct file **lock, const struct cache_room *room, struct error *e) {
     char path[FILE_PATH_MAX];
     const double begin = clock_seconds();

@@ -1,4 +1,4 @@
-/* digest_map: numbers by texts, of which the 128-bit digests are kept. */
+/* digest_map: maps texts to numbers; it stores 128-bit digests instead of the texts. */
 #ifndef DATA_SHARDS_DIGEST_MAP_H
 #define DATA_SHARDS_DIGEST_MAP_H
 
@@ -19,7 +19,8 @@ struct digest_map {
     size_t n, capacity; /* a power of two */
 };
 
-/* The value of a text, 0 when it is new; valid until the next call. Errors: NO_MEMORY. */
+/* Finds the value of a text, adding it with value 0 if it is new. *value is valid until the next
+ * call. Errors: NO_MEMORY. */
 enum status digest_map_put(int64_t **value, struct digest_map *map, const void *bytes, size_t n,
                            struct error *e);
 void digest_map_release(struct digest_map *map);

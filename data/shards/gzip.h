@@ -1,5 +1,5 @@
-/* gzip: the owner of zlib: inflates gzip files in memory and computes the CRC-32 of PNG and gzip.
- */
+/* gzip: inflates gzip files in memory and computes the CRC-32 of PNG and gzip. The only user of
+ * zlib. */
 #ifndef DATA_SHARDS_GZIP_H
 #define DATA_SHARDS_GZIP_H
 

@@ -19,7 +19,7 @@ static const uint64_t file_bytes_max = (uint64_t)4 << 30;
 struct header {
     char magic[8];
     uint32_t version;
-    uint32_t crc; /* of the rest of the header and all after it */
+    uint32_t crc; /* over the rest of the header and everything after it */
     uint64_t shard_size;
     int64_t shard_time;
     uint64_t n_samples, n_members, n_strings;
@@ -63,7 +63,7 @@ struct builder {
     uint64_t shard_size;
     struct index_sample current;
     size_t n_samples, n_members;
-    uint32_t extensions[64]; /* places of those seen, so that each is stored once */
+    uint32_t extensions[64]; /* places of extensions seen, so that each is stored once */
     int n_extensions;
 };
 
@@ -104,7 +104,7 @@ static void builder_add_member(struct builder *b, const struct shard_member *m,
                                   .extension = builder_extension(b, extension)};
     if (m->damage) {
         s->damage = INDEX_DAMAGE_MEMBER;
-        /* A sparse one may be larger than the shard. */
+        /* A sparse member may be larger than the shard. */
         if (member.size > b->shard_size - member.offset) member.size = 0;
     }
     if (s->n_members == INDEX_MEMBERS_MAX) {
@@ -130,7 +130,7 @@ static enum status builder_visit(void *context, const struct shard_member *m, st
     snprintf(name, sizeof name, "%s", m->name);
     if (!shard_split(name, &key_length, &extension)) {
         if (!m->damage) return STATUS_OK;
-        /* A name that cannot be read still takes its place, so that the loss is counted. */
+        /* A member with an unreadable name still becomes a sample, so that the loss is counted. */
         key_length = strlen(name);
         extension = "";
     }
@@ -159,7 +159,7 @@ static int compare_hashes(const void *a, const void *b) {
     return x->sample < y->sample ? -1 : x->sample > y->sample;
 }
 
-/* A key that comes back later would give two samples one identity. */
+/* Marks samples whose key occurs again later: they would share one id. */
 static enum status mark_repeated_keys(struct index_sample *samples, size_t n, const char *strings,
                                       struct error *e) {
     struct hashed_key *keys = malloc((n + 1) * sizeof *keys);
@@ -216,8 +216,8 @@ done:
     return rc;
 }
 
-/* File times advance in steps of some milliseconds, so a shard written again within one step would
- * look unchanged. A shard that young is left alone until a later write must show. */
+/* File times advance in steps of some milliseconds, so a shard rewritten within one step would look
+ * unchanged. Waits until a later write must show. */
 static void wait_for_clock(int64_t time) {
     const int64_t step = 20 * 1000000;
     struct timespec now;
@@ -271,7 +271,7 @@ done:
     return rc;
 }
 
-/* All that a reader of the index relies on; a CRC does not stop a file made with intent. */
+/* Checks everything that a reader relies on: a CRC does not stop a forged file. */
 static bool index_valid(const struct index *index) {
     if (!index->n_samples || !index->n_strings || index->strings[index->n_strings - 1])
         return false;
@@ -301,7 +301,7 @@ size_t index_bytes(const void *bytes, size_t n) {
     struct header h;
     CHECK(n >= INDEX_HEADER);
     memcpy(&h, bytes, sizeof h);
-    /* A member has a block of the tar for itself, its name half of the bytes before it at most. */
+    /* Each member takes at least a tar block, and its name at most half of the bytes before it. */
     if (memcmp(h.magic, magic, sizeof magic) != 0 || h.version != INDEX_VERSION) return SIZE_MAX;
     if (h.n_samples > h.shard_size / TAR_BLOCK ||
         h.n_members > h.shard_size / TAR_BLOCK || h.n_strings > h.shard_size)
@@ -336,7 +336,7 @@ enum status index_parse(struct index *out, char *bytes, size_t n, struct error *
     if (body_bytes(&index) != n - INDEX_HEADER) goto damaged;
     set_pointers(&index);
     if (!index_valid(&index)) goto damaged;
-    /* The digest stands for the shard from here on, so an index may not claim another one's. */
+    /* The digest identifies the shard from here on, so it must match the body. */
     if (index.digest != hash_64(index.sample, body_bytes(&index), 0))
         return fail(e, STATUS_BAD_DATA,
                     "not an index of the shard whose digest it has; somebody changed it");
@@ -379,7 +379,7 @@ enum status index_save(const struct index *index, const char *file, struct error
     return file_write_all(file, index->block, INDEX_HEADER + body_bytes(index), e);
 }
 
-/* True if there is a whole index at path; a bad one is named. */
+/* True if there is an intact index at path; warns about a bad one. */
 static bool load_kept(struct index *out, const char *path) {
     struct error why;
     if (!file_exists(path)) return false;
@@ -389,7 +389,7 @@ static bool load_kept(struct index *out, const char *path) {
     return rc == STATUS_OK;
 }
 
-/* True if the file at path is a whole index of a shard with this size and time. */
+/* True if the file at path is an intact index of a shard with this size and time. */
 static bool index_read(struct index *out, const char *path, uint64_t size, int64_t time) {
     if (!load_kept(out, path)) return false;
     if (out->shard_size == size && out->shard_time == time) return true;
@@ -397,7 +397,7 @@ static bool index_read(struct index *out, const char *path, uint64_t size, int64
     return false;
 }
 
-/* Where the index may be: beside the shard, or in the cache under a name made of the whole path. */
+/* Path of the index: beside the shard, or in the cache under a name made from the whole path. */
 static enum status index_path(char out[FILE_PATH_MAX], const char *path, const char *cache,
                               struct error *e) {
     char name[FILE_PATH_MAX], hex[HASH_HEX_64];
@@ -439,7 +439,7 @@ enum status index_rebuild(struct index *out, const char *path, const char *cache
     return rc;
 }
 
-/* Reads the index that is there and fits; found tells whether there was one. */
+/* Reads an existing index that fits the shard; *found: there was one. */
 static enum status find(struct index *out, bool *found, const char *path, const char *cache,
                         struct error *e) {
     enum status rc = STATUS_OK;
@@ -471,8 +471,8 @@ done:
     return rc;
 }
 
-/* A shard that is another than it was is worth a word: if it lost samples and ends properly, only
- * the old index knows. */
+/* Warns that a shard has changed. If it lost samples but still ends properly, only the old index
+ * can tell. */
 static void warn_changed(const struct index *index, const char *path, const char *cache) {
     struct index old = {0};
     char at[FILE_PATH_MAX];
@@ -481,7 +481,7 @@ static void warn_changed(const struct index *index, const char *path, const char
     if (!found && cache)
         found = index_path(at, path, cache, NULL) == STATUS_OK &&
                 index_load(&old, at, NULL) == STATUS_OK;
-    if (!found) return; /* find has named a bad one */
+    if (!found) return; /* find has warned about a bad one */
     if (old.digest != index->digest)
         log_warning("%s: changed since it was indexed: %" PRIu64 " samples, now %" PRIu64, path,
                     old.n_samples, index->n_samples);

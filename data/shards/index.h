@@ -1,11 +1,11 @@
-/* index: where every sample of a shard is, so that any sample is one read at an offset.
+/* index: lists where every sample of a shard is, so that any sample is one read at an offset.
  *
- * Built by one strict scan of the shard, then kept beside it as SHARD.index (or in a cache folder
- * when the shard's folder cannot be written). It is used again while the shard has the same size
- * and modification time, else built anew. It is a cache in the byte order of this machine: a
- * damaged or foreign one is named in a warning and built anew, never an error. So is one whose
- * digest is not that of its own body: the digest goes into checkpoints as what the data is. One of
- * a newer version of this program is not used and not written over.
+ * An index is built by one strict scan of the shard and kept beside it as SHARD.index, or in a
+ * cache folder when the shard's folder cannot be written. It is reused while the shard has the same
+ * size and modification time. It is a cache in this machine's byte order: a damaged or foreign one
+ * is built again with a warning and is never an error. The same goes for one whose digest does not
+ * match its body, because checkpoints identify data by that digest. An index of a newer version of
+ * this program is neither used nor overwritten.
  *
  * File: header (INDEX_HEADER bytes: magic, version, CRC32C of all that follows, shard size and
  * time, counts, digest), samples, members, strings (NUL after each). Fixed-width fields. */
@@ -23,7 +23,7 @@ enum {
     INDEX_HEADER = 72,      /* bytes */
 };
 
-/* Why a sample cannot be used although the shard can. */
+/* Why a sample of a usable shard cannot be used. */
 #define INDEX_DAMAGE_LIST(X)                                                                       \
     X(NONE, "none")                                                                                \
     X(TWICE, "two members with the same extension")                                                \
@@ -44,7 +44,7 @@ struct index_member {
 
 struct index_sample {
     uint32_t key;    /* place in strings */
-    uint32_t member; /* its first one; the others follow */
+    uint32_t member; /* its first member; the others follow */
     uint32_t n_members;
     uint32_t damage; /* enum index_damage */
 };
@@ -58,36 +58,37 @@ struct index {
     const struct index_member *member;
     const char *strings;
     void *block;    /* owns the three above */
-    bool built;     /* by this call, as opposed to read */
-    bool is_unkept; /* built, but it could be written nowhere; a warning has said why */
+    bool built;     /* built by this call, not read from a file */
+    bool is_unkept; /* built, but could not be written anywhere; a warning said why */
 };
 
-/* Index of the shard at path. cache is a folder for the index when the shard's folder cannot be
- * written; NULL: then it is built again each time. A zero *out is expected. Errors: those of
+/* Opens or builds the index of the shard at path. cache: folder for the index when the shard's
+ * folder cannot be written; NULL: it is then built each time. *out must be zero. Errors: those of
  * shard_scan. */
 enum status index_open(struct index *out, const char *path, const char *cache, struct error *e);
 /* The same, but writes nothing. */
 enum status index_look(struct index *out, const char *path, const char *cache, struct error *e);
-/* Builds it without looking at or writing a file. */
+/* Builds the index; reads and writes no index file. */
 enum status index_build(struct index *out, const char *path, struct error *e);
-/* Builds and writes it whatever is there. */
+/* Builds and writes the index even if a good one exists. */
 enum status index_rebuild(struct index *out, const char *path, const char *cache, struct error *e);
-/* The index that is there, whatever has become of the shard since it was written: it says what a
- * damaged shard has lost. NOT_FOUND when there is none that is whole. */
+/* Reads the existing index even if the shard has changed since: it tells what a damaged shard has
+ * lost. NOT_FOUND when there is no intact index. */
 enum status index_kept(struct index *out, const char *path, const char *cache, struct error *e);
-/* An index without a look at its shard. parse takes bytes (from malloc) over when it succeeds.
- * BAD_DATA when it is not one, or damaged, or changed, UNSUPPORTED when a newer version of this
- * program made it. save is UNSUPPORTED when such a one is in its place. */
+/* Parse, load and save an index without looking at its shard. On success index_parse takes over
+ * bytes (from malloc). BAD_DATA when the bytes are not an index, damaged or changed; UNSUPPORTED
+ * when a newer version of this program wrote them. index_save is UNSUPPORTED when the file is of a
+ * newer version. */
 enum status index_parse(struct index *out, char *bytes, size_t n, struct error *e);
-/* Bytes of the index that begins with these (n, at least INDEX_HEADER), before the rest is there.
- * SIZE_MAX: not an index of this version. 0: it has more entries than a shard of its size can. */
+/* Size of an index, from its first n >= INDEX_HEADER bytes. SIZE_MAX: not an index of this version.
+ * 0: it claims more entries than a shard of its size can have. */
 size_t index_bytes(const void *bytes, size_t n);
 enum status index_load(struct index *out, const char *file, struct error *e);
 enum status index_save(const struct index *index, const char *file, struct error *e);
 void index_release(struct index *index);
 
 const char *index_key(const struct index *index, uint64_t sample);
-/* The sample's member with this extension (whole, lower case); NULL when it has none. */
+/* The sample's member with this extension (complete, lower case), or NULL. */
 const struct index_member *index_find(const struct index *index, uint64_t sample,
                                       const char *extension);
 

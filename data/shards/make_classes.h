@@ -1,6 +1,6 @@
-/* make_classes: classes that are the names of folders, cat/1.jpg, as torchvision's ImageFolder has
- * them, for shard_make. Their numbers go into cls members, their names into classnames.txt beside
- * the shards. The name of a class is that of its folder with spaces for underscores. */
+/* make_classes: classes from names of folders, cat/1.jpg, like torchvision's ImageFolder, for
+ * shard_make. Their numbers go into cls members, their names into classnames.txt beside the shards.
+ * The name of a class is that of its folder with spaces for underscores. */
 #ifndef DATA_SHARDS_MAKE_CLASSES_H
 #define DATA_SHARDS_MAKE_CLASSES_H
 

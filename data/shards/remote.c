@@ -22,7 +22,7 @@ enum {
     SLOW_S = 30,
     TOTAL_S = 4 * 3600,
     RETRY_AFTER_S_MAX = 60,
-    PROGRESS_BYTES = 1 << 20, /* that make a failed try count as progress */
+    PROGRESS_BYTES = 1 << 20, /* received bytes that make a failed try count as progress */
     BUFFER_BYTES = 1 << 18,
     SHOWN_MAX = 320,
     REASON_MAX = 320,
@@ -41,21 +41,21 @@ struct transfer {
     char shown[SHOWN_MAX];
     struct s3_access s3;
     bool is_s3;
-    struct file *file; /* either of the two takes the bytes */
+    struct file *file; /* one of the two receives the bytes */
     struct text *text;
     size_t limit;      /* of text */
-    bool is_limited;   /* the request was asked for it too */
+    bool is_limited;   /* request->limit was asked, too */
     uint64_t received; /* in file or text */
-    uint64_t total;    /* bytes of the whole, as far as known; 0: not known */
+    uint64_t total;    /* bytes of the whole file; 0: unknown */
     char etag[128], modified[64], content_type[64];
     double begin, deadline; /* seconds */
 
-    /* Of the present try. */
-    bool is_judged;     /* its answer was looked at */
-    bool is_good;       /* and what it brings is ours */
-    enum status status; /* why the callback refused */
+    /* State of the current try. */
+    bool is_judged;     /* the answer was checked */
+    bool is_good;       /* and its body is the file */
+    enum status status; /* why the callback refused the body */
     struct error error;
-    char body[512]; /* start of an answer that is an error */
+    char body[512]; /* start of an error's body */
     size_t n_body;
 };
 
@@ -123,7 +123,7 @@ void remote_close(struct remote **r) {
     *r = NULL;
 }
 
-/* --- What an answer brings --- */
+/* --- Answers --- */
 
 static const char *header_of(const struct transfer *t, const char *name) {
     struct curl_header *h;
@@ -181,13 +181,13 @@ static enum status judge_whole(struct transfer *t) {
     return refuse_size(t, what);
 }
 
-/* Whether the header is as before, if there was one. */
+/* Whether the header is the same as in the first answer, if it had one. */
 static bool is_same(const struct transfer *t, const char *name, const char *before) {
     return !before[0] || strcmp(header_of(t, name), before) == 0;
 }
 
-/* The rest of a file; END: of another one, so all is wanted again. Where the server gives neither
- * ETag nor Last-Modified, only the length can tell that the file was replaced. */
+/* Accepts the rest of a file. END: the file has changed, so start over. Without ETag and
+ * Last-Modified only the length tells that a file was replaced. */
 static enum status judge_rest(struct transfer *t) {
     uint64_t first = 0, last = 0, all = 0;
     const char *range = header_of(t, "content-range");
@@ -313,7 +313,7 @@ static CURLcode set_options(struct transfer *t, struct curl_slist **headers) {
         SET(CURLOPT_AWS_SIGV4, word);
         SET(CURLOPT_USERNAME, t->s3.key);
         SET(CURLOPT_PASSWORD, t->s3.secret);
-        /* S3 wants to be told the hash of what is sent, which is nothing: the SHA-256 of "". */
+        /* S3 requires the SHA-256 of the request's body, which is empty. */
         *headers = curl_slist_append(NULL, "x-amz-content-sha256: "
                                            "e3b0c44298fc1c149afbf4c8996fb924"
                                            "27ae41e4649b934ca495991b7852b855");
@@ -330,7 +330,7 @@ static CURLcode set_options(struct transfer *t, struct curl_slist **headers) {
     return code;
 }
 
-/* What S3 calls the reason, for a message: ", NoSuchKey", or "". */
+/* Finds S3's code for the reason, for a message: ", NoSuchKey", or "". */
 static void find_code(const struct transfer *t, char out[64]) {
     const char *at = strstr(t->body, "<Code>");
     if (at) at += strlen("<Code>");
@@ -338,14 +338,14 @@ static void find_code(const struct transfer *t, char out[64]) {
     snprintf(out, 64, "%s%.*s", n ? ", " : "", (int)(n < 40 ? n : 40), n ? at : "");
 }
 
-/* True when the server minds who asks. S3 says so of temporary credentials that have expired, and
- * of another region, with 400. */
+/* True when the server refuses the credentials. S3 answers 400 for expired temporary credentials
+ * and for a wrong region. */
 static bool is_refusal(const struct transfer *t, long code, const char *why) {
     return code == 401 || code == 403 ||
            (code == 400 && t->is_s3 && (strstr(why, "Token") || strstr(why, "Authorization")));
 }
 
-/* An answer without a file. END: it may be another next time. */
+/* Judges an answer without a file. END: worth another try. */
 static enum status judge_answer(struct transfer *t, long code, struct error *e) {
     char why[64];
     find_code(t, why);
@@ -393,7 +393,7 @@ static enum status judge_answer(struct transfer *t, long code, struct error *e) 
                 code, why);
 }
 
-/* Trouble below HTTP. END: it may pass. */
+/* Judges a failure below HTTP. END: worth another try. */
 static enum status judge_trouble(struct transfer *t, CURLcode code, struct error *e) {
     const char *text = t->remote->message[0] ? t->remote->message : curl_easy_strerror(code);
     switch (code) {
@@ -427,7 +427,7 @@ static CURLcode renew_handle(struct remote *r) {
     return r->curl ? CURLE_OK : CURLE_OUT_OF_MEMORY;
 }
 
-/* END: failed, may succeed when tried again; e has the reason. */
+/* END: failed, worth another try; e has the reason. */
 static enum status try_once(struct transfer *t, struct error *e) {
     struct curl_slist *headers = NULL;
     long code = 0;
@@ -478,7 +478,7 @@ static enum status wait_before(struct transfer *t, double s, struct error *e) {
     return STATUS_OK;
 }
 
-/* Up to a quarter more, so that many runs do not come back in the same moment. */
+/* Adds up to a quarter, so that many runs do not retry at the same moment. */
 static double with_jitter(double s) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);

@@ -1,16 +1,16 @@
-/* remote: files on HTTP(S) and S3 servers. The only user of libcurl.
+/* remote: downloads files from HTTP(S) and S3 servers. The only user of libcurl.
  *
- * Nothing here waits without a deadline: connecting takes at most 20 s, a transfer below 1 KiB/s
- * for 30 s is given up, all tries together end after four hours. What may pass (no answer, early
- * end, 408, 429, 500, 502, 503, 504) is tried again up to five times in a row, from the byte that
- * was reached if the server can and ETag, Last-Modified and length are as before, after 0.5, 1, 2,
- * 4 s or what Retry-After says (at most a minute); a try that brought a MiB more starts the count
- * anew. What will not pass (403, 404, a certificate that is not trusted) fails at once. Redirects:
- * up to five, for http(s) addresses, never from https to http. Certificates are checked against the
- * system's, or the file that SSL_CERT_FILE names.
+ * Every wait has a deadline: connecting takes at most 20 s, a transfer below 1 KiB/s for 30 s is
+ * given up, and all tries together end after four hours. Temporary failures (no answer, early end,
+ * 408, 429, 500, 502, 503, 504) are retried up to five times in a row, after 0.5, 1, 2, 4 s or the
+ * time in Retry-After (at most a minute). A try that brought another MiB restarts the count. A
+ * retry continues at the byte reached, if the server supports it and ETag, Last-Modified and length
+ * are unchanged. Permanent failures (403, 404, an untrusted certificate) fail at once. Up to five
+ * redirects between http(s) addresses are followed, never from https to http. Certificates are
+ * checked against the system's, or the file named by SSL_CERT_FILE.
  *
- * Addresses may carry a secret in their query (presigned ones do): messages show them without it.
- */
+ * An address may carry a secret in its query (presigned ones do), so messages leave the query
+ * out. */
 #ifndef DATA_SHARDS_REMOTE_H
 #define DATA_SHARDS_REMOTE_H
 
@@ -27,11 +27,11 @@ enum { REMOTE_HEAD_BYTES = 72 };
 
 /* http://, https://, s3:// */
 bool remote_is_url(const char *path);
-/* The address as it may be shown: without user, password, query and fragment. A local path stays
- * what it is. */
+/* The address without its secrets: user, password, query and fragment. A local path is
+ * unchanged. */
 void remote_show(char *out, size_t n, const char *path);
 
-/* The last part of its path, as a local copy would be named. */
+/* The last part of the path, as a local copy would be named. */
 void remote_base_name(char *out, size_t n, const char *url);
 
 /* A connection to servers; one per thread. */
@@ -47,27 +47,27 @@ struct remote_patience {
 
 struct remote_request {
     const char *url;
-    uint64_t bytes;            /* that the file has; 0: not known */
-    uint64_t bytes_max;        /* that it may have when they are not known; 0: no limit */
-    /* NULL, or says of remote_read, by the first REMOTE_HEAD_BYTES that came, the limit. */
+    uint64_t bytes;            /* size of the file; 0: unknown */
+    uint64_t bytes_max;        /* limit if the size is unknown; 0: none */
+    /* NULL, or gives remote_read its limit, from the first REMOTE_HEAD_BYTES received. */
     size_t (*limit)(const void *bytes, size_t n);
-    bool may_be_absent;        /* 401 and 403 are NOT_FOUND too: S3 says so of what is not there */
-    const atomic_bool *cancel; /* NULL, or given up when true (STOPPED) */
+    bool may_be_absent;        /* 401 and 403 are NOT_FOUND too: S3 answers so for missing files */
+    const atomic_bool *cancel; /* NULL, or ends with STOPPED when true */
     struct remote_patience patience;
 };
 
-/* Downloads into a new file being written, whole as far as the server tells; without a length it
- * cannot be told, so the content must be looked at. A file that is longer than the request says, or
- * than its limit, is given up as soon as that shows. content_type (64): what the server says that
- * it is, "" if nothing. Errors: NOT_FOUND (404, 410), REMOTE, BAD_ARG (address, credentials),
- * STORAGE of the file, STOPPED. */
+/* Downloads into a new file that is being written. Checks that it is complete if the server gives a
+ * length; otherwise the caller must check the content. A file longer than the request or its limit
+ * says is given up as soon as that shows. content_type (64): the server's word for it, or "".
+ * Errors: NOT_FOUND (404, 410), REMOTE, BAD_ARG (address, credentials), STORAGE of the file,
+ * STOPPED. */
 enum status remote_download(struct remote *r, const struct remote_request *request, struct file *to,
                             char content_type[64], struct error *e);
 /* The same into memory; BAD_DATA when there are more than limit bytes. */
 enum status remote_read(struct remote *r, const struct remote_request *request, struct text *to,
                         size_t limit, struct error *e);
 
-/* Bytes that this process has received: while it grows, a wait is not a stall. */
+/* Bytes received by this process. While the number grows, waiting is not a stall. */
 uint64_t remote_received(void);
 
 #endif

@@ -14,7 +14,7 @@ static const char *environment(const char *name) {
     return value && *value ? value : NULL;
 }
 
-/* Copies a value that may be secret: a message names it, never its text. */
+/* Copies a value that may be secret. Messages give its name, never its text. */
 static enum status keep(char *out, size_t n, const char *value, const char *name, struct error *e) {
     const size_t length = strlen(value);
     for (size_t i = 0; i < length; i++)
@@ -63,7 +63,7 @@ static enum status read_file(struct s3_access *a, struct error *e) {
     else
         goto done;
     rc = file_read_all(&bytes, &n, path, CREDENTIALS_BYTES_MAX, e);
-    if (rc == STATUS_NOT_FOUND && !file && !profile) rc = STATUS_OK; /* nobody promised one */
+    if (rc == STATUS_NOT_FOUND && !file && !profile) rc = STATUS_OK; /* the file is optional */
     if (rc == STATUS_NOT_FOUND) rc = STATUS_BAD_ARG;
     if (rc != STATUS_OK) goto done;
     for (char *line = bytes, *next; line && *line; line = next) {
@@ -130,12 +130,12 @@ static enum status make_url(struct s3_access *a, const char *url, struct error *
         const size_t length = strlen(endpoint);
         text_append_bytes(&t, endpoint, endpoint[length - 1] == '/' ? length - 1 : length);
         text_printf(&t, "/%.*s", n, bucket);
-    } else if (memchr(bucket, '.', (size_t)n)) { /* no certificate covers a bucket with dots */
+    } else if (memchr(bucket, '.', (size_t)n)) { /* certificates do not cover buckets with dots */
         text_printf(&t, "https://s3.%s.amazonaws.com/%.*s", a->region, n, bucket);
     } else {
         text_printf(&t, "https://%.*s.s3.%s.amazonaws.com", n, bucket, a->region);
     }
-    /* The signature is made over the encoded form: letters, digits and -._~/ stay. */
+    /* Encode as the signature requires: letters, digits and -._~/ stay. */
     for (const char *p = key; *p; p++) {
         const unsigned char c = (unsigned char)*p;
         const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||

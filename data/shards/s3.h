@@ -1,11 +1,11 @@
-/* s3: from s3://bucket/key to the address of the object, and what its requests are signed with.
+/* s3: finds the address of s3://bucket/key and the credentials that sign its requests.
  *
  * Address: AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL, if one is set, then /bucket/key; else
  * https://bucket.s3.REGION.amazonaws.com/key. Region: AWS_REGION, AWS_DEFAULT_REGION, us-east-1.
  * Credentials: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (and AWS_SESSION_TOKEN), else the
- * profile AWS_PROFILE ("default") of AWS_SHARED_CREDENTIALS_FILE (~/.aws/credentials); without any
- * the request is not signed, as public buckets want it. They are read anew for each request, since
- * temporary ones change during a long run, and never shown. */
+ * profile AWS_PROFILE ("default") of AWS_SHARED_CREDENTIALS_FILE (~/.aws/credentials); without
+ * credentials the request is not signed, which suits public buckets. Credentials are read again for
+ * each request, since temporary ones change during a long run, and are never shown. */
 #ifndef DATA_SHARDS_S3_H
 #define DATA_SHARDS_S3_H
 
@@ -22,9 +22,9 @@ struct s3_access {
 };
 
 /* Errors: BAD_ARG for an address that is not s3://bucket/key, for half of a pair of credentials,
- * for a profile that is not in the file. */
+ * and for a profile that the file lacks. */
 enum status s3_resolve(struct s3_access *out, const char *url, struct error *e);
-/* Overwrites what is secret. */
+/* Overwrites the secrets. */
 void s3_forget(struct s3_access *access);
 
 #endif

@@ -18,7 +18,7 @@
 enum {
     TAR_BLOCK = 512,
     TAR_END_BYTES = 2 * TAR_BLOCK,
-    TAR_EXTENSIONS_MAX = 32, /* headers in front of one member */
+    TAR_EXTENSIONS_MAX = 32, /* extension headers in front of one member */
     READ_BYTES = 1 << 18,
 };
 
@@ -26,12 +26,12 @@ struct scan {
     const char *path;
     struct file *file;
     struct archive *tar;
-    shard_visit_link *visit_link; /* NULL: links are passed over */
+    shard_visit_link *visit_link; /* NULL: links are ignored */
     uint64_t size, position;
-    enum status read_status; /* why reading failed, as opposed to what was read */
+    enum status read_status; /* error of reading; OK: the content was at fault */
     struct error read_error;
     uint8_t *bytes; /* READ_BYTES */
-    uint64_t end;   /* after the last member and its padding */
+    uint64_t end;   /* end of the last member and its padding */
     int64_t n_members;
     char last[SHARD_NAME_MAX]; /* name of the last member, for messages */
 };
@@ -55,7 +55,7 @@ static la_ssize_t read_more(struct archive *tar, void *context, const void **byt
     return (la_ssize_t)n;
 }
 
-/* What failed: the disk or the content? Only the second makes a shard bad. */
+/* Fails with the disk's error or with BAD_DATA: only wrong content makes a shard bad. */
 static enum status scan_fail(struct scan *s, struct error *e) {
     if (s->read_status != STATUS_OK && s->read_status != STATUS_BAD_DATA) {
         if (e) *e = s->read_error;
@@ -83,9 +83,8 @@ static uint64_t header_size(const uint8_t *block) {
     return n;
 }
 
-/* Place of the bytes of the member whose first header is at `header`. libarchive does not tell it,
- * so the headers in front (long names, pax records) are stepped over here; their checksums have
- * been verified by then. */
+/* Offset of the bytes of the member whose first header is at `header`. libarchive does not give it,
+ * so skip the headers in front (long names, pax records), whose checksums it has verified. */
 static enum status payload_offset(struct scan *s, uint64_t header, uint64_t *offset,
                                   struct error *e) {
     uint8_t block[TAR_BLOCK];
@@ -120,8 +119,8 @@ static enum status read_payload(struct scan *s, struct shard_member *member, str
     }
     if (total != member->size && !member->damage)
         member->damage = "its bytes are fewer than its header says";
-    /* In the newest form of sparse members a map of the holes stands before the bytes, also where
-     * there is no hole to show. */
+    /* In the newest form of sparse members a map of holes precedes the bytes, even without
+     * holes. */
     const uint64_t read_to = (uint64_t)archive_filter_bytes(s->tar, 0);
     if (read_to != member->offset + round_to_block(member->size) && !member->damage)
         member->damage = "sparse members are not read";
@@ -217,7 +216,7 @@ static enum status check_tail(struct scan *s, struct error *e) {
     return STATUS_OK;
 }
 
-/* True for a header with the right checksum: then the bytes in front are a name, as BZh1.jpg. */
+/* True for a tar header with the right checksum: its first bytes are then a name, like BZh1.jpg. */
 static bool is_header(const uint8_t *block) {
     enum { AT = 148, N = 8 };
     unsigned long sum = N * ' ';
@@ -227,11 +226,11 @@ static bool is_header(const uint8_t *block) {
     return strtoul(octal, NULL, 8) == sum;
 }
 
-/* How a compressed file begins. */
+/* First bytes of compressed files. */
 struct packing {
     const char *magic;
     size_t n;
-    const char *tool; /* that unpacks it to its standard output */
+    const char *tool; /* unpacks it to standard output */
 };
 
 static const struct packing *find_packing(const uint8_t *head) {
@@ -266,8 +265,8 @@ done:
     return rc;
 }
 
-/* What is no tar by its first bytes: compressed content under any name, and what a download leaves.
- */
+/* Refuses what is not a tar by its first bytes: compressed content, and the remains of a
+ * download. */
 static enum status refuse_others(struct scan *s, struct error *e) {
     uint8_t head[TAR_BLOCK] = {0};
     if (s->size == 0)
@@ -306,12 +305,12 @@ static enum status scan_run(struct scan *s, shard_visit *visit, void *context, s
         rc = scan_member(s, entry, code == ARCHIVE_WARN, visit, context, e);
         if (rc != STATUS_OK) return rc;
     }
-    /* Where it looked for another header: sparse members take less room than their size. */
+    /* Where libarchive looked for another header: sparse members take less room than their size. */
     s->end = (uint64_t)archive_read_header_position(s->tar);
     return check_tail(s, e);
 }
 
-/* In the C locale libarchive gives no name for pax records outside ASCII. */
+/* In the C locale libarchive gives no name for pax records with other characters than ASCII. */
 struct names {
     locale_t utf8, before;
 };
@@ -450,7 +449,7 @@ bool shard_split(const char *name, size_t *key_length, const char **extension) {
 struct shard_writer {
     struct file *file;
     struct archive *tar;
-    bool abandoned;     /* the callback throws away what still comes */
+    bool abandoned;     /* the callback drops further bytes */
     enum status status; /* of the file, seen by the callback */
     struct error error;
 };

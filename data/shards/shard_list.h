@@ -1,4 +1,4 @@
-/* shard_list: from what a user writes to the paths of shards.
+/* shard_list: expands what a user writes to the paths of shards.
  *
  *   shard-{000..012}.tar    numeric braces keep zero padding; {a,b} lists words; several may stand
  *                           in one name, the last one runs fastest
@@ -8,10 +8,10 @@
  *                           comment line
  *   https://host/a.tar      addresses of shards, http:// and s3://bucket/key too (remote.h)
  *
- * A folder with a compressed tar whose plain one is not beside it is refused: it would be missed.
- * Refused, with what to do instead: `pipe:` entries (a pipe cannot be read at an offset), other
- * addresses (gs:, ftp:), compressed names, and globs (* ? [) that are not the name of a file. Apart
- * from that, whether a path exists is not looked at here. */
+ * A folder with a compressed tar, but not the plain one beside it, is refused: the compressed one
+ * would be missed silently. Also refused, with what to do instead: `pipe:` entries (a pipe cannot
+ * be read at an offset), other addresses (gs:, ftp:), compressed names, and globs (* ? [) that are
+ * not the name of a file. Otherwise the existence of a path is not checked here. */
 #ifndef DATA_SHARDS_SHARD_LIST_H
 #define DATA_SHARDS_SHARD_LIST_H
 
@@ -29,9 +29,9 @@ struct shard_list {
     int capacity;
 };
 
-/* Appends the paths that spec stands for. After failure the list keeps what it had got so far;
- * release it. Errors: BAD_ARG (syntax, refused entry, more than SHARD_LIST_MAX), NOT_FOUND (an
- * empty folder, a missing list), NO_MEMORY, STORAGE. */
+/* Appends the paths that spec stands for. After failure the list keeps the paths so far; release
+ * it. Errors: BAD_ARG (syntax, refused entry, more than SHARD_LIST_MAX), NOT_FOUND (an empty
+ * folder, a missing list), NO_MEMORY, STORAGE. */
 enum status shard_list_expand(struct shard_list *list, const char *spec, struct error *e);
 void shard_list_release(struct shard_list *list);
 

@@ -16,14 +16,14 @@ static uint8_t *view_pixels(const struct batch_part *out, int view, int slot) {
     return out->pixels + ((size_t)view * (size_t)out->n + (size_t)slot) * picture;
 }
 
-/* The numbers that a view's crop, flip and colours are drawn from. */
+/* The random stream for a view's crop, flip and colours. */
 static struct random view_random(const struct stream_config *config,
                                  const struct stream_view *view, uint64_t id, int64_t step) {
     return random_begin(config->seed, RANDOM_AUGMENT, id,
                         (uint64_t)step << 8 | (uint64_t)view->crop);
 }
 
-/* The part of a view that its crop number decides. */
+/* Writes the part of a view that its crop number decides. */
 static enum status fill_crop(uint8_t *to, int size, const struct stream_view *view,
                              const struct stream_config *config, const struct stream_part *part,
                              uint64_t id, int64_t step, struct loader_memory *memory,
@@ -34,7 +34,7 @@ static enum status fill_crop(uint8_t *to, int size, const struct stream_view *vi
     return augment_view(to, size, picture, &part->augment, &random, &memory->augment, e);
 }
 
-/* All that the views of a place read, at the scale that the smallest crop needs. */
+/* The part of the picture that all views of a place read, at the scale of the smallest crop. */
 static struct image_part views_part(int size, const struct stream_config *config,
                                     const struct stream_place *place, uint64_t id,
                                     const struct image_info *info) {
@@ -61,7 +61,7 @@ static enum status fill_views(struct batch_part *out, const struct stream_config
     enum status rc = STATUS_OK;
     const int size = out->image_size;
     const size_t picture = (size_t)size * (size_t)size * 3;
-    /* Crops first, all of them, so that a blurred view can be copied from its clean twin. */
+    /* First all crops, so that a blurred view can be copied from its clean twin. */
     for (int v = 0; v < part->n_views; v++) {
         const struct stream_view *view = &part->view[v];
         int twin = 0;
@@ -167,7 +167,8 @@ void loader_match_captions(struct batch_part *part) {
         part->caption_id[i] = i;
         if (!part->usable[i]) continue;
         for (int j = 0; j < i; j++) {
-            /* Only the lowest of its kind is compared, and most differ in the first few ids. */
+            /* Compare only with the lowest slot of each caption; most differ in the first few
+             * ids. */
             if (!part->usable[j] || part->caption_id[j] != j) continue;
             if (part->length[j] != part->length[i]) continue;
             if (memcmp(part->tokens + (size_t)j * (size_t)part->context, mine, row) != 0) continue;

@@ -1,4 +1,4 @@
-/* loader: fills one slot of a batch. Has no state, so any thread can fill any slot. */
+/* loader: fills one slot of a batch. It has no state, so any thread can fill any slot. */
 #ifndef DATA_STREAM_LOADER_H
 #define DATA_STREAM_LOADER_H
 
@@ -21,12 +21,12 @@ struct loader_memory {
 void loader_memory_release(struct loader_memory *memory);
 
 /* Writes pixels, tokens, length, sample_id and usable of the place's slot in out. BAD_DATA: the
- * sample cannot be used and the slot is a hole; anything else ends the stream. */
+ * sample cannot be used, and the slot is a hole. Any other error ends the stream. */
 enum status loader_fill(struct batch_part *out, const struct stream_config *config,
                         const struct stream_part *part, const struct stream_place *place,
                         struct loader_memory *memory, struct error *e);
 
-/* The caption that a place's sample has in that step, into memory->caption. */
+/* Chooses the caption of a place's sample in that step, into memory->caption. */
 enum status loader_caption(const struct stream_config *config, const struct stream_place *place,
                            struct loader_memory *memory, struct error *e);
 

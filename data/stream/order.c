@@ -41,9 +41,9 @@ enum status order_mix_init(struct order_mix *mix, const double *ratios, int n, s
     return STATUS_OK;
 }
 
-/* Share of one source in `draws` draws that it and the sources after it have among them: rounded to
- * nearest, so it grows by 0 or 1 with each draw, and what is left for the others does too.
- * (Rounding the running sums of the ratios instead would take draws back now and then.) */
+/* Share of one source in the `draws` draws of it and the sources after it. Rounded to nearest, so
+ * with each draw it grows by 0 or 1, and so does the rest for the others. (Rounding running sums of
+ * the ratios would sometimes take a draw back.) */
 static uint64_t share(uint64_t draws, uint64_t ratio, uint64_t total) {
     return (uint64_t)(((wide)2 * draws * ratio + total) / ((wide)2 * total));
 }

@@ -1,7 +1,7 @@
-/* order: which sample stands in which slot, as a pure function.
+/* order: decides which sample fills which slot, as a pure function.
  *
- * The slots of a part are numbered through all steps: draw g = step * n + slot. Two functions lead
- * from a draw to a sample, so step 10 million costs the same as step 0 and nothing is saved:
+ * The slots of a part are numbered through all steps: draw g = step * n + slot. Two functions map a
+ * draw to a sample. Step 10 million costs the same as step 0, and there is no state to save:
  *
  *   draw -> (source, draw of that source)      order_mix_draw: cumulative rounding of the ratios
  *   draw of the source -> sample               order_sequence_sample: keyed permutations per epoch
@@ -22,12 +22,12 @@ struct order_mix {
     uint64_t total;
 };
 
-/* ratios > 0 weigh samples (not shards); only their proportions matter. Fractions are taken to six
- * decimals. BAD_ARG: a ratio that is not positive or is more than 1e12, or below 1e-6 of a unit. */
+/* ratios > 0 weigh samples (not shards); only their proportions matter. Fractions count to six
+ * decimals. BAD_ARG: a ratio that is not positive, above 1e12, or a fraction below 1e-6. */
 enum status order_mix_init(struct order_mix *mix, const double *ratios, int n, struct error *e);
 
-/* How many of the first `draws` draws fall to the source. Exact after every multiple of total, and
- * never more than n / 2 + 1 away from draws * ratio / total in between. */
+/* Number of the first `draws` draws that go to the source. Exact at multiples of total, and within
+ * n / 2 + 1 of draws * ratio / total in between. */
 uint64_t order_mix_count(const struct order_mix *mix, int source, uint64_t draws);
 
 struct order_draw {
@@ -36,22 +36,22 @@ struct order_draw {
 };
 struct order_draw order_mix_draw(const struct order_mix *mix, uint64_t draw);
 
-/* The samples of a source, in an order of their own per (seed, source, epoch); in every epoch each
- * comes once. Each epoch deals the shards anew into blocks; the blocks follow one another, and the
- * samples of a block come in a permutation. So few shards are in use at a time, which is what a
- * local copy of remote shards needs, and samples still mix over a whole block: ORDER_BLOCK_SHARDS
- * shards, more where that would be fewer than ORDER_BLOCK_SAMPLES samples. */
+/* The samples of a source, in an order that depends on (seed, source, epoch); each comes once per
+ * epoch. Every epoch deals the shards into new blocks. The blocks follow one another, and the
+ * samples of a block come in a permutation. So only a few shards are in use at a time, as a cache
+ * of remote shards needs, and samples still mix over a whole block. A block has ORDER_BLOCK_SHARDS
+ * shards, or more if those have fewer than ORDER_BLOCK_SAMPLES samples. */
 enum { ORDER_BLOCK_SHARDS = 16, ORDER_BLOCK_SAMPLES = 65536 };
 struct order_sequence;
 
-/* n_samples (n_shards): of each shard, in the order of the samples; the sum is > 0. */
+/* n_samples (n_shards): samples of each shard, in order; their sum is > 0. */
 enum status order_sequence_create(struct order_sequence **out, uint64_t seed, uint64_t source,
                                   const int64_t *n_samples, int n_shards, struct error *e);
 void order_sequence_destroy(struct order_sequence **q);
-/* The sample of a draw. Keeps the deal of the last two epochs, so one caller at a time; a new epoch
- * costs a pass over the shards. */
+/* The sample of a draw. Caches the deal of two epochs, so one caller at a time; a new epoch costs a
+ * pass over the shards. */
 int64_t order_sequence_sample(struct order_sequence *q, uint64_t draw);
-/* Number of the draw's block, counted through all epochs. */
+/* Index of the draw's block, counted through all epochs. */
 uint64_t order_sequence_block(struct order_sequence *q, uint64_t draw);
 /* The shards of a block, ascending: *shards is valid until the next call. */
 int order_sequence_shards(struct order_sequence *q, uint64_t block, const int **shards);

@@ -22,7 +22,7 @@ struct ordering {
     int n;
     int n_datasets;
     const struct dataset **dataset;
-    int **number; /* (n_datasets) for every sample the place of its class in the list, or -1 */
+    int **number; /* (n_datasets) per sample: place of its class in the list, or -1 */
 };
 
 static int compare_entries(const void *a, const void *b) {

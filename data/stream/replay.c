@@ -7,7 +7,7 @@
 void replay_add_past(struct selection *past, struct stream_order *order,
                      const struct stream_config *config, int part, int64_t n_steps) {
     for (int i = 0; i < config->part[part].n_sources; i++) {
-        /* The first epoch has them all: later ones draw no others. */
+        /* One epoch has all samples: later epochs add none. */
         const uint64_t draws = stream_order_draws(order, part, i, n_steps);
         const uint64_t epoch = (uint64_t)stream_order_epoch(order, part, i);
         for (uint64_t draw = 0; draw < draws && draw < epoch; draw++) {
@@ -20,7 +20,7 @@ void replay_add_past(struct selection *past, struct stream_order *order,
 }
 
 struct candidate {
-    int64_t class; /* 0 for all in a reservoir; -1: without a label */
+    int64_t class; /* 0 for every sample of a reservoir; -1: no label */
     uint64_t rank;
     int64_t item; /* of past */
 };
@@ -102,7 +102,7 @@ enum status replay_choose(struct selection **out, const struct selection *past,
     if (keep == REPLAY_ALL) capacity = n;
     TRY(rank_candidates(list, past, keep == REPLAY_CLASS_BALANCED, seed, e));
     const int64_t level = find_level(list, n, capacity);
-    int64_t n_left = capacity - count_at(list, n, level); /* one more each, by rank, for so many */
+    int64_t n_left = capacity - count_at(list, n, level); /* number of classes that keep one more */
     struct candidate *next = list; /* the first that each class loses, moved to the front */
     int64_t n_next = 0;
     for (int64_t begin = 0, end; begin < n; begin = end) {

@@ -30,14 +30,15 @@ struct entry {
 struct stream {
     struct stream_config config;
     struct stream_order *order;
-    /* Of remote sources: one more than the block that was wanted last, and the shards wanted. */
+    /* Of remote sources: index after the last block requested (0 if none), and the shards
+     * requested. */
     uint64_t wanted_block[STREAM_PARTS_MAX][ORDER_SOURCES_MAX];
     int *wanted;
     /* Of each dataset of each source. */
     struct stream_budget_state **budget[STREAM_PARTS_MAX][ORDER_SOURCES_MAX];
-    int batch_part[STREAM_PARTS_MAX]; /* where the slots of each part of the config are */
+    int batch_part[STREAM_PARTS_MAX]; /* the batch part of each part of the config */
     int n_batch_parts;
-    int n_items;        /* of a step: the slots of all parts */
+    int n_items;        /* of a step: slots of all parts */
     struct entry *ring; /* (depth); step s is in entry s % depth */
     struct loader_memory *memory;
     pthread_t *thread;
@@ -51,7 +52,7 @@ struct stream {
     int64_t next_step; /* next one handed out */
     int64_t kept_step; /* oldest one not given back */
     bool stop;
-    enum status status; /* of the first failure that is not about content */
+    enum status status; /* of the first failure that is not BAD_DATA */
     struct error error;
 };
 
@@ -59,7 +60,7 @@ static struct entry *entry_of(struct stream *s, int64_t step) {
     return &s->ring[step % s->config.depth];
 }
 
-/* The reason alone: shard and key stand in fields of their own. */
+/* Keeps the reason alone: shard and key have fields of their own. */
 static void keep_reason(char out[REASON_MAX], const struct stream_place *place, const char *text) {
     struct dataset_sample sample = dataset_sample(place->dataset, place->sample);
     const char *parts[2] = {file_base_name(sample.shard), sample.key};
@@ -87,15 +88,15 @@ struct worker {
     struct loader_memory *memory;
 };
 
-/* The dataset of a source whose shards are remote, else NULL. What a selection draws from is
- * fetched when it is read. */
+/* The dataset of a source with remote shards, else NULL. Shards of a selection are fetched when
+ * they are read. */
 static const struct dataset *remote_dataset(const struct stream *s, int part, int source) {
     const struct dataset *d = s->config.part[part].source[source].dataset;
     return d && dataset_cache_bytes(d) ? d : NULL;
 }
 
-/* All that a dataset will need: of each source that draws from it the block it is in, then the next
- * ones. */
+/* Requests the shards that a dataset will need: for each source that draws from it, first the
+ * current block, then the next ones. */
 static void want_all(struct stream *s, const struct dataset *d) {
     int n = 0;
     for (uint64_t next = 0; next < 2; next++)
@@ -111,7 +112,7 @@ static void want_all(struct stream *s, const struct dataset *d) {
     dataset_want(d, s->wanted, n);
 }
 
-/* Tells remote sources what they will need, when a step begins a new block of shards. */
+/* Requests shards of remote sources when a step begins a new block. */
 static void want_shards(struct stream *s, int64_t step) {
     for (int p = 0; p < s->config.n_parts; p++)
         for (int i = 0; i < s->config.part[p].n_sources; i++) {
@@ -159,7 +160,7 @@ static void *work(void *argument) {
         pthread_mutex_unlock(&s->mutex);
         enum status rc = fill_item(s, step, item, w.memory, &error);
         pthread_mutex_lock(&s->mutex);
-        if (rc != STATUS_OK) { /* its batch is never done, so nobody gets it */
+        if (rc != STATUS_OK) { /* its batch never becomes done, so nobody gets it */
             if (s->status == STATUS_OK) {
                 s->status = rc;
                 s->error = error;
@@ -298,7 +299,7 @@ static enum status make_budgets(struct stream *s, int part, int source, struct e
     return rc;
 }
 
-/* Says which slots are in which batch part. */
+/* Assigns slots to batch parts. */
 static void deal_parts(struct stream *s) {
     for (int p = 0; p < s->config.n_parts; p++) {
         s->n_batch_parts += !shares_batch_part(&s->config, p);
@@ -307,7 +308,7 @@ static void deal_parts(struct stream *s) {
     s->n_items = stream_order_slots(s->order);
 }
 
-/* The memory of a batch part, once the n of all its parts are summed up in it. */
+/* Allocates a batch part, whose n is the sum over its parts. */
 static enum status make_part(struct batch_part *b, struct error *e) {
     const size_t n = (size_t)b->n, side = (size_t)b->image_size, views = (size_t)b->n_views;
     b->sample_id = calloc(n, sizeof *b->sample_id);
@@ -382,7 +383,7 @@ static int compare_sizes(const void *a, const void *b) {
     return x > y ? -1 : x < y;
 }
 
-/* Adds what a block of a source takes in its cache at most. */
+/* Adds the most bytes that a block of a source takes in the cache. */
 static enum status add_block_bytes(struct stream *s, int part, int source, uint64_t *bytes,
                                    struct error *e) {
     const struct dataset *d = remote_dataset(s, part, source);
@@ -397,7 +398,8 @@ static enum status add_block_bytes(struct stream *s, int part, int source, uint6
     return STATUS_OK;
 }
 
-/* Shards that are read in turns must fit into the cache together, or each read would fetch one. */
+/* Checks that shards read in turns fit into the cache together; otherwise each read would fetch
+ * one. */
 static enum status prepare_remote(struct stream *s, struct error *e) {
     enum status rc = STATUS_OK;
     uint64_t bytes = 0, limit = UINT64_MAX;
@@ -512,8 +514,8 @@ static struct timespec slice_end(const struct stream *s) {
     return end;
 }
 
-/* Waits until the entry is done or the stream has failed. The wait is counted in slices: the clock
- * goes on while the process is stopped (SIGSTOP), which so counts as one slice at most. */
+/* Waits until the entry is done or the stream has failed. The wait is counted in short intervals:
+ * the clock runs while the process is stopped (SIGSTOP), and a stop then counts as one interval. */
 static enum status wait_for(struct stream *s, const struct entry *entry, struct error *e) {
     enum status rc = STATUS_OK;
     uint64_t received = remote_received();
@@ -530,7 +532,7 @@ static enum status wait_for(struct stream *s, const struct entry *entry, struct 
         if (pthread_cond_timedwait(&s->done, &s->mutex, &end) != ETIMEDOUT) continue;
         end = slice_end(s);
         n_slices++;
-        if (remote_received() != received) { /* slow, but it comes */
+        if (remote_received() != received) { /* slow, but not stalled */
             received = remote_received();
             n_slices = 0;
         }
@@ -557,7 +559,7 @@ static void report_hole(const struct stream *s, const struct stream_place *place
     if (s->config.report) s->config.report(s->config.report_context, &hole);
 }
 
-/* Reports holes, spends budgets and chains the digest, all in slot order. */
+/* Reports holes, counts them against the budgets and chains the digest, all in slot order. */
 static enum status account(struct stream *s, struct entry *entry, struct error *e) {
     struct batch *b = &entry->batch;
     enum status rc = STATUS_OK;
@@ -598,7 +600,7 @@ void stream_recall(struct stream *s, const struct stream_hole *hole) {
         return;
     struct stream_budget_state *budget = s->budget[p][place.source][place.member];
     stream_budget_pass(budget, (int64_t)place.draw - stream_budget_drawn(budget));
-    /* What was spent then ended that run; this one is ended by the next hole. */
+    /* A budget spent then ended that run; the next hole ends this one. */
     (void)stream_budget_count(budget, place.sample, hole->reason, NULL);
 }
 
@@ -617,7 +619,8 @@ enum status stream_next(struct stream *s, const struct batch **batch, struct err
     struct entry *entry = entry_of(s, s->next_step);
     const double start = clock_seconds();
     *batch = NULL;
-    CHECK(s->next_step < s->kept_step + s->config.depth); /* else it would wait for itself */
+    CHECK(s->next_step < s->kept_step + s->config.depth); /* else the caller would wait for its own
+                                                             batches */
     TRY(wait_for(s, entry, e));
     entry->batch.wait_ms = (clock_seconds() - start) * 1e3;
     TRY(account(s, entry, e));

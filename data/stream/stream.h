@@ -1,13 +1,13 @@
-/* stream: batches of training samples, made ahead by loader threads and handed out in step order.
+/* stream: batches of training samples, prepared by loader threads and handed out in step order.
  *
- * What is in step n is a function of (config, datasets, n): order.h says which sample stands in
- * which slot; crops, colours and captions are drawn from counters keyed by (seed, sample id, view,
- * step). Threads take slots as they come and write only their slot, so one thread or eight give the
- * same bytes, and a resumed stream needs first_step and the digest so far, nothing else.
+ * Step n is a function of (config, datasets, n). order.h decides which sample fills which slot;
+ * crops, colours and captions are drawn from counters keyed by (seed, sample id, view, step). A
+ * thread writes only the slots it takes, so one thread or eight give the same bytes. A resumed
+ * stream needs only first_step and the digest so far.
  *
- * A sample that cannot be used leaves a hole: usable 0, black pixels, the tokens start and end. Bad
- * is decided by content only; trouble with reading is retried and then ends the stream. Holes are
- * budgeted, see struct stream_budget. */
+ * A sample that cannot be used leaves a hole: usable 0, black pixels, the tokens start and end.
+ * Only content makes a sample bad; errors of reading are retried and then end the stream. struct
+ * stream_budget limits the holes. */
 #ifndef DATA_STREAM_STREAM_H
 #define DATA_STREAM_STREAM_H
 
@@ -26,40 +26,40 @@ enum { STREAM_DEPTH_DEFAULT = 4, STREAM_STALL_S = 300 };
 
 /* One picture of each sample of a part. */
 struct stream_view {
-    bool augment;     /* with the part's augment; false: the evaluation transform */
-    int crop;         /* 0..127; views with one number have the same crop, flip and colours */
-    float blur_share; /* share of the patches that are blurred (augment_blur_patches); 0: none */
+    bool augment;     /* use the part's augment; false: the evaluation transform */
+    int crop;         /* 0..127; views with the same number share crop, flip and colours */
+    float blur_share; /* share of patches to blur (augment_blur_patches); 0: none */
     int blur_patch;   /* side of a patch, pixels; divides image_size */
 };
 
-/* One of the two stays the caller's, open until stream_close. */
+/* A dataset or a selection; the caller keeps it open until stream_close. */
 struct stream_source {
     const struct dataset *dataset;
     const struct selection *selection; /* sealed and not empty */
-    double ratio;                      /* share of samples; 0 for all sources: by their sizes */
+    double ratio;                      /* share of samples; all 0: by size */
 };
 
 enum { STREAM_PARTS_MAX = BATCH_ROLE_COUNT };
 
-/* Slots of one batch.part. The parts of pretrain, update and buffer share one and must agree in
- * n_views and with_text. */
+/* The slots of a role in a batch. The roles pretrain, update and buffer share one part of the batch
+ * and must agree in n_views and with_text. */
 struct stream_part {
     enum batch_role role;
     int n;            /* slots per step */
-    bool same_source; /* all slots of a step from one source; ratios then deal steps */
+    bool same_source; /* all slots of a step from one source; ratios then apply to steps */
     int n_views;      /* 0: no pictures */
     struct stream_view view[BATCH_VIEWS_MAX];
     struct augment_params augment;
     bool with_text;
-    bool first_caption; /* of several captions always the first; false: one at random */
+    bool first_caption; /* always the first caption; false: one at random */
     float tag_dropout;  /* probability per tag, caption_drop_tags */
     int n_sources;
     struct stream_source source[ORDER_SOURCES_MAX];
 };
 
-/* A slot that could not be filled, told when its sample comes first in the part of the stream: one
- * line of quarantine.jsonl. Later epochs have the same hole and say nothing. Valid during the call
- * only. */
+/* A slot that could not be filled: a line of quarantine.jsonl. Reported when its sample first
+ * occurs in the part; later epochs have the same hole without a report. Valid only during the
+ * call. */
 struct stream_hole {
     int64_t step;
     enum batch_role role;
@@ -68,10 +68,11 @@ struct stream_hole {
 };
 typedef void stream_report(void *context, const struct stream_hole *hole);
 
-/* When the stream gives up: distinct bad samples of one shard or of one source, as a share of its
- * samples but at least floor of them; bad draws in a row, of samples that were not known to be bad;
- * not one usable among the first draws of a source (or among all its samples if they are fewer).
- * Counted from first_step on and with what stream_recall is told. 0: the default. */
+/* When the stream gives up. shard, source: distinct bad samples of one shard or source, as a share
+ * of its samples, but at least `floor` of them. in_a_row: consecutive bad draws of samples not
+ * known to be bad. first: no usable sample among the first draws of a source (or among all its
+ * samples, if fewer). Counted from first_step, plus the holes given to stream_recall. 0: the
+ * default. */
 struct stream_budget {
     double shard, source; /* default 0.05 and 0.01 */
     int floor;            /* default 10 */
@@ -81,13 +82,13 @@ struct stream_budget {
 
 struct stream_config {
     uint64_t seed;
-    int image_size;                    /* of parts with views */
-    int context;                       /* token ids of parts with text */
+    int image_size;                    /* side of pictures, for parts with views */
+    int context;                       /* token ids, for parts with text */
     const struct tokenizer *tokenizer; /* the caller's; NULL without text */
     int n_parts;
     struct stream_part part[STREAM_PARTS_MAX]; /* roles in rising order, each once */
     int n_threads;                             /* loader threads; 0: 1 */
-    int depth; /* batches made ahead, the one handed out included; 0: the default */
+    int depth; /* batches prepared, the one handed out included; 0: the default */
     int64_t first_step;
     uint64_t digest;       /* batch.digest of the step before first_step; 0 at the start */
     stream_report *report; /* called from stream_next in slot order; NULL: none */
@@ -100,31 +101,32 @@ struct stream;
 struct stream_order; /* stream_order.h */
 struct stream_place;
 
-/* Whether stream_open would take it, with what it says otherwise. Reads no sample. */
+/* Checks a config as stream_open does, with the same errors. Reads no sample. */
 enum status stream_check(const struct stream_config *config, struct error *e);
-/* Starts the threads. Errors: BAD_ARG names the field; BAD_DATA for a source that has no picture or
- * no caption although its part wants them, naming what it has; NO_MEMORY. */
+/* Starts the threads. Errors: BAD_ARG names the field; BAD_DATA for a source without pictures or
+ * captions that its part needs (the text says what it has); NO_MEMORY. */
 enum status stream_open(struct stream **out, const struct stream_config *config, struct error *e);
-/* Before the first stream_next of a stream that does not begin at step 0: the holes of the steps
- * before first_step, in the order in which they were reported, then stream_recalled. The budgets
- * are then as if the stream had made those steps itself; of a source with a selection of several
- * datasets, draws between two holes count as usable ones of the same dataset. A hole that the order
- * does not know is left out. */
+/* For a stream that does not begin at step 0, before its first stream_next: pass the holes of the
+ * steps before first_step, in the order of their reports, then call stream_recalled. The budgets
+ * are then as if the stream had made those steps itself. For a selection of several datasets, the
+ * draws between two holes count as usable draws of the same dataset. A hole that does not fit the
+ * order is ignored. */
 void stream_recall(struct stream *stream, const struct stream_hole *hole);
 void stream_recalled(struct stream *stream);
-/* The batch of the next step, valid until given back. Errors: BAD_DATA when a budget is spent
- * (counts by reason), STORAGE and others of reading, STOPPED while shards are fetched, STALLED when
- * for stall_seconds no batch and no byte of a remote shard came; time in which the process was
- * stopped (SIGSTOP) does not count.
+/* The batch of the next step, valid until given back. Errors: BAD_DATA when a budget is spent (the
+ * text counts holes by reason); STORAGE and other errors of reading; STOPPED while shards are
+ * fetched; STALLED when neither a batch nor a byte of a remote shard came for stall_seconds. Time
+ * in which the process was stopped (SIGSTOP) does not count.
  * After a failure only stream_close is allowed. */
 enum status stream_next(struct stream *stream, const struct batch **batch, struct error *e);
-/* In the order of stream_next; up to depth - 1 batches may be kept while waiting for the next. */
+/* Gives batches back, in the order of stream_next. Up to depth - 1 batches may be kept while
+ * waiting for the next. */
 void stream_give_back(struct stream *stream, const struct batch *batch);
-/* Stops the threads; batches not given back are gone. Accepts NULL inside. */
+/* Stops the threads and frees all batches, even those not given back. *stream may be NULL. */
 void stream_close(struct stream **stream);
 
-/* Where the slots of a batch come from, part after part as in the config; valid as long as the
- * batch. The order itself is for questions about counts only. */
+/* The places of a batch's slots, part after part as in the config; valid as long as the batch. Use
+ * stream_order_of only to ask for counts. */
 const struct stream_place *stream_places(const struct stream *stream, const struct batch *batch);
 const struct stream_order *stream_order_of(const struct stream *stream);
 

@@ -17,7 +17,7 @@ struct stream_budget_state {
     struct {
         char text[REASON_BYTES];
         int64_t n;
-    } reason[REASONS_MAX]; /* the last one takes all that found no place */
+    } reason[REASONS_MAX]; /* the last counts all further reasons */
 };
 
 enum status stream_budget_create(struct stream_budget_state **out,
@@ -92,7 +92,7 @@ enum status stream_budget_count(struct stream_budget_state *s, int64_t sample, c
                                 struct error *e) {
     const int64_t n = dataset_counts(s->dataset).samples;
     s->n_drawn++;
-    /* It has spent its share. As good as usable here, for after a resume nobody can tell. */
+    /* It was already counted. Treat it as usable: after a resume nobody could tell. */
     if (stream_budget_knows(s, sample)) reason = NULL;
     if (!reason) {
         s->n_usable++;

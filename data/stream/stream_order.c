@@ -9,7 +9,7 @@ struct stream_order {
     const struct stream_config *config;
     struct order_mix mix[STREAM_PARTS_MAX];
     struct order_sequence *sequence[STREAM_PARTS_MAX][ORDER_SOURCES_MAX];
-    int first_slot[STREAM_PARTS_MAX]; /* of the batch part */
+    int first_slot[STREAM_PARTS_MAX]; /* first slot in the batch part */
     int n_slots;
 };
 
@@ -30,8 +30,8 @@ int64_t stream_order_epoch(const struct stream_order *o, int part, int source) {
     return epoch_of(&o->config->part[part].source[source]);
 }
 
-/* How many of a source's samples each shard holds; shards without any are left out.
- * *n_samples (n_shards) is the caller's to free. */
+/* Counts a source's samples per shard; shards without any are left out. The caller frees *n_samples
+ * (n_shards). */
 static int count_shards(int64_t **n_samples, const struct stream_source *s) {
     const struct selection *chosen = s->selection;
     const int n_datasets = chosen ? chosen->n_datasets : 1;

@@ -14,14 +14,14 @@ static bool is_digit(uint32_t c, bool hex) {
     return hex && (c | 0x20) >= 'a' && (c | 0x20) <= 'f';
 }
 
-/* Code points that a reference may not name; they vanish. */
+/* Code points that a reference may not name; such references are dropped. */
 static bool is_invalid(uint32_t n) {
     return (n >= 1 && n <= 8) || n == 0xB || (n >= 0xE && n <= 0x1F) || (n >= 0x7F && n <= 0x9F) ||
            (n >= 0xFDD0 && n <= 0xFDEF) || (n & 0xFFFE) == 0xFFFE;
 }
 
-/* Reads a number after "&#" at `at`. Returns the code points used from there on, 0 if it is none.
- */
+/* Reads a number after "&#" at `at`. Returns the number of code points used, 0 if there is no
+ * number. */
 static size_t read_number(uint32_t *value, const struct unicode *in, size_t at) {
     size_t i = at;
     bool hex = i < in->n && (in->at[i] | 0x20) == 'x';
@@ -81,8 +81,8 @@ static size_t read_name(char name[NAME_MAX_CODES + 2], const struct unicode *in,
     return n;
 }
 
-/* Appends what the reference at `at` (an &) stands for. Returns the code points it takes, 0 if it
- * is none. */
+/* Appends the meaning of the reference at `at` (an &). Returns the number of code points used, 0 if
+ * it is not a reference. */
 static size_t reference(struct unicode *out, const struct unicode *in, size_t at) {
     char name[NAME_MAX_CODES + 2];
     if (at + 1 < in->n && in->at[at + 1] == '#') {
@@ -109,8 +109,8 @@ static void append_upper(struct unicode *out, uint32_t code) {
     unicode_append(out, code);
 }
 
-/* A name in capitals that HTML has in small letters only: the capital of its character. Not where
- * browsers already see a name, even without its semicolon. */
+/* For a name in capitals that HTML has only in lower case, appends the capital of its character.
+ * Not if browsers already see a name, even without its semicolon. */
 static bool append_capital(struct unicode *out, char *name, const struct unicode *in, size_t at) {
     struct unicode none = {0};
     const bool seen = reference(&none, in, at) != 0;

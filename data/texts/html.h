@@ -1,4 +1,4 @@
-/* html: character references (&amp; &#233; &#xE9;) in code points. */
+/* html: decodes character references (&amp; &#233; &#xE9;) in code points. */
 #ifndef DATA_TEXTS_HTML_H
 #define DATA_TEXTS_HTML_H
 
@@ -8,11 +8,11 @@
  * unknown name, numbers with the replacements of HTML 5. Appends to out. */
 void html_unescape(struct unicode *out, const struct unicode *in);
 
-/* ftfy's careful version: only names and numbers that end in a semicolon; also names in capitals
- * that HTML has in small letters only, which stand for the capital (&EACUTE;). */
+/* ftfy's careful version: only names and numbers that end in a semicolon. Also accepts names in
+ * capitals that HTML has only in lower case; they stand for the capital letter (&EACUTE;). */
 void html_unescape_strict(struct unicode *out, const struct unicode *in);
 
-/* What browsers take a C1 control character (U+0080..U+009F) for: its Windows-1252 meaning. */
+/* The meaning of a C1 control character (U+0080..U+009F) in Windows-1252, as browsers read it. */
 uint32_t html_windows(uint32_t code);
 
 #endif

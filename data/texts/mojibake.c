@@ -30,12 +30,12 @@ static bool fits(uint32_t code, uint64_t sets, int place) {
     if (place == SET_WORD)
         return code == '_' || unicode_class(code) == UNICODE_LETTER ||
                unicode_class(code) == UNICODE_NUMBER;
-    if (place == SET_SPACE) /* Python counts the separators of files and records too */
+    if (place == SET_SPACE) /* Python also counts the separators of files and records */
         return unicode_class(code) == UNICODE_SPACE || (code >= 0x1C && code <= 0x1F);
     return sets >> place & 1;
 }
 
-/* Length of the first pattern of the list that stands at i, 0 without one. */
+/* Length of the first pattern of the list that matches at i, or 0. */
 static size_t match(const struct pattern *list, size_t n_list, const uint32_t *at, size_t n,
                     size_t i) {
     if (i >= n) return 0;
@@ -69,7 +69,7 @@ static size_t match_bytes(const struct pattern *list, size_t n_list, const uint8
 
 /* --- From characters to bytes and back --- */
 
-/* Appends the text in an encoding; false when it cannot be written in it. */
+/* Appends the text in an encoding; false if the encoding lacks a character. */
 static bool encode(struct text *out, int encoding, const struct unicode *u) {
     for (size_t i = 0; i < u->n; i++) {
         const uint32_t code = u->at[i];
@@ -97,8 +97,7 @@ static bool is_altered(const struct text *t) {
     return false;
 }
 
-/* A blank after C3 is a whole letter a with a grave, unless a Portuguese word goes on, which has
- * lost the blank before it. */
+/* Whether C3 and a blank were "a with grave". Not so in a Portuguese word, which continues. */
 static bool is_a_grave(const char *p, size_t n) {
     static const char *const words[] = {" ", "quele", "quela", "quilo", "s "};
     if (n < 2 || (uint8_t)p[0] != 0xC3 || p[1] != ' ') return false;
@@ -109,7 +108,7 @@ static bool is_a_grave(const char *p, size_t n) {
     return true;
 }
 
-/* Makes A0 of blanks that were A0, where UTF-8 comes out of it. */
+/* Turns blanks back into A0 where that gives UTF-8. */
 static void restore_blanks(struct text *t, struct text *work) {
     text_clear(work);
     for (size_t i = 0; i < t->n; i++) {
@@ -132,7 +131,7 @@ static void restore_blanks(struct text *t, struct text *work) {
     *work = keep;
 }
 
-/* Makes U+FFFD of sequences in which a byte is lost. */
+/* Turns sequences that lost a byte into U+FFFD. */
 static void replace_lost(struct text *t, struct text *work) {
     text_clear(work);
     for (size_t i = 0; i < t->n;) {
@@ -149,7 +148,7 @@ static void replace_lost(struct text *t, struct text *work) {
     *work = keep;
 }
 
-/* Length of what stands at p in CESU-8 or Java's UTF-8, and the code point; 0 for plain UTF-8. */
+/* Length and code point of a sequence of CESU-8 or Java's UTF-8 at p; 0 for plain UTF-8. */
 static size_t variant(uint32_t *code, const uint8_t *p, size_t n) {
     *code = 0;
     if (n >= 2 && p[0] == 0xC0 && p[1] == 0x80) return 2;
@@ -181,7 +180,7 @@ static bool decode(struct unicode *out, const struct text *t) {
 
 static void fix(struct unicode *u, int depth);
 
-/* The whole text through the first encoding that gives UTF-8. */
+/* Repairs the whole text through the first encoding that gives UTF-8. */
 static bool fix_whole(struct unicode *out, const struct unicode *u) {
     struct text bytes = {0}, work = {0};
     bool fixed = false;
@@ -199,7 +198,7 @@ static bool fix_whole(struct unicode *out, const struct unicode *u) {
     return fixed;
 }
 
-/* Parts that look like UTF-8 in another encoding, each on its own. False when nothing changes. */
+/* Repairs each part that looks like UTF-8 in another encoding. False when nothing changes. */
 static bool fix_parts(struct unicode *out, const struct unicode *u, int depth) {
     struct unicode part = {0};
     bool changed = false;
@@ -226,7 +225,7 @@ static bool fix_parts(struct unicode *out, const struct unicode *u, int depth) {
     return changed;
 }
 
-/* Control characters of Latin-1 are meant as Windows-1252. */
+/* Reads Latin-1 control characters as Windows-1252. */
 static bool fix_controls(struct unicode *out, const struct unicode *u) {
     bool found = false;
     unicode_clear(out);

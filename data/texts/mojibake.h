@@ -1,12 +1,12 @@
-/* mojibake: text whose UTF-8 was read in a wrong encoding, so that an e with an accent became a tilde
- * and a copyright sign, and its repair.
+/* mojibake: repairs text whose UTF-8 was read in a wrong encoding, so that an accented e became an
+ * A with tilde and a copyright sign.
  *
- * A caption is looked through for characters that hardly ever stand side by side, such as an
- * accented letter before a currency sign. With none it stays as it is. Otherwise it is written in
- * Latin-1, Windows-1252, 1251, 1250, 1253, 1254, ISO 8859-2, MacRoman or code page 437, whichever can
- * write it first, and read as UTF-8; what became a blank or a question mark on the way is allowed
- * for. When the whole fails, parts that look so are repaired on their own. All is repeated until
- * nothing changes.
+ * Searches a caption for characters that hardly ever stand side by side, such as an accented letter
+ * before a currency sign; without any the caption is unchanged. Otherwise it is written in the
+ * first encoding that can express it, of Latin-1, Windows-1252, 1251, 1250, 1253, 1254, ISO 8859-2,
+ * MacRoman and code page 437, and read as UTF-8. Bytes that had become a blank or a question mark
+ * are restored. If the whole caption fails, suspicious parts are repaired separately. All this is
+ * repeated until nothing changes.
  * Source: ftfy 6.1.3, fix_encoding. Agreement: the same code points. */
 #ifndef DATA_TEXTS_MOJIBAKE_H
 #define DATA_TEXTS_MOJIBAKE_H

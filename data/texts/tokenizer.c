@@ -16,7 +16,7 @@
 
 enum { N_BYTES = TOKENIZER_BYTES, N_BASE = 2 * N_BYTES, FILE_MAX = 256 << 20 };
 
-/* What two symbols that stand side by side become. */
+/* The symbol that two neighbouring symbols merge into. */
 struct pair {
     int32_t left, right, whole; /* whole is 0 in a free place */
 };
@@ -27,7 +27,7 @@ struct symbol {
 
 struct tokenizer {
     uint64_t hash;
-    struct tokenizer_sentencepiece *pieces; /* or NULL: byte pairs, all that follows */
+    struct tokenizer_sentencepiece *pieces; /* NULL for byte pairs, which use all that follows */
     int n_symbols;                          /* 512 + merges */
     struct symbol *symbols;                 /* (n_symbols) */
     struct pair *pairs;                     /* open addressing, a power of two of places */
@@ -153,7 +153,7 @@ done:
     return rc;
 }
 
-/* A vocab.json beside a merges.txt must tell the same. */
+/* A vocab.json beside a merges.txt must agree with it. */
 static enum status check_ids_beside(const struct tokenizer *t, const char *path, struct error *e) {
     static const char merges[] = "merges.txt", ids[] = "vocab.json";
     enum status rc = STATUS_OK;
@@ -196,7 +196,7 @@ enum status tokenizer_open(struct tokenizer **out, const char *path, struct erro
     *out = NULL;
     if (!t) return fail(e, STATUS_NO_MEMORY, "%s: no memory for a vocabulary", path);
     rc = file_read_all(&bytes, &size, path, FILE_MAX, e);
-    if (rc != STATUS_OK) goto named; /* the message has the path already */
+    if (rc != STATUS_OK) goto named; /* the message already has the path */
     if (wrong_file(bytes, size)) TRY(fail(e, STATUS_BAD_DATA, "%s", wrong_file(bytes, size)));
     if (text_ends_with(path, ".model")) {
         TRY(tokenizer_sentencepiece_open(&t->pieces, bytes, size, e));
@@ -287,9 +287,9 @@ uint64_t tokenizer_hash(const struct tokenizer *t) {
     return t ? t->hash : 0;
 }
 
-/* Merges n symbols in place until no pair is left that the vocabulary knows: in each round the
- * oldest merge, at all its places from left to right. whole: room for n. Returns how many remain.
- * A later merge never has a lower number, so there are at most n rounds. */
+/* Merges n symbols in place until the vocabulary knows no remaining pair. Each round applies the
+ * oldest possible merge at all its places, from left to right. whole: room for n. Returns how many
+ * symbols remain. A later merge never has a lower number, so there are at most n rounds. */
 static size_t merge(const struct tokenizer *t, int32_t *symbol, int32_t *whole, size_t n) {
     for (size_t i = 0; i + 1 < n; i++) {
         int32_t found = t->pairs[pair_place(t, symbol[i], symbol[i + 1])].whole;
@@ -336,7 +336,7 @@ static size_t spell(const struct tokenizer *t, int32_t *symbol, const struct uni
     return n;
 }
 
-/* Ends the n ids of a text and fills up. */
+/* Ends the n ids of a text and pads them. */
 static void finish(const struct tokenizer *t, int32_t *ids, int n, int context) {
     if (n == context) n--;
     ids[n++] = tokenizer_end(t);
@@ -401,7 +401,7 @@ enum status tokenizer_encode(const struct tokenizer *t, const char *text, size_t
         for (size_t i = 0; i < n_symbols && n < context; i++) ids[n++] = w.symbol[i];
     }
     finish(t, ids, n, context);
-    /* The features are read at the first end id, as argmax does in CLIP. */
+    /* Features are read at the first end id, like CLIP's argmax. */
     for (*length = 1; ids[*length - 1] != tokenizer_end(t);) ++*length;
 done:
     free(w.symbol);

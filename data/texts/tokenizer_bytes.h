@@ -1,4 +1,4 @@
-/* tokenizer_bytes: how CLIP numbers the 256 bytes and writes them in a vocabulary file.
+/* tokenizer_bytes: CLIP's numbering of the 256 bytes and their names in vocabulary files.
  *
  * Symbol i stands for a byte, symbol i + 256 for the same byte at the end of a word. First come the
  * bytes that are shown as the character of the same number (! to ~, A1 to AC, AE to FF), then the

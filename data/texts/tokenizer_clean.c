@@ -19,7 +19,7 @@ static bool is_control(uint32_t c) {
            (c >= 0x206A && c < 0x2070) || c == 0xFEFF || (c >= 0xFFF9 && c < 0xFFFD);
 }
 
-/* Latin letters that are drawn as one. */
+/* Appends the letters of a Latin ligature. */
 static bool append_ligature(struct unicode *out, uint32_t c) {
     static const struct {
         uint16_t code, part[3];
@@ -75,7 +75,7 @@ static bool is_same(const struct unicode *a, const struct unicode *b) {
     return a->n == b->n && (!a->n || !memcmp(a->at, b->at, a->n * sizeof *a->at));
 }
 
-/* Nothing that ftfy changes: the usual caption, for which the rounds below are skipped. */
+/* Whether ftfy changes nothing, as for most captions: the rounds below are then skipped. */
 static bool is_plain(const struct unicode *u) {
     for (size_t i = 0; i < u->n; i++)
         if ((u->at[i] < ' ' && u->at[i] != '\n') || u->at[i] == '&' || u->at[i] >= 0x7F)
@@ -199,7 +199,7 @@ enum status tokenizer_clean_canonical(struct unicode *out, const char *text, siz
         else if (!is_punctuation(in.at[i]))
             unicode_lower(&kept, &one);
     }
-    /* transformers puts U+2581 in front before it strips, so a blank there stays. */
+    /* transformers prepends U+2581 before stripping, so a leading blank stays. */
     if (kept.n && kept.at[0] == ' ') unicode_append(out, ' ');
     collapse(&kept);
     if (!kept.n && !kept.failed && !in.failed) {
@@ -227,8 +227,8 @@ static bool stands(const struct unicode *u, size_t at, const char *word) {
     return true;
 }
 
-/* U+0345 has a letter as its capital, so to a pattern that ignores case it is neither a letter nor a
- * sign that is none: CLIP drops it. */
+/* CLIP drops U+0345: its capital is a letter, so a pattern that ignores case sees neither a letter
+ * nor a non-letter. */
 static enum unicode_class word_class(uint32_t code) {
     return code == 0x345 ? UNICODE_SPACE : unicode_class(code);
 }

@@ -1,6 +1,6 @@
-/* tokenizer_clean: a caption as CLIP's tokenizer sees it, and the words in it.
+/* tokenizer_clean: cleans a caption like CLIP's tokenizer and splits it into words.
  *
- * Steps, as in OpenAI's and open_clip's simple_tokenizer.py: what ftfy does to characters (below),
+ * Steps, as in OpenAI's and open_clip's simple_tokenizer.py: ftfy's repairs of characters (below),
  * HTML unescape twice, white space collapsed to single blanks and trimmed, lower case.
  * From ftfy, version 6.1: HTML names that end in a semicolon unless the line has a <; text read in a
  * wrong encoding (mojibake.h); C1 controls as Windows-1252; Latin ligatures and full-width forms
@@ -19,7 +19,7 @@ enum { TOKENIZER_CLEAN_MAX = 64 << 10 }; /* bytes of one text */
 enum status tokenizer_clean(struct unicode *out, const char *text, size_t size, int *n_replaced,
                             struct error *e);
 
-/* The same as SigLIP's tokenizer sees it, see tokenizer_sentencepiece.h. */
+/* The same for SigLIP's tokenizer, see tokenizer_sentencepiece.h. */
 enum status tokenizer_clean_canonical(struct unicode *out, const char *text, size_t size,
                                       int *n_replaced, struct error *e);
 

@@ -1,4 +1,4 @@
-/* tokenizer_json: the merges and ids inside Hugging Face's tokenizer.json and vocab.json. */
+/* tokenizer_json: reads the merges and ids in Hugging Face's tokenizer.json and vocab.json. */
 #ifndef DATA_TEXTS_TOKENIZER_JSON_H
 #define DATA_TEXTS_TOKENIZER_JSON_H
 
@@ -10,7 +10,7 @@ struct tokenizer;
 
 /* Appends a header line and "left right" lines, the text form that tokenizer.h describes. Takes
  * model.merges of the root of a tokenizer.json, as texts "left right" or as lists of two texts.
- * Errors: BAD_DATA; a vocab.json, which has ids but no merges, is answered with the file that is
+ * Errors: BAD_DATA; for a vocab.json, which has ids but no merges, the text names the file
  * needed. */
 enum status tokenizer_json_merges(struct text *out, const struct json *root, struct error *e);
 

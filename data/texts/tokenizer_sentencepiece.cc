@@ -1,4 +1,4 @@
-/* The only C++ file: the library's face is a C++ class. No exception leaves it. */
+/* The only C++ file: the library's interface is a C++ class. No exception leaves this file. */
 #include <sentencepiece_processor.h>
 
 #define _Noreturn [[noreturn]]
@@ -20,15 +20,15 @@ struct tokenizer_sentencepiece {
     int end;
 };
 
-/* A message of the library is one line. What it returns is a class of its own, in newer versions
- * Abseil's. */
+/* Turns the library's status into ours, with its message on one line. The status class is the
+ * library's own, or Abseil's in newer versions. */
 template <class library_status> static enum status failed(const library_status &s, struct error *e) {
     return fail(e, STATUS_BAD_DATA, "SentencePiece: %.200s", std::string(s.message()).c_str());
 }
 
 enum status tokenizer_sentencepiece_open(struct tokenizer_sentencepiece **out, const char *bytes,
                                          size_t n, struct error *e) try {
-    /* Serialised messages merge by being put one behind the other; this is
+    /* Concatenating serialised messages merges them; this one is
      * ModelProto{normalizer_spec{add_dummy_prefix: false}}. */
     static const char no_prefix[] = {0x1a, 2, 0x18, 0};
     *out = nullptr;

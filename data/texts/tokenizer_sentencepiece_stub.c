@@ -1,4 +1,4 @@
-/* Takes the place of tokenizer_sentencepiece.cc in a build without the library. */
+/* Replaces tokenizer_sentencepiece.cc in a build without the library. */
 #include "data/texts/tokenizer_sentencepiece.h"
 
 enum status tokenizer_sentencepiece_open(struct tokenizer_sentencepiece **out, const char *bytes,

@@ -11,7 +11,7 @@
 
 enum { N_BASE = 2 * TOKENIZER_BYTES, N_SPECIAL = 2, NAME_MAX_BYTES = 256 };
 
-/* A different word of the captions. symbol is its spelling, which shrinks as symbols are merged. */
+/* A distinct word of the captions. symbol is its spelling, which shrinks as symbols are merged. */
 struct word {
     uint64_t hash;
     int64_t count;
@@ -275,7 +275,7 @@ static void merge_word(struct word *word, int32_t left, int32_t right, int32_t w
     word->n = n;
 }
 
-/* Makes the pair a symbol and brings words and counts up to date. *done is false when the pair was
+/* Makes the pair a symbol and updates words and counts. *done is false when the pair was
  * refused. */
 static enum status merge_pair(struct tokenizer_train *t, int32_t index, bool *done,
                               struct error *e) {
@@ -290,8 +290,8 @@ static enum status merge_pair(struct tokenizer_train *t, int32_t index, bool *do
     if (!taken) TRY(name_symbol(t, name, n + n_right, &taken, e));
     p->refused = taken;
     *done = !taken;
-    /* Counting may move t->pairs, and adds no word to this pair: its symbols are never neighbours
-     * again. So its list is taken along. */
+    /* Counting may move t->pairs, so keep this pair's list. No word is added to it: its two symbols
+     * are never neighbours again. */
     for (int i = 0; !taken && i < t->pairs[index].n_words; i++) {
         int32_t w = t->pairs[index].word[i];
         int before = t->words[w].n;

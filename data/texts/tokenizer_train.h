@@ -1,9 +1,9 @@
-/* tokenizer_train: a small vocabulary from captions, in the file format of CLIP's.
+/* tokenizer_train: trains a small vocabulary from captions, in the format of CLIP's.
  *
  * Byte-pair encoding (Sennrich et al. 2016) over the words of tokenizer_clean.h: the pair of
  * neighbouring symbols that occurs most often becomes a symbol, until there are enough. Ties go to
  * the pair with the lower left, then the lower right symbol, so the result does not depend on the
- * order of the captions. A pair whose text is a symbol already is passed over, because readers in
+ * order of the captions. A pair whose text is already a symbol is skipped, because readers in
  * Python number symbols by their text.
  *
  * A vocabulary of `size` entries has size - 514 merges; see tokenizer.h. The file ends without a
@@ -22,17 +22,17 @@ struct tokenizer_train;
 enum status tokenizer_train_create(struct tokenizer_train **out, struct error *e);
 void tokenizer_train_destroy(struct tokenizer_train **train);
 
-/* Counts the words of one caption. Errors: BAD_DATA for one that tokenizer_clean refuses (nothing
- * is counted), NO_MEMORY. */
+/* Counts the words of one caption. Errors: BAD_DATA for a caption that tokenizer_clean refuses
+ * (none of it is counted), NO_MEMORY. */
 enum status tokenizer_train_add(struct tokenizer_train *train, const char *text, size_t size,
                                 struct error *e);
 
-/* Words counted so far, and how many of them differ. */
+/* Words counted so far; *n_different: distinct words among them. */
 int64_t tokenizer_train_words(const struct tokenizer_train *train, int64_t *n_different);
 
-/* Finds the merges and writes them to path (atomically). The captions are used up: only destroy may
- * follow. Errors: BAD_ARG (size out of range), BAD_DATA when fewer pairs than that occur at least
- * twice (the text names the largest size possible), NO_MEMORY, STORAGE. */
+/* Finds the merges and writes them to path (atomically). Afterwards only destroy may be called.
+ * Errors: BAD_ARG (size out of range), BAD_DATA when too few pairs occur at least twice (the text
+ * names the largest possible size), NO_MEMORY, STORAGE. */
 enum status tokenizer_train_write(struct tokenizer_train *train, int size, const char *path,
                                   struct error *e);
 

@@ -34,9 +34,9 @@ enum status unicode_check(const struct unicode *u, struct error *e) {
     return u->failed ? fail(e, STATUS_NO_MEMORY, "text: no memory") : STATUS_OK;
 }
 
-/* Reads one sequence at p (n > 0 bytes). Returns its length and the code point; a beginning that
- * cannot be continued gives its length and U+FFFD. The second byte's range excludes overlong forms,
- * surrogates and values above U+10FFFF (Unicode standard, table 3-7). */
+/* Reads one sequence at p (n > 0 bytes). Returns its length and the code point. For an invalid
+ * prefix that is the length of the prefix and U+FFFD. The second byte's range excludes overlong
+ * forms, surrogates and values above U+10FFFF (Unicode standard, table 3-7). */
 static size_t read_utf8(uint32_t *code, const uint8_t *p, size_t n) {
     int more;
     uint8_t low = 0x80, high = 0xBF;
@@ -68,7 +68,7 @@ int unicode_from_utf8(struct unicode *u, const char *text, size_t size) {
     for (size_t at = 0; at < size;) {
         uint32_t code;
         size_t length = read_utf8(&code, p + at, size - at);
-        /* U+FFFD written in the text is no damage: it has three bytes of its own. */
+        /* U+FFFD written in the text is not damage: it takes three bytes there. */
         if (code == UNICODE_REPLACEMENT && !(length == 3 && !memcmp(p + at, "\xEF\xBF\xBD", 3)))
             n_replaced++;
         unicode_append(u, code);
@@ -131,8 +131,8 @@ static int sigma_kind(uint32_t code) {
     return i >= 0 && code <= sigma_table[i].last ? sigma_table[i].kind : SIGMA_NOTHING;
 }
 
-/* A capital sigma is final when a cased character comes before it and none after it, seen past the
- * characters that are ignored. */
+/* A capital sigma is final if a cased character precedes it and none follows, case-ignorable
+ * characters skipped. */
 static bool sigma_is_final(const struct unicode *in, size_t at) {
     size_t i = at;
     while (i > 0 && sigma_kind(in->at[i - 1]) == SIGMA_IGNORED) i--;
@@ -210,7 +210,8 @@ static uint32_t compose_pair(uint32_t first, uint32_t second) {
     if (first >= HANGUL && first < HANGUL + HANGUL_N && (first - HANGUL) % HANGUL_NT == 0 &&
         second > HANGUL_T && second < HANGUL_T + HANGUL_NT)
         return first + second - HANGUL_T;
-    if (second < 0x300 || (second > 0x309A && second < 0x110BA)) return 0; /* no second is there */
+    if (second < 0x300 || (second > 0x309A && second < 0x110BA)) return 0; /* no second character is
+                                                                              in these ranges */
     for (size_t i = 0; i < COUNT(compose_table); i++)
         if (compose_table[i].composes && compose_table[i].first == first &&
             compose_table[i].second == second)
@@ -218,8 +219,8 @@ static uint32_t compose_pair(uint32_t first, uint32_t second) {
     return 0;
 }
 
-/* Puts runs of combining characters into their canonical order; equals keep theirs. The runs of
- * real text are short; a merge sort would be needed for others, so long ones are cut off here. */
+/* Sorts runs of combining characters into canonical order, stably. Runs in real text are short, so
+ * insertion sort suffices and very long runs are cut off. */
 static void sort_combining(struct unicode *u) {
     enum { RUN_MAX = 64 };
     size_t start = 0;
@@ -238,7 +239,7 @@ static void sort_combining(struct unicode *u) {
 
 void unicode_compose(struct unicode *u) {
     struct unicode parts = {0};
-    bool plain = true; /* below U+0300 nothing decomposes that does not compose again */
+    bool plain = true; /* below U+0300 everything that decomposes composes again */
     for (size_t i = 0; i < u->n; i++) plain = plain && u->at[i] < 0x300;
     if (plain) return;
     for (size_t i = 0; i < u->n; i++) decompose(&parts, u->at[i]);

@@ -13,8 +13,8 @@ enum { UNICODE_UTF8_MAX = 4, UNICODE_REPLACEMENT = 0xFFFD };
 
 enum unicode_class { UNICODE_OTHER, UNICODE_SPACE, UNICODE_LETTER, UNICODE_NUMBER };
 
-/* Code points. Zero-initialised is empty. Memory running out is sticky: appends after it do nothing
- * and unicode_check reports it once, so that callers need no branch for each character. */
+/* Code points. Empty when zero-initialised. Running out of memory is sticky: later appends do
+ * nothing and unicode_check reports it once, so callers need no branch per character. */
 struct unicode {
     uint32_t *at;
     size_t n, capacity;
@@ -28,8 +28,8 @@ void unicode_append(struct unicode *u, uint32_t code);
 /* Errors: NO_MEMORY if an append failed since u was zero. */
 enum status unicode_check(const struct unicode *u, struct error *e);
 
-/* Appends the code points of UTF-8 text. Each longest beginning of a sequence that is not valid
- * becomes one U+FFFD, as in Python and browsers. Returns how many. */
+/* Appends the code points of UTF-8 text. Each longest prefix of an invalid sequence becomes one
+ * U+FFFD, as in Python and browsers. Returns the number of these. */
 int unicode_from_utf8(struct unicode *u, const char *text, size_t size);
 /* Writes 1 to 4 bytes; returns how many. */
 int unicode_to_utf8(char out[UNICODE_UTF8_MAX], uint32_t code);
@@ -44,7 +44,8 @@ void unicode_lower(struct unicode *out, const struct unicode *in);
 /* Replaces u by its canonical composition (NFC). */
 void unicode_compose(struct unicode *u);
 
-/* Appends what a full-width or half-width form stands for (NFKC); other code points as they are. */
+/* Appends the ordinary form of a full-width or half-width character (NFKC); other code points
+ * unchanged. */
 void unicode_append_width(struct unicode *u, uint32_t code);
 
 #endif
