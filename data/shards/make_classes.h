@@ -14,23 +14,22 @@ struct make_classes {
     char **name; /* (n) in the order of their numbers */
     int n, capacity;
     char file[FILE_PATH_MAX]; /* the classnames.txt of the shards */
-    bool is_file_there;       /* before this call; it numbers the classes */
+    bool is_file_there;       /* existed before this call; it numbers the classes */
 };
 
-/* Whether the pictures of the tree are in class folders: all of them in one, at least two such
- * folders. BAD_ARG where these are the parts of a data set (train, val) with class folders in them.
- */
+/* Whether all pictures of the tree are in class folders, at least two. BAD_ARG if these are parts
+ * of a data set (train, val) that contain class folders. */
 enum status make_classes_detect(bool *found, const struct file_tree *tree, struct error *e);
 
-/* Numbers the folders that have pictures. shard: path of the first shard. classnames: a file of
- * names, a line each, in the order of their numbers; NULL: the classnames.txt beside the shard if
- * it is there, else the folders in byte order. Errors: BAD_DATA (a picture in no folder, a folder
- * whose name the file has not), NOT_FOUND. */
+/* Numbers the folders that have pictures. shard: path of the first shard. classnames: a file with a
+ * name per line, in the order of their numbers; NULL: the classnames.txt beside the shard if it
+ * exists, else the folders in byte order. Errors: BAD_DATA (a picture in no folder, a folder that
+ * the file does not name), NOT_FOUND. */
 enum status make_classes_read(struct make_classes *c, const struct file_tree *tree,
                               const char *shard, const char *classnames, struct error *e);
-/* The class of a path in the tree; -1: it lies in none. */
+/* The class of a path in the tree, or -1. */
 int make_classes_find(const struct make_classes *c, const char *path);
-/* Writes the classnames.txt, if it was not there. */
+/* Writes classnames.txt, unless it existed. */
 enum status make_classes_write(const struct make_classes *c, struct error *e);
 void make_classes_release(struct make_classes *c);
 

@@ -13,7 +13,7 @@ static enum status fail_at(const struct make_rows *rows, long line, struct error
     return fail(e, STATUS_BAD_DATA, "%.300s:%ld: %s", rows->name, line, what);
 }
 
-/* One field from *at on, unquoted, into out; *at moves behind its separator or line end.
+/* Reads the field at *at, unquoted, into out, and moves *at past its separator or line end.
  * is_last: it was the last of its row. */
 static enum status read_field(struct text *out, bool *is_last, const struct make_rows *rows,
                               size_t *at, long *line, struct error *e) {
@@ -47,7 +47,7 @@ static enum status read_field(struct text *out, bool *is_last, const struct make
     return text_check(out, e);
 }
 
-/* The separator that the first line has most of. */
+/* The separator that is most frequent in the first line. */
 static char find_separator(const struct make_rows *rows) {
     static const char separators[] = "\t,;|";
     size_t most = 0;
@@ -180,7 +180,7 @@ done:
     return rc;
 }
 
-/* A field that is written as a whole number becomes one. */
+/* Writes a field; one that is a whole number becomes a number. */
 static void write_field(struct json_writer *w, const char *field) {
     const size_t n = strlen(field), sign = *field == '-';
     const bool is_number = n > sign && n <= DIGITS_MAX &&
@@ -202,7 +202,7 @@ static bool is_utf8(const char *s) {
     return true;
 }
 
-/* A row of a table, or of key, picture and captions, as JSON. */
+/* Writes a row of a table, or of key, picture and captions, as JSON. */
 static enum status write_row(struct json_writer *w, const struct make_rows *rows,
                              const struct make_row *row, struct error *e) {
     enum status rc = STATUS_OK;

@@ -12,7 +12,7 @@
 #include "pipeline/base/file.h"
 #include "pipeline/base/text.h"
 
-/* The name of a source without what stands behind its dot, "photos" of data/photos.tsv. */
+/* The name of a source without its extension: "photos" for data/photos.tsv. */
 static enum status source_name(char out[FILE_PATH_MAX], const char *from, struct error *e) {
     size_t n = strlen(from);
     while (n > 1 && from[n - 1] == '/') n--;
@@ -27,7 +27,7 @@ static enum status source_name(char out[FILE_PATH_MAX], const char *from, struct
     return STATUS_OK;
 }
 
-/* With several sources each has a name of its own. */
+/* Checks that several sources have different names. */
 static enum status check_names(const struct shard_make *params, struct error *e) {
     enum status rc = STATUS_OK;
     char name[FILE_PATH_MAX], other[FILE_PATH_MAX];
@@ -51,7 +51,7 @@ static bool is_list(const char *path) {
            text_ends_with(path, ".jsonl");
 }
 
-/* Lists that are not read, and what makes one of them that is. */
+/* Refuses lists in other formats, with a command that converts them. */
 static enum status refuse_list(const char *from, struct error *e) {
     if (text_ends_with(from, ".parquet"))
         return fail(e, STATUS_BAD_ARG,
@@ -66,7 +66,8 @@ static enum status refuse_list(const char *from, struct error *e) {
     return STATUS_OK;
 }
 
-/* Files that are no archives. A name with .tar stays, for its reader says what it is instead. */
+/* Refuses files that are not archives. A name with .tar passes: its reader says what it is
+ * instead. */
 static enum status refuse(const char *from, struct error *e) {
     enum shard_kind kind = SHARD_OTHER;
     if (!file_exists(from))
@@ -81,7 +82,7 @@ static enum status refuse(const char *from, struct error *e) {
                 from);
 }
 
-/* Options that the kind of source does not know would change nothing. */
+/* Refuses options that have no effect for this kind of source. */
 static enum status check_options(const struct shard_make *p, bool list, const char *from,
                                  struct error *e) {
     const char *wrong = NULL;
@@ -103,7 +104,8 @@ static enum status check_options(const struct shard_make *p, bool list, const ch
                 list ? "folders without a list" : "lists", list ? "a list" : "none");
 }
 
-/* A folder: by its list, if it has one as Hugging Face's ImageFolder, else by its files. */
+/* Makes shards of a folder: by its list, if it has one like Hugging Face's ImageFolder, else by its
+ * files. */
 static enum status make_tree(struct make_writer *w, const char *from, struct error *e) {
     static const char *const lists[] = {"metadata.jsonl", "metadata.csv", "metadata.parquet"};
     char name[FILE_PATH_MAX];
