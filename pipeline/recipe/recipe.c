@@ -14,7 +14,7 @@
 
 /* --- Reading --- */
 
-/* A list of words as flags: list[i] is one of names. */
+/* Reads a list of words as flags; each word must be one of names. */
 static enum status read_flags(const struct schema_texts *list, const char *const *names, int n,
                               const char *path, bool *flags, struct error *e) {
     for (int i = 0; i < list->n; i++) {
@@ -66,7 +66,7 @@ done:
     return rc;
 }
 
-/* A path of the recipe, from its folder; kept as long as the recipe. */
+/* Resolves a path of the recipe from its folder; the result lives as long as the recipe. */
 static enum status resolve_path(struct recipe *r, const char **path, const char *folder,
                                 struct error *e) {
     const size_t a = strlen(folder), b = strlen(*path);
@@ -81,7 +81,7 @@ static enum status resolve_path(struct recipe *r, const char **path, const char 
     return STATUS_OK;
 }
 
-/* Every entry of a shard list, from the recipe's folder. */
+/* Resolves every entry of a shard list from the recipe's folder. */
 static enum status resolve_shards(struct recipe *r, const char **shards, const char *folder,
                                   struct error *e) {
     struct text all = {0};
@@ -148,16 +148,15 @@ done:
     return rc;
 }
 
-/* Who trains all weights means the logit scale too, and who trains adapters does not; each may say
- * otherwise. */
+/* By default the logit scale is trained with all weights, but not with adapters. */
 static void default_logit_scale(struct recipe *r) {
     const struct json *model = json_find(schema_root(r->source), "model");
     if (r->model.train == MODEL_TRAIN_ALL && !json_find(model, "train_logit_scale"))
         r->model.train_logit_scale = true;
 }
 
-/* Parts of pictures are cut into slices of one size. Texts for reference stay out: most losses take
- * their features from the cache. */
+/* Chooses one slice size for all parts with pictures. ref_text does not count: most losses take its
+ * features from the cache. */
 static void default_slice(struct recipe *r) {
     int common = 0;
     if (r->data.slice) return;
@@ -180,8 +179,8 @@ static const char *set_name(const struct recipe *r, int i) {
     return ((const struct evaluation_set *)r->evaluation.sets.item)[i].name;
 }
 
-/* The table of evaluations has a row per stage and a column per set, by name: two of one name would
- * be one. name(r, i): the i-th of n. */
+/* Names must differ: the table of evaluations has a row per stage and a column per set, by name.
+ * name(r, i): the i-th of n. */
 static enum status check_names(const struct recipe *r, const char *what, int n,
                                const char *(*name)(const struct recipe *, int), const char *why,
                                struct error *e) {
@@ -190,7 +189,7 @@ static enum status check_names(const struct recipe *r, const char *what, int n,
             char other[80];
             int number = 1;
             if (strcmp(name(r, i), name(r, k))) continue;
-            for (int found = k; found < n;) { /* the first NAME-2, NAME-3 ... that is free */
+            for (int found = k; found < n;) { /* the first free NAME-2, NAME-3, ... */
                 snprintf(other, sizeof other, "%s-%d", name(r, i), ++number);
                 for (found = 0; found < n && strcmp(name(r, found), other);) found++;
             }
@@ -219,7 +218,7 @@ done:
 }
 
 /* What one field alone cannot say. */
-/* The name is that of a folder, runs/NAME. */
+/* The name becomes a folder, runs/NAME. */
 static enum status check_name(const struct recipe *r, struct error *e) {
     bool is_plain = r->name[0] != '.';
     for (const char *at = r->name; *at; at++)
@@ -276,7 +275,7 @@ static enum status check(const struct recipe *r, struct error *e) {
     return recipe_data_check(r, e);
 }
 
-/* Paths do not count: a recipe may move with its data. */
+/* Paths are left out: a recipe may move together with its data. */
 static enum status write_numbers(struct recipe *r, struct error *e) {
     struct json_writer w = {.indent = 2};
     schema_write_compared(&recipe_schema, r, &w);
@@ -286,7 +285,7 @@ static enum status write_numbers(struct recipe *r, struct error *e) {
     return text_check(&r->numbers, e);
 }
 
-/* From an opened source to values; folder: what its paths are relative to. */
+/* Reads the values of an open source. folder: base of relative paths. */
 static enum status read_values(struct recipe *r, const char *folder, bool is_run, struct error *e) {
     enum status rc = STATUS_OK;
     struct schema_source *source = r->source;

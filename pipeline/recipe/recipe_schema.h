@@ -1,4 +1,4 @@
-/* recipe_schema: what may stand in a recipe: every field with its range, default and help. */
+/* recipe_schema: the fields of a recipe, each with its range, default and help. */
 #ifndef PIPELINE_RECIPE_RECIPE_SCHEMA_H
 #define PIPELINE_RECIPE_RECIPE_SCHEMA_H
 
