@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FORMAT = 2 }; /* rises when the same key would mean other features */
+enum { FORMAT = 2 }; /* rises when the same key would give other features */
 
 static const char *const tower_words[] = {"image", "text"};
 
@@ -62,9 +62,9 @@ void reference_destroy(struct reference_cache **cache) {
 
 /* --- The key and the file --- */
 
-/* All that decides the features, as a text for the file's metadata. The digest of the weights has
- * the whole architecture; what is said of it besides is for people, and stays, or files that exist
- * are made again. */
+/* Everything that decides the features, as a text for the file's metadata. The digest of the
+ * weights covers the architecture. Its name is there for people, and must stay: without it existing
+ * files would be made again. */
 static enum status make_key(const struct reference_cache *c, const struct kept *k, struct text *key,
                             struct error *e) {
     enum status rc = STATUS_OK;
@@ -119,7 +119,7 @@ static enum status reference_alloc(struct plug_reference *r, int64_t n, int widt
                 (long long)n);
 }
 
-/* NOT_FOUND when there is no file; BAD_DATA when it is not what the key says. */
+/* NOT_FOUND when there is no file; BAD_DATA when it does not match the key. */
 static enum status read_file(struct plug_reference *r, const char *path, const char *key, int width,
                              struct error *e) {
     enum status rc = STATUS_OK;
@@ -215,7 +215,7 @@ done:
     return rc;
 }
 
-/* Features of samples [first, first + n) behind those there are; an empty text is unusable. */
+/* Appends the features of samples [first, first + n); an empty text is unusable. */
 static enum status embed(struct gather *g, const struct dataset *d, int64_t first, int64_t n,
                          struct error *e) {
     enum status rc = STATUS_OK;
@@ -234,7 +234,7 @@ done:
     return rc;
 }
 
-/* One source, in portions, until the limit is reached. */
+/* Gathers one source in portions, until the limit is reached. */
 static enum status gather_source(struct gather *g, const struct dataset *d, struct error *e) {
     enum status rc = STATUS_OK;
     const int64_t total = dataset_counts(d).samples, limit = g->kept->limit;
@@ -266,7 +266,7 @@ static int by_id(const void *left, const void *right) {
     return a->place < b->place ? -1 : a->place > b->place;
 }
 
-/* Into the order of ids; a source that is listed twice gives each sample once. */
+/* Sorts rows by id. A source listed twice gives each sample once. */
 static enum status sort_rows(struct gather *g, struct plug_reference *r, struct error *e) {
     enum status rc = STATUS_OK;
     const int width = embedder_width(g->embedder);
@@ -338,7 +338,7 @@ done:
     return rc;
 }
 
-/* As many rows as there would be if every sample could be used. */
+/* Makes as many zero rows as there would be if every sample were usable. */
 static enum status blank_features(const struct reference_cache *c, struct kept *k,
                                   struct error *e) {
     int64_t n = 0;
