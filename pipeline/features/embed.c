@@ -70,7 +70,7 @@ int embedder_width(const struct embedder *m) {
     return m->view.architecture->joint;
 }
 
-/* Makes the encoder of a tower on first use. */
+/* Creates the encoder of a tower on first use. */
 static enum status want_encoder(struct embedder *m, enum tower tower, struct error *e) {
     const struct encoder_config c = {.name = tower == TOWER_IMAGE ? "pictures" : "texts",
                                      .tower = tower,
@@ -98,7 +98,7 @@ done:
 
 /* --- Pictures --- */
 
-/* An error that must end the call, of the first sample that has one. */
+/* An error that ends the call: that of the first sample with one. */
 struct decode_error {
     int64_t item;
     struct error error;
@@ -220,7 +220,8 @@ struct entry {
     int64_t text;
 };
 
-/* By length, so that a block holds texts of like length; equal ids stand side by side. */
+/* Sorts by length, so that a block has texts of similar length, then by ids: equal texts are
+ * neighbours. */
 static int by_ids(const void *left, const void *right) {
     const struct entry *a = left, *b = right;
     if (a->length != b->length) return a->length < b->length ? -1 : 1;
@@ -233,7 +234,7 @@ static bool is_same(const struct entry *a, const struct entry *b) {
     return a->length == b->length && !memcmp(a->ids, b->ids, (size_t)a->length * sizeof *a->ids);
 }
 
-/* Encodes entries [from, *end), as many as make a block of different texts. */
+/* Encodes entries [from, *end): as many as fill a block with distinct texts. */
 static enum status encode_entries(struct embedder *m, const struct entry *entries, int64_t from,
                                   int64_t n, int64_t *end, int32_t *ids, int32_t *length,
                                   float *features, struct error *e) {

@@ -25,7 +25,7 @@ struct feature_writer {
     struct text facts; /* as JSON */
     struct file *lock, *rows, *keys;
     uint64_t keys_bytes;
-    bool is_complete; /* rows and keys are whole; only names are missing */
+    bool is_complete; /* rows and keys are complete; only the renames are missing */
 };
 
 static uint64_t header_bytes(const struct feature_writer *w) {
@@ -85,7 +85,7 @@ static enum status write_facts(struct feature_writer *w, const struct feature_fa
     return text_check(&w->facts, e);
 }
 
-/* The first fact that a state was not made with. */
+/* Reports the first fact that differs from the state's. */
 static enum status compare_facts(const struct json *state, const struct feature_fact *facts,
                                  int n_facts, struct error *e) {
     enum status rc = STATUS_OK;
@@ -102,7 +102,7 @@ done:
     return rc;
 }
 
-/* STATUS_NOT_FOUND when there is no state yet. */
+/* NOT_FOUND when there is no state yet. */
 static enum status read_state(struct feature_writer *w, const char *path,
                               const struct feature_fact *facts, int n_facts,
                               struct feature_progress *p, struct error *e) {
@@ -142,7 +142,7 @@ done:
     return rc;
 }
 
-/* Begins with nothing but room for the header. */
+/* Begins a file that is only room for the header. */
 static enum status begin_new(struct feature_writer *w, struct error *e) {
     enum status rc = STATUS_OK;
     static const char zeros[SAFETENSORS_HEADER];
@@ -167,7 +167,7 @@ done:
     return rc;
 }
 
-/* A file of this name without a state: END when it is what would be made. */
+/* For a finished file of this name: END if it is what would be made. */
 static enum status look_at_finished(struct feature_writer *w, const struct feature_fact *facts,
                                     int n_facts, struct feature_progress *p, struct error *e) {
     char path[FILE_PATH_MAX];
@@ -196,7 +196,7 @@ enum status feature_writer_open(struct feature_writer **out, const char *path, i
     w->width = width;
     TRY(make_paths(w, path, e));
     TRY(write_facts(w, facts, n_facts, e));
-    /* An end between the last removals leaves a folder without the state. */
+    /* A kill between the last removals leaves a folder without a state. */
     if (file_exists(w->path) && !file_exists(w->state_path))
         TRY(look_at_finished(w, facts, n_facts, p, e));
     TRY(file_make_folders(w->folder, e));
@@ -253,14 +253,14 @@ static enum status npy_header(struct text *out, const struct feature_writer *w, 
     return text_check(out, e);
 }
 
-/* What safetensors_header makes, with more of the spaces that it ends with. */
+/* The header of safetensors_header, padded with more spaces at its end. */
 static enum status safetensors_padded(struct text *out, const struct feature_writer *w,
                                       int64_t rows, struct error *e) {
     struct safetensors_tensor t = {.name = tensor_name,
                                    .type = SAFETENSORS_F32,
                                    .rank = 2,
                                    .shape = {rows, w->width},
-                                   .bytes = tensor_name}; /* not read for the header */
+                                   .bytes = tensor_name}; /* the header does not read it */
     struct safetensors_content content = {.tensor = &t, .n = 1};
     const enum status rc = safetensors_header(&content, out, e);
     if (rc != STATUS_OK) return rc;

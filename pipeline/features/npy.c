@@ -20,7 +20,7 @@ int npy_is(const void *bytes, size_t n) {
     return n >= sizeof magic && !memcmp(bytes, magic, sizeof magic);
 }
 
-/* What stands after 'name': in the header; NULL when it is not there. */
+/* The text after 'name': in the header, or NULL. */
 static const char *value_of(const char *header, const char *name) {
     const char *at = strstr(header, name);
     if (!at) return NULL;

@@ -1,5 +1,5 @@
-/* npy: arrays in numpy's format, as far as features and labels need it: versions 1 and 2, C order,
- * little-endian, up to 2 dimensions. */
+/* npy: reads arrays in numpy's format: versions 1 and 2, C order, little-endian, up to 2
+ * dimensions. */
 #ifndef PIPELINE_FEATURES_NPY_H
 #define PIPELINE_FEATURES_NPY_H
 
@@ -28,14 +28,14 @@ struct npy {
     int rank; /* 1 or 2 */
     int64_t shape[2];
     int64_t n;            /* elements */
-    const uint8_t *bytes; /* in what was parsed; not aligned to anything */
+    const uint8_t *bytes; /* in the parsed bytes; not aligned */
 };
 
-/* Whether bytes begin as such a file does. */
+/* Whether bytes begin like an npy file. */
 int npy_is(const void *bytes, size_t n);
-/* BAD_DATA with what is wrong, without the place. */
+/* BAD_DATA says what is wrong, without the file's name. */
 enum status npy_parse(struct npy *out, const void *bytes, size_t n, struct error *e);
-/* An element, not of type F16. */
+/* Element i as a double; not for type F16. */
 double npy_number(const struct npy *a, int64_t i);
 
 #endif

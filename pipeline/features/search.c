@@ -9,7 +9,7 @@
 
 enum { BLOCK = 1024 };
 
-/* Of one thread. */
+/* State of one thread. */
 struct finder {
     float *rows;             /* (BLOCK, width) */
     float *scores;           /* (n_queries, BLOCK) */
@@ -29,7 +29,7 @@ static bool is_before(struct search_hit a, struct search_hit b) {
     return a.row >= 0 && (a.score > b.score || (a.score == b.score && a.row < b.row));
 }
 
-/* Keeps the k best in order: k is small, so moving the rest up costs less than a heap's care. */
+/* Keeps the k best in order. k is small, so shifting the rest costs less than a heap. */
 static void insert(struct search_hit *best, int k, struct search_hit hit) {
     int at = k;
     if (!is_before(hit, best[k - 1])) return;
