@@ -1,9 +1,8 @@
-/* average_precision: of pictures that may belong to several classes.
+/* average_precision: mean average precision for pictures that may belong to several classes.
  *
- * For each class all pictures are put in the order of falling score; its average precision is the
- * sum, over the pictures that belong to it, of the share of those that belong to it up to and with
- * that picture, divided by their number. 0 for a class without pictures. Pictures that score the
- * same keep their order.
+ * For each class, sort all pictures by falling score. Its average precision is the mean, over the
+ * pictures of the class, of the precision at that picture: the share of pictures of the class among
+ * all up to it. 0 for a class without pictures. Pictures with equal scores keep their order.
  * Source: LAION CLIP_benchmark, metrics/zeroshot_classification.py, average_precision_per_class. */
 #ifndef PIPELINE_EVAL_AVERAGE_PRECISION_H
 #define PIPELINE_EVAL_AVERAGE_PRECISION_H
@@ -19,7 +18,8 @@ struct average_precision_set {
     int64_t n_images, n_classes, width;
 };
 
-/* The mean over all classes. Rows of images need length 1: pictures are compared with each other. */
+/* The mean over all classes. Rows of images must have length 1, because pictures are compared with
+ * each other. */
 enum status average_precision_mean(double *out, const struct average_precision_set *s,
                                    struct error *e);
 

@@ -28,7 +28,7 @@ static void add_texts(struct evaluation_lines *lines, const struct schema_texts 
     for (int i = 0; i < texts->n; i++) add_line(lines, texts->item[i], strlen(texts->item[i]));
 }
 
-/* The lines of folder/name that are not empty, trimmed; none when there is no such file. */
+/* Reads the lines of folder/name that are not empty, trimmed; none if there is no such file. */
 static enum status read_lines(struct evaluation_lines *lines, const char *folder, const char *name,
                               struct error *e) {
     enum status rc = STATUS_OK;
@@ -106,7 +106,7 @@ done:
     return rc;
 }
 
-/* Where class names and templates are. */
+/* Finds the folder of class names and templates. */
 static enum status find_folder(char out[FILE_PATH_MAX], const struct evaluation_set *set,
                                bool is_benchmark, struct error *e) {
     struct shard_list shards = {0};

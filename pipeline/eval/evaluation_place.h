@@ -1,4 +1,4 @@
-/* evaluation_place: where the parts of an evaluation set are, and what it says of itself.
+/* evaluation_place: finds the parts of an evaluation set, and the settings in its folder.
  *
  * A folder in CLIP_benchmark's layout:
  *     FOLDER/test/nshards.txt, 0.tar ...       pictures (webp, png, jpg) with cls, npy or txt
@@ -6,8 +6,8 @@
  *     FOLDER/classnames.txt                    a class name per line
  *     FOLDER/zeroshot_classification_templates.txt   a prompt with {c} per line
  *     FOLDER/dataset_type.txt                  "retrieval" or "multilabel"; missing: classification
- * Its captions are lines. Otherwise class names and templates are looked for beside the first shard.
- * Without templates: "a photo of a {}.".
+ * Each line of its captions is a caption. For other shards, class names and templates are files
+ * beside the first shard. Without templates: "a photo of a {}.".
  * Source: LAION CLIP_benchmark, datasets/builder.py, build_wds_dataset. */
 #ifndef PIPELINE_EVAL_EVALUATION_PLACE_H
 #define PIPELINE_EVAL_EVALUATION_PLACE_H
@@ -19,7 +19,7 @@ struct evaluation_lines {
     struct text bytes;
     int64_t n;
 };
-/* Line after line: from starts as NULL. */
+/* The line after `from`; NULL gives the first one. */
 const char *evaluation_lines_next(const struct evaluation_lines *lines, const char *from);
 
 struct evaluation_place {
@@ -29,8 +29,8 @@ struct evaluation_place {
     struct evaluation_lines classnames, templates;
 };
 
-/* Reads what the task needs. Errors: NOT_FOUND for a missing classnames.txt or nshards.txt; BAD_DATA
- * for what stands in these files; BAD_ARG. */
+/* Reads the files that the task needs. Errors: NOT_FOUND for a missing classnames.txt or
+ * nshards.txt; BAD_DATA for their content; BAD_ARG. */
 enum status evaluation_place_open(struct evaluation_place *p, const struct evaluation_set *set,
                                   struct error *e);
 void evaluation_place_release(struct evaluation_place *p);

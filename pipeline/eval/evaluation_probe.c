@@ -1,4 +1,4 @@
-/* The tasks of evaluation.h that learn from pictures with labels: linear_probe, nearest_mean. */
+/* The tasks that learn from pictures with labels: linear_probe, nearest_mean. */
 #include "pipeline/eval/evaluation_measure.h"
 #include "pipeline/eval/linear_probe.h"
 #include "pipeline/eval/nearest_mean.h"
@@ -8,7 +8,7 @@
 
 enum { CLASSES_MAX = 1 << 17 };
 
-/* What is learnt from, and what is tested on. */
+/* The samples to learn from and those to test on. */
 struct probe {
     struct dataset *dataset;
     float *images;
@@ -16,7 +16,7 @@ struct probe {
     int32_t *labels, *test_labels;
     int64_t n, n_classes;
     float *weights; /* (n_classes, width + 1), the last of each row is a bias */
-    float *rows;    /* (n of the test, width + 1): its images, each with a 1 behind it */
+    float *rows;    /* (n of the test, width + 1): its images, each followed by a 1 */
 };
 
 static int64_t classes_of(const int32_t *labels, int64_t n) {
@@ -36,7 +36,8 @@ static enum status probe_open(struct probe *p, struct measure *m, struct error *
     if (p->n_classes == 0)
         TRY(fail(e, STATUS_BAD_DATA, "train: no usable picture with a label (cls or json)"));
     const int64_t of_test = classes_of(p->test_labels, m->n);
-    if (of_test > p->n_classes) p->n_classes = of_test; /* never found, as nobody learnt them */
+    if (of_test > p->n_classes) p->n_classes = of_test; /* classes without training samples are
+                                                           never predicted */
     const size_t width = (size_t)m->width + 1;
     p->weights = calloc((size_t)p->n_classes * width, sizeof *p->weights);
     p->rows = malloc((size_t)m->n * width * sizeof *p->rows + 1);

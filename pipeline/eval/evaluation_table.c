@@ -13,7 +13,7 @@
 
 enum { FILE_BYTES_MAX = 256 << 20, NAMES_MAX = 4096, CELL = 64 };
 
-/* Different texts in the order in which they came. */
+/* Distinct texts in order of first occurrence. */
 struct names {
     char *item[NAMES_MAX];
     int n;
@@ -23,7 +23,7 @@ struct names {
 struct entry {
     int moment, set;
     double value;
-    double flux;     /* what FoMo-in-Flux counts: acc1, or recall@5 */
+    double flux;     /* the number for FoMo-in-Flux: acc1, or recall@5 */
     bool is_trained; /* on data of the set's name, in the stage just ended */
 };
 
@@ -63,7 +63,7 @@ static enum status add_entry(struct table *t, struct entry entry, struct error *
     return STATUS_OK;
 }
 
-/* Numbers of a line that are no metrics. */
+/* Whether a number of a line is not a metric. */
 static bool is_count(const char *name) {
     return !strcmp(name, "step") || !strcmp(name, "num_samples") || !strcmp(name, "unusable");
 }
@@ -80,8 +80,8 @@ static double flux_of(const struct json *line, double score) {
     return number_or(line, "acc1", isnan(recall) ? score : recall);
 }
 
-/* Whether the set was measured at this moment before: the lines of a moment follow each other, so a
- * moment that comes back, or a set among the last lines. */
+/* Whether the set was already measured at this moment. The lines of a moment follow each other, so
+ * look for a moment that comes back, or for the set among the last lines. */
 static bool is_second(const struct table *t, const struct entry *entry) {
     if (entry->moment < t->moments.n - 1) return true;
     for (int i = t->n - 1; i >= 0 && t->entry[i].moment == entry->moment; i--)
@@ -213,7 +213,7 @@ static double mean_of(const double *values, int n) {
     return found ? sum / found : (double)NAN;
 }
 
-/* The three rows below the moments. score is whole: no cell is empty. */
+/* Writes the three rows below the moments. score has no empty cell. */
 static enum status write_retention(struct text *out, const struct table *t, int first_width,
                                    const double *score, const struct stages *stages,
                                    struct error *e) {
@@ -239,7 +239,7 @@ static enum status write_retention(struct text *out, const struct table *t, int 
     return STATUS_OK;
 }
 
-/* MTIL's line, when each of at least two stages has one set that no other trains on. */
+/* Writes MTIL's line, if at least two stages each have a set that no other stage trains on. */
 static enum status write_mtil(struct text *out, const struct table *t, const double *score,
                               const struct stages *stages, struct error *e) {
     enum status rc = STATUS_OK;
@@ -268,7 +268,7 @@ done:
     return rc;
 }
 
-/* The line of FoMo-in-Flux, when there are sets to learn and sets to keep. */
+/* Writes the line of FoMo-in-Flux, if there are sets to learn and sets to keep. */
 static enum status write_flux(struct text *out, const struct table *t, const int *taught_in,
                               struct error *e) {
     const int n = t->sets.n, last = t->moments.n - 1;
@@ -291,8 +291,8 @@ static enum status write_flux(struct text *out, const struct table *t, const int
     return STATUS_OK;
 }
 
-/* Without a set for any stage all sets would count as what was to be kept, also those that the run
- * is there to teach. */
+/* If no set belonged to a stage, all sets would count as knowledge to keep, even those that the run
+ * teaches. */
 static void write_no_stage(struct text *out, const struct table *t) {
     text_append(out,
                 "\nno set is named like a stage: what was gained, forgotten and retained is not "
@@ -304,7 +304,7 @@ static void write_no_stage(struct text *out, const struct table *t) {
                 t->moments.item[1], t->moments.item[1]);
 }
 
-/* What is below the moments of a whole table of shares. */
+/* Writes the lines below the moments, for a table of shares without empty cells. */
 static enum status write_measures(struct text *out, const struct table *t, int first_width,
                                   const double *score, bool is_score, struct error *e) {
     enum status rc = STATUS_OK;

@@ -1,4 +1,4 @@
-/* The zero-shot tasks of evaluation.h: retrieval, classification, multilabel. */
+/* The zero-shot tasks: retrieval, classification, multilabel. */
 #include "data/texts/classnames.h"
 #include "pipeline/eval/average_precision.h"
 #include "pipeline/eval/evaluation_measure.h"
@@ -35,8 +35,8 @@ done:
     return rc;
 }
 
-/* Moves what is usable to the front: pictures that have a usable caption, and those captions.
- * image (n_texts) out; returns the number of pictures. */
+/* Moves pictures with a usable caption, and those captions, to the front. image (n_texts) out;
+ * returns the number of pictures. */
 static int64_t keep_usable(struct measure *m, int32_t *image) {
     const size_t row_bytes = (size_t)m->width * sizeof(float);
     int64_t n_images = 0, n_texts = 0, last = -1;
@@ -92,7 +92,8 @@ done:
 
 /* --- Classification --- */
 
-/* The texts of all classes, class by class, and their classifier (n_classes, width). */
+/* Embeds the texts of all classes, class by class, and makes their classifier (n_classes,
+ * width). */
 static enum status make_classifier(struct measure *m, float **classifier, struct error *e) {
     enum status rc = STATUS_OK;
     struct text prompt = {0};

@@ -13,7 +13,7 @@
 enum { BLOCK = 256, GROUPS = 16, MEMORY = 10, ITERATIONS = 1000, HALVINGS = 30 };
 static const double gradient_enough = 1e-6, decrease_enough = 1e-10, armijo = 1e-4;
 
-/* Rows that one thread sums one block after the other. */
+/* Rows that one thread sums, block after block. */
 struct group {
     int64_t begin, end;
     float *logits;   /* (BLOCK, K), then its gradient */
@@ -30,7 +30,7 @@ struct problem {
     struct thread_pool *pool;
     struct group group[GROUPS];
     float *weights; /* (K, D) */
-    const double *at; /* (K, D), then (K): where the loss is asked for */
+    const double *at; /* (K, D), then (K): the point at which to compute the loss */
 };
 
 static void sum_block(const struct problem *p, struct group *g, int64_t first, int64_t n) {
@@ -88,7 +88,7 @@ static void sum_group(void *context, int64_t item, int worker) {
         sum_block(p, g, at, g->end - at < BLOCK ? g->end - at : BLOCK);
 }
 
-/* The loss at x, and its gradient. */
+/* Computes the loss at x and its gradient. */
 static double evaluate(struct problem *p, const double *x, double *gradient) {
     const int64_t k = p->n_classes, kd = k * p->width;
     const double n = (double)p->n;
@@ -127,7 +127,7 @@ static double largest(const double *a, int64_t n) {
     return most;
 }
 
-/* Steps and changes of the gradient, the last n_kept of them in a ring. */
+/* The last n_kept steps and changes of the gradient, in a ring. */
 struct history {
     double *step[MEMORY], *change[MEMORY], curvature[MEMORY];
     int n_kept, next;
@@ -155,7 +155,7 @@ static void find_direction(double *direction, const double *gradient, const stru
     }
 }
 
-/* x (n_values): from where it starts to the minimum. scratch: 4 + 2 MEMORY vectors. */
+/* Moves x (n_values) to the minimum. scratch: 4 + 2 MEMORY vectors. */
 static enum status minimise(struct problem *p, double *x, double *scratch, struct error *e) {
     enum status rc = STATUS_OK;
     const int64_t n = p->n_values;
@@ -178,7 +178,7 @@ static enum status minimise(struct problem *p, double *x, double *scratch, struc
             new_loss = evaluate(p, new_x, new_gradient);
             if (new_loss <= loss + armijo * length * slope) break;
         }
-        if (halvings == HALVINGS) break; /* as low as these numbers can tell */
+        if (halvings == HALVINGS) break; /* as low as the precision allows */
         double *step = h.step[h.next], *change = h.change[h.next];
         for (int64_t k = 0; k < n; k++) {
             step[k] = new_x[k] - x[k];
@@ -213,12 +213,12 @@ static void problem_release(struct problem *p) {
     thread_pool_destroy(&p->pool);
 }
 
-/* Whether a sample, the i-th that has a label, is held out. */
+/* Whether the i-th sample with a label is held out. */
 static bool is_held_out(int64_t i) {
     return i % 5 == 4;
 }
 
-/* Takes the samples that have a label; with is_part only those that are not held out. */
+/* Takes the samples with a label; with is_part only those not held out. */
 static enum status problem_init(struct problem *p, const struct linear_probe_set *s, bool is_part,
                                 int n_threads, struct error *e) {
     enum status rc = STATUS_OK;
@@ -284,7 +284,7 @@ enum status linear_probe_fit(float *weights, const struct linear_probe_set *s, d
 
 /* --- The strength --- */
 
-/* How many of the samples that were held out a classifier is right about. */
+/* Number of held-out samples that a classifier gets right. */
 static int64_t count_right(const float *weights, const struct linear_probe_set *s) {
     int64_t n_labelled = 0, right = 0;
     for (int64_t i = 0; i < s->n; i++) {

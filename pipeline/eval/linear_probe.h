@@ -2,12 +2,12 @@
  *
  * Weights W (K, D) and biases b (K) minimise
  *     mean over i of -log softmax(W x_i + b)[y_i]  +  l2 / (2 n) |W|^2
- * by L-BFGS from zero: what scikit-learn's LogisticRegression(C = 1 / l2) minimises, divided by n.
- * Rows are summed in fixed groups, so the result does not depend on the number of threads.
+ * by L-BFGS from zero. This is the loss of scikit-learn's LogisticRegression(C = 1 / l2), divided
+ * by n. Rows are summed in fixed groups, so the result does not depend on the number of threads.
  *
- * The strength of l2 is sought as for CLIP: of every five samples one is held out; of 1e-6, 1e-4 ...
- * 1e6 that with the best accuracy on those is taken, then the interval around the best is halved
- * until there are eight steps per decade (of equal ones the stronger); then all samples are fitted.
+ * linear_probe_seek finds l2 like CLIP did. One of every five samples is held out. The best of
+ * 1e-6, 1e-4 ... 1e6 by accuracy on those is taken, and the interval around it is halved until
+ * there are eight steps per decade; of equal ones the stronger wins. Then all samples are fitted.
  * Source: Radford et al. 2021, appendix A.3; Liu and Nocedal 1989. */
 #ifndef PIPELINE_EVAL_LINEAR_PROBE_H
 #define PIPELINE_EVAL_LINEAR_PROBE_H
@@ -26,7 +26,7 @@ struct linear_probe_set {
  * BAD_DATA without a sample; NO_MEMORY; STOPPED. */
 enum status linear_probe_fit(float *weights, const struct linear_probe_set *s, double l2,
                              int n_threads, struct error *e);
-/* The same with a sought l2. */
+/* The same with the best l2. */
 enum status linear_probe_seek(float *weights, double *l2, const struct linear_probe_set *s,
                               int n_threads, struct error *e);
 

@@ -1,8 +1,8 @@
-/* retention: what a stream of stages taught a model and what it cost.
+/* retention: measures what a stream of stages taught a model and what it forgot.
  *
  * A table of scores (accuracy or recall, higher is better) with a row per moment and a column per
- * domain. Two readings: gains and losses per domain, and the published measures of the MTIL
- * protocol. */
+ * domain. Gives gains and losses per domain, and the published measures of MTIL and
+ * FoMo-in-Flux. */
 #ifndef PIPELINE_EVAL_RETENTION_H
 #define PIPELINE_EVAL_RETENTION_H
 
@@ -11,34 +11,34 @@
 /* Row 0: before the first stage; row s: after stage s. */
 struct retention_table {
     const double *score;  /* (n_stages + 1, n_domains) */
-    const int *taught_in; /* (n_domains) the stage that trains on it, 1 to n_stages; 0: none does */
+    const int *taught_in; /* (n_domains) the stage that trains on it, from 1; 0: none */
     int n_stages, n_domains;
-    /* (n_domains) where several stages train on it, as in a stream that mixes all domains, the
-     * first of them, taught_in being the last; NULL: one does */
+    /* (n_domains) if several stages train on a domain, as in a stream that mixes all domains: the
+     * first of them; taught_in is then the last. NULL: always one stage */
     const int *taught_from;
 };
 
 /* Of one domain, or the mean of several. */
 struct retention {
-    /* Score after its (last) stage minus the score before its (first) one; 0 when no stage trains
-     * on the domain. */
+    /* Score after its (last) stage minus score before its (first) stage; 0 when no stage trains on
+     * the domain. */
     double gained;
-    /* Score after its last stage (before the first stage, when none trains on it) minus the score
-     * at the end. Negative: later stages helped. */
+    /* Score after its last stage (at the start, when none trains on it) minus score at the end.
+     * Negative: later stages helped. */
     double forgotten;
-    /* Score at the end as a share of that score; 1 when there was nothing to lose. */
+    /* Score at the end as a share of that same score; 1 when there was nothing to lose. */
     double retained;
 };
 
 struct retention retention_domain(const struct retention_table *t, int domain);
 
-/* Means: gained over the domains that a stage trains on; forgotten and retained over those that
- * had a later stage to forget in (all but the last stage's). Without such domains 0, 0 and 1. */
+/* Means: gained over domains that a stage trains on; forgotten and retained over domains with a
+ * later stage in which to forget (all but the last stage's). Without such domains 0, 0 and 1. */
 struct retention retention_mean(const struct retention_table *t);
 
 /* accuracy (n, n): row t after training on task t, column i measured on task i, both from 0.
- *   transfer    mean over i >= 1 of the mean over t < i of accuracy[t][i]; the untrained model's
- *               row is no part of the matrix
+ *   transfer    mean over i >= 1 of the mean over t < i of accuracy[t][i]; the matrix has no row
+ *               for the untrained model
  *   average     mean of all entries
  *   last        mean of the last row
  *   backward    mean over i < n - 1 of accuracy[n-1][i] - accuracy[i][i] (BWT)
@@ -51,9 +51,9 @@ struct retention_mtil {
 };
 struct retention_mtil retention_mtil(const double *accuracy, int n);
 
-/* The measures of FoMo-in-Flux at one moment, from a number for each set: accuracy of
- * classification, recall@5 of retrieval.
- *   accumulated  KA, the mean over the sets that a stage trains on
+/* The measures of FoMo-in-Flux at one moment, from one number per set: accuracy for classification,
+ * recall@5 for retrieval.
+ *   accumulated  KA, the mean over sets that a stage trains on
  *   zero_shot    ZS, the mean over the others
  *   both         GM = sqrt(KA ZS)
  * NaN where there is no such set.

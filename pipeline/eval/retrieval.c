@@ -14,7 +14,7 @@ static int by_rank(const void *left, const void *right) {
     return a < b ? -1 : a > b;
 }
 
-/* rank (n): number of wrong items before the best right one, per query; is put in order. */
+/* rank (n): per query, number of wrong items before the best right one; gets sorted. */
 static struct retrieval_recall recall_of(int64_t *rank, int64_t n) {
     struct retrieval_recall r = {.n_queries = n};
     if (n == 0) return r;
@@ -59,8 +59,8 @@ static bool is_before(float score, int64_t at, float other, int64_t other_at) {
 
 enum { BLOCK = 32 };
 
-/* A block of images, so that a text is read from memory once for many images. What a text's rank
- * grows by is counted per thread. */
+/* Work of one thread on a block of images, so that a text is read from memory once for many images.
+ * Each thread counts its own increments of the texts' ranks. */
 struct counting {
     const struct retrieval_set *set;
     struct ranks *ranks;
@@ -129,7 +129,7 @@ enum status retrieval_measure(struct retrieval_result *out, const struct retriev
     rank_own(&r, s);
     TRY(rank_others(&r, s, e));
     int64_t n_image = 0, n_text = 0;
-    /* NaN is a miss also where there is no other item that could be before it */
+    /* NaN is a miss even if there is no other item */
     for (int64_t i = 0; i < s->n_images; i++)
         if (r.best_at[i] >= 0)
             r.of_image[n_image++] = isnan(r.best[i]) ? s->n_texts + MISS : r.of_image[i];

@@ -1,11 +1,10 @@
 /* retrieval: recall of images by texts and of texts by images.
  *
- * An image may have several texts, a text belongs to one image. A hit counts when at least one
- * right item is among the first k. As in CLIP_benchmark, right is what the data set pairs: a
- * caption that reads the same but belongs to another image is not right. Of items that score the
- * same, the first one of the set ranks first, as in the stable sort of open_clip: features that are
- * all alike score what chance gives. The same caption should be encoded once, so that its copies
- * have the same feature.
+ * An image may have several texts; a text belongs to one image. A query is a hit if at least one
+ * right item is among the first k. As in CLIP_benchmark, only the data set's own pairs are right,
+ * not an equal caption of another image. Of items with equal scores the first in the set ranks
+ * first, as in open_clip's stable sort, so a model whose features are all equal scores at chance.
+ * Encode equal captions once, so that they have the same feature.
  * Source: LAION CLIP_benchmark, metrics/zeroshot_retrieval.py; open_clip, get_clip_metrics. */
 #ifndef PIPELINE_EVAL_RETRIEVAL_H
 #define PIPELINE_EVAL_RETRIEVAL_H
@@ -17,22 +16,22 @@
 struct retrieval_set {
     const float *images; /* (n_images, width), rows of length 1 */
     const float *texts;  /* (n_texts, width), rows of length 1 */
-    /* (n_texts) the row of the text's image; -1: of none, the text is only in the way of others */
+    /* (n_texts) the row of the text's image; -1: none, the text only competes with others */
     const int32_t *image_of_text;
     int64_t n_images, n_texts, width;
 };
 
 struct retrieval_recall {
-    int64_t n_queries;        /* images without text and texts without image do not ask */
+    int64_t n_queries;        /* images without text and texts without image are not queries */
     double at_1, at_5, at_10; /* 0 to 1; 0 without queries */
-    /* Of the best right item, from 1; the median of an even number is rounded down. Source:
+    /* Rank of the best right item, from 1. The median of an even number is rounded down, as in
      * open_clip. */
     double mean_rank, median_rank;
 };
 
 struct retrieval_result {
-    struct retrieval_recall image; /* text asks for its image: image_retrieval_recall@k */
-    struct retrieval_recall text;  /* image asks for its texts: text_retrieval_recall@k */
+    struct retrieval_recall image; /* images found for a text: image_retrieval_recall@k */
+    struct retrieval_recall text;  /* texts found for an image: text_retrieval_recall@k */
 };
 
 /* Errors: BAD_ARG for an image_of_text out of range; NO_MEMORY. NaN counts as a miss. */

@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-/* Sixteen sums side by side: one sum alone waits for each addition. */
+/* Sixteen sums side by side: a single sum would wait for each addition. */
 float similarity(const float *a, const float *b, int64_t width) {
     enum { LANES = 16 };
     float lane[LANES] = {0}, total = 0;

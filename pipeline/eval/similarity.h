@@ -1,6 +1,6 @@
-/* similarity: the dot product of two features, added in one fixed order, so that equal features
- * give equal scores to the last bit wherever they stand. A BLAS product does not promise that, and
- * ties would be decided by the position in the matrix. */
+/* similarity: the dot product of two features, summed in one fixed order, so that equal features
+ * give the same bits wherever they are. BLAS does not promise that, and positions in the matrix
+ * would decide ties. */
 #ifndef PIPELINE_EVAL_SIMILARITY_H
 #define PIPELINE_EVAL_SIMILARITY_H
 

@@ -1,4 +1,4 @@
-/* template_list: prompt templates that have a name.
+/* template_list: named lists of prompt templates.
  *
  * "imagenet": the 80 templates of CLIP's ImageNet classifier; "imagenet_7": the seven of them that
  * its authors found to be nearly as good. Both are those of open_clip's zero_shot_metadata.py,

@@ -47,7 +47,7 @@ static void rank_image(void *context, int64_t image, int worker) {
     if (r->set->labels[image] >= 0) r->rank[image] = rank_of(r->set, image);
 }
 
-/* Of every image that has a label. */
+/* Ranks every image that has a label. */
 static enum status rank_all(int64_t *rank, const struct zero_shot_set *s, struct error *e) {
     struct thread_pool *pool = NULL;
     struct ranking r = {s, rank};

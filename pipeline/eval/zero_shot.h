@@ -18,7 +18,7 @@ void zero_shot_classifier(float *classifier, float *features, int64_t n_classes,
                           int64_t n_templates, int64_t width);
 
 struct zero_shot_set {
-    const float *images;     /* (n_images, width); their length does not matter */
+    const float *images;     /* (n_images, width) of any length */
     const float *classifier; /* (n_classes, width) */
     const int32_t *labels;   /* (n_images) 0 to n_classes - 1; -1: leave the image out */
     int64_t n_images, n_classes, width;
@@ -30,8 +30,8 @@ struct zero_shot_result {
     double mean_per_class_recall; /* over the classes that occur among the labels */
 };
 
-/* Of classes that score the same the first one ranks first, as in argmax; NaN counts as a miss.
- * Errors: BAD_ARG for a label out of range; NO_MEMORY. */
+/* Of classes with equal scores the first ranks first, as in argmax; NaN counts as a miss. Errors:
+ * BAD_ARG for a label out of range; NO_MEMORY. */
 enum status zero_shot_measure(struct zero_shot_result *out, const struct zero_shot_set *set,
                               struct error *e);
 
