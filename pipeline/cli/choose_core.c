@@ -11,12 +11,13 @@
 #include <strings.h>
 #include <unistd.h>
 
-/* Returns only when that is not possible; the environment is then as it was without us. */
+/* Returns only if that is impossible; the environment is then unchanged. */
 static void start_again(char **argv, const char *core, const char *history) {
     char path[FILE_PATH_MAX];
     const ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
     if (!setenv(BLAS_CORE_VARIABLE, core, 1) && !setenv(BLAS_CORE_GUARD, history, 1)) {
-        /* By its own path the process keeps its name; the link helps when the file was replaced. */
+        /* Starting by path keeps the process's name; the link in /proc still works if the file was
+         * replaced. */
         if (n > 0) {
             path[n] = '\0';
             execv(path, argv);

@@ -1,11 +1,12 @@
-/* choose_core: the first act of a command: kernels that are fast on this CPU and compute right.
+/* choose_core: makes OpenBLAS use kernels that are fast and correct on this CPU. Every command
+ * calls it first.
  *
- * Where OpenBLAS chose slower kernels than the CPU's features allow (models/ops/blas_core.h), sets
- * OPENBLAS_CORETYPE and starts the program again in the same process. Kernels that the library does
- * not have, or that compute wrongly (models/ops/matmul_check.h), give way to those of a lower rank
- * in the same manner; the rank falls each time, so that this ends. What happened stays in the
- * environment, for blas_core_describe and blas_core_advise. Where the program cannot be started
- * again (no /proc), the kernels stay. An OPENBLAS_CORETYPE of the user is not touched.
+ * If OpenBLAS chose slower kernels than the CPU allows (models/ops/blas_core.h), sets
+ * OPENBLAS_CORETYPE and starts the program again in the same process. If the library lacks the
+ * kernels, or they compute wrongly (models/ops/matmul_check.h), it does the same with a lower rank;
+ * the rank falls each time, so this ends. The environment keeps a record for blas_core_describe and
+ * blas_core_advise. If the program cannot be started again (no /proc), the kernels stay. An
+ * OPENBLAS_CORETYPE set by the user is not changed.
  *
  * Errors: those of matmul_check, when no other kernels are left or the user chose them. */
 #ifndef PIPELINE_CLI_CHOOSE_CORE_H

@@ -22,7 +22,7 @@ struct convert_options {
     struct option_list adapters;
 };
 
-/* One call of the command. */
+/* State of one call of the command. */
 struct conversion {
     const struct convert_options *options;
     enum model_kind kind;
@@ -55,7 +55,7 @@ done:
     return rc;
 }
 
-/* The weights of IN, or what a run started from. */
+/* Opens the weights of IN, or those that a run started from. */
 static enum status open_base(struct conversion *c, const struct architecture *a, struct error *e) {
     enum status rc = STATUS_OK;
     const struct backend_options device = {.device = "cpu", .threads = 1};
@@ -71,7 +71,7 @@ done:
     return rc;
 }
 
-/* What a run ended with: all weights, or its adapters over what it started from. */
+/* Loads the result of a run: all weights, or its adapters over its base weights. */
 static enum status load_run(struct conversion *c, struct error *e) {
     enum status rc = STATUS_OK;
     const struct recipe *r = c->recipe;
@@ -104,7 +104,7 @@ done:
     return rc;
 }
 
-/* The type that all parts of a parameter have in the files, when it is one of 16 bits. */
+/* The type of a parameter in the files, if all its parts have the same 16-bit type. */
 static enum safetensors_type type_in_files(const struct weight_files *f,
                                            const struct weight_place *place) {
     enum safetensors_type type = SAFETENSORS_F32;
@@ -133,7 +133,8 @@ done:
     return rc;
 }
 
-/* Of the option, of the run, or beside the weights. Weights go without one, which is said. */
+/* Opens the vocabulary: from the option, from the run, or beside the weights. Without one only
+ * weights are written, with a note. */
 static enum status open_vocabulary(struct conversion *c, struct error *e) {
     enum status rc = STATUS_OK;
     const struct convert_options *o = c->options;
@@ -221,7 +222,7 @@ done:
 
 /* --- Adapters for PEFT --- */
 
-/* What else a person must know who puts the adapters on a base. */
+/* Writes what a user must know to put the adapters on a base model. */
 static void write_note(const struct conversion *c, const struct adapter_set *s, struct text *out) {
     const struct recipe *r = c->recipe;
     if (r && r->model.adapters.n > 0)
@@ -263,7 +264,7 @@ static enum status convert_adapters(struct conversion *c, struct error *e) {
     if (peft_is_folder(o->in)) TRY(fail(e, STATUS_BAD_ARG, "%s: is a PEFT folder already", o->in));
     TRY(adapter_source_read(&adapters, o->in, &none, e));
     TRY(adapter_set_check_low_rank(&adapters, e));
-    /* The folder names its base: it must be the one that the adapters were trained on. */
+    /* The folder names its base model, which must be the one that the adapters were trained on. */
     if (c->recipe && (!c->weights || file_exists(c->weights))) TRY(open_base(c, &a, e));
     write_note(c, &adapters, &note);
     TRY(text_check(&note, e));

@@ -1,4 +1,4 @@
-/* sapwood devices: what would run where, and why. */
+/* sapwood devices: shows what would run where, and why. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* sapwood eval: the table of a run, or the scores of a model on sets. */
+/* sapwood eval: prints the table of a run, or scores of a model on sets. */
 #include "pipeline/base/file.h"
 #include "pipeline/base/text.h"
 #include "pipeline/cli/command_list.h"
@@ -75,7 +75,7 @@ static enum status print_line(const struct evaluation_result *r, const char *aft
     return rc;
 }
 
-/* Prints, and writes files in the form of CLIP_benchmark. */
+/* Prints results and writes files in CLIP_benchmark's format. */
 static enum status give_results(const struct eval_options *o, const struct job *j,
                                 const struct evaluation_result *results, int n,
                                 const char *weights, struct error *e) {
@@ -98,7 +98,7 @@ done:
     return rc;
 }
 
-/* A set for each folder, by its last name. */
+/* Makes a set of each folder, with the last part of its path as name. */
 static enum status sets_of_folders(const struct eval_options *o, struct evaluation_set *sets,
                                    struct error *e) {
     int task = 0;

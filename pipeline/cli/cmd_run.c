@@ -19,7 +19,7 @@ enum { RECIPE_BYTES_MAX = 1 << 24, LOG_TAIL_BYTES = 1 << 16 };
 
 #define DIR_HELP "run folder, as given to `sapwood train --run`"
 
-/* What recipe.resolved.json says of a run. */
+/* Facts of a run from recipe.resolved.json. */
 struct plan {
     struct json_document *recipe;
     const char *name;
@@ -66,7 +66,7 @@ static const char *fact_or(const struct checkpoint *c, const char *name, const c
     return value ? value : otherwise;
 }
 
-/* "2026-11-23 02:54:58" of a checkpoint's manifest, in local time. */
+/* When a checkpoint's manifest was written, in local time: "2026-11-23 02:54:58". */
 static void saved_at(const char *folder, char *out, size_t n) {
     char path[FILE_PATH_MAX];
     struct file *f = NULL;
@@ -82,9 +82,8 @@ static void saved_at(const char *folder, char *out, size_t n) {
     file_destroy(&f);
 }
 
-/* Opens a checkpoint of a list by checkpoint_open or checkpoint_look; one that is damaged or of a
- * newer version gives NULL and its reason. A running process may delete one meanwhile: *gone then.
- */
+/* Opens a listed checkpoint by checkpoint_open or checkpoint_look. A damaged one, or one of a newer
+ * version, gives NULL and the reason. *gone: a running process has deleted it meanwhile. */
 static enum status open_listed(struct checkpoint **c, const char *run, int64_t step,
                                enum status (*reader)(struct checkpoint **, const char *,
                                                      struct error *),
@@ -145,7 +144,7 @@ done:
     return rc;
 }
 
-/* A folder of runs: a line for each. */
+/* Prints a line for each run in a folder. */
 static enum status list_runs(const char *folder, struct error *e) {
     enum status rc = STATUS_OK;
     struct file_list names = {0};
@@ -215,7 +214,7 @@ static void print_fact(const char *name, const struct checkpoint *c, const char 
     if (checkpoint_fact(c, fact)) printf("%-12s %s\n", name, checkpoint_fact(c, fact));
 }
 
-/* The last whole line of a log as JSON; NULL when there is none. */
+/* The last complete line of a log as JSON, or NULL. */
 static struct json_document *last_line(const char *run, const char *name) {
     char path[FILE_PATH_MAX], *tail = NULL;
     struct file *f = NULL;
@@ -278,7 +277,8 @@ static void show_state(const char *run, const struct plan *p, const struct check
     printf("%-12s %016" PRIx64 "\n", "order", checkpoint_digest(c));
 }
 
-/* What became of the samples: trained + quarantined + skipped + tail = samples x epochs begun. */
+/* Prints what became of the samples: trained + quarantined + skipped + tail = samples x epochs
+ * begun. */
 static enum status show_ledger(const struct checkpoint *c, struct error *e) {
     enum status rc = STATUS_OK;
     struct ledger ledger = {0};
@@ -332,7 +332,7 @@ done:
 
 /* --- verify --- */
 
-/* Weights at the end of a run; a damaged file counts. */
+/* Verifies the final weights of a run; counts damaged files. */
 static enum status verify_weights(const char *run, int *n_damaged, struct error *e) {
     static const char *const names[] = {"weights/adapters.safetensors",
                                         "weights/model.safetensors"};

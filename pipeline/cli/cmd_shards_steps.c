@@ -27,8 +27,8 @@ static enum status parse_steps(const char *text, int64_t n, int64_t *first, int6
                 n, text ? text : "nothing");
 }
 
-/* On one line: white space and control characters as single spaces, the others as a terminal may
- * have them. */
+/* Prints on one line: white space and control characters become single spaces; other characters are
+ * made safe for a terminal. */
 static void print_caption(const char *s, size_t n) {
     struct text line = {0}, shown = {0};
     for (size_t i = 0; i < n; i++)
@@ -66,7 +66,7 @@ static enum status print_place(const struct recipe *r, int stage, int64_t step,
     return STATUS_OK;
 }
 
-/* Steps first..last, counted from 0, that are all in one stage, which begins at stage_first. */
+/* Prints steps first..last, counted from 0, all in one stage that begins at stage_first. */
 static enum status print_stage(struct run_data *d, int stage, int64_t stage_first, int64_t first,
                                int64_t last, struct error *e) {
     enum status rc = STATUS_OK;

@@ -1,4 +1,4 @@
-/* sapwood tokenize: the ids of a text, to see what a model sees. */
+/* sapwood tokenize: prints the ids of a text, as a model sees them. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>

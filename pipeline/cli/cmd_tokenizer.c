@@ -13,10 +13,10 @@
 
 enum { TEXT_FILE_MAX = 1 << 30 };
 
-/* What was read, and what could not be used. */
+/* Counts of captions read and of unusable ones. */
 struct tally {
     int64_t captions, unusable;
-    struct error first; /* why the first unusable one was left out */
+    struct error first; /* why the first unusable caption was left out */
 };
 
 static enum status count_failure(struct tally *tally, enum status rc, const struct error *why,
@@ -38,7 +38,7 @@ static enum status add_caption(struct tokenizer_train *train, struct tally *tall
     return STATUS_OK;
 }
 
-/* A file with one caption per line. */
+/* Adds a file with one caption per line. */
 static enum status add_text_file(struct tokenizer_train *train, struct tally *tally,
                                  const char *path, struct error *e) {
     char *bytes = NULL;

@@ -20,7 +20,7 @@ static void on_save_signal(int number) {
     save_signals = (save_signals + 1) & 0xff;
 }
 
-/* Another thread hangs and may hold any lock: nothing but a write, and the end. */
+/* Another thread hangs and may hold any lock, so only write and exit. */
 static void on_stall(const char *text) {
     static const char name[] = "sapwood: ", end[] = "\n";
     if (write(STDERR_FILENO, name, sizeof name - 1) < 0 ||
@@ -35,8 +35,8 @@ static void catch_save_signal(void) {
     sigaction(SIGUSR2, &action, NULL);
 }
 
-/* After the last step, on stderr as the log: what `sapwood eval RUN` prints, and the commands that
- * usually come next. The run is done whatever becomes of these lines. */
+/* After the last step, prints to stderr, like the log, the table of `sapwood eval RUN` and the
+ * commands that usually come next. Failing to print does not fail the run. */
 static void print_end(const struct recipe *r, const char *run) {
     struct text table = {0};
     struct error why;

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The text with one # in place of each number. */
+/* The text with # in place of each number. */
 static void kind_of(char out[FINDINGS_TEXT], const char *text) {
     size_t n = 0;
     for (const char *c = text; *c && n + 1 < FINDINGS_TEXT; c++) {

@@ -1,7 +1,8 @@
-/* findings: what a check has found, a line for each kind with its count and the first place.
+/* findings: collects the findings of a check and prints a line per kind, with its count and first
+ * place.
  *
- * Two texts are of one kind when they differ in their digits only: "cut short after byte 17" and
- * "... byte 4000" are one. Zero-initialised is empty. */
+ * Two texts are of one kind if they differ only in digits, like "cut short after byte 17" and "cut
+ * short after byte 4000". Zero-initialised is empty. */
 #ifndef PIPELINE_CLI_FINDINGS_H
 #define PIPELINE_CLI_FINDINGS_H
 
@@ -23,7 +24,7 @@ struct findings {
     int64_t others; /* of further kinds */
 };
 
-/* remedy: what to do about it; NULL: the text says it. It must outlive the findings. */
+/* remedy: what to do; NULL: the text says it. It must outlive the findings. */
 void findings_add(struct findings *f, const char *place, const char *text, const char *remedy);
 /* "12 x txt: missing; the first: a.tar: key; REMEDY", the most frequent kind first. */
 void findings_print(const struct findings *f);

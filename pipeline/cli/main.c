@@ -1,4 +1,4 @@
-/* main: finds the command, prints what went wrong, and turns it into the exit code. */
+/* main: runs the command, prints its error and turns it into the exit code. */
 #include <locale.h>
 #include <poll.h>
 #include <signal.h>
@@ -86,7 +86,7 @@ static enum status run_command(int argc, char **argv, struct error *e) {
     return fail(e, STATUS_BAD_ARG, "unknown command '%s'; `sapwood --help` lists them", argv[1]);
 }
 
-/* Whether nobody reads the standard output any more: `sapwood shards ls ... | head`. */
+/* Whether the reader of standard output has gone: `sapwood shards ls ... | head`. */
 static bool reader_is_gone(void) {
     struct pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT};
     return poll(&out, 1, 0) > 0 && (out.revents & (POLLERR | POLLHUP));
@@ -95,17 +95,17 @@ static bool reader_is_gone(void) {
 int main(int argc, char **argv) {
     struct error e = {0};
     file_fill_standard();
-    /* Names outside ASCII in archives need it; numbers stay as in C, so not LC_ALL. */
+    /* Names in archives outside ASCII need it. Not LC_ALL: numbers must stay as in C. */
     setlocale(LC_CTYPE, "C.UTF-8");
-    /* A closed pipe and a file size limit are then errors of write, like a full disk. A reader of
-     * the log that goes away must not end a run. */
+    /* A closed pipe and a file size limit become errors of write, like a full disk. A run must not
+     * end because the reader of its log goes away. */
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
     enum status rc = run_command(argc, argv, &e);
-    if (rc == STATUS_END) rc = STATUS_OK; /* the help was printed */
+    if (rc == STATUS_END) rc = STATUS_OK; /* help was printed */
     const bool is_cut = fflush(stdout) || ferror(stdout);
     if (is_cut && rc == STATUS_OK && reader_is_gone()) {
-        /* Nobody wants the rest, so this is no error: the quiet end that every filter has. */
+        /* Not an error: end quietly, like every filter whose reader has gone. */
         signal(SIGPIPE, SIG_DFL);
         raise(SIGPIPE);
     }

@@ -35,7 +35,7 @@ enum status model_choice_find(const struct model_choice *c, struct error *e) {
 static bool has_weights(const char *folder) {
     struct file_list names = {0};
     bool found = false;
-    if (file_list_read(&names, folder, NULL) != STATUS_OK) return true; /* opening says why */
+    if (file_list_read(&names, folder, NULL) != STATUS_OK) return true; /* opening tells why */
     for (int i = 0; i < names.n; i++)
         found = found || text_ends_with(names.name[i], ".safetensors") ||
                 text_ends_with(names.name[i], ".bin") || text_ends_with(names.name[i], ".pt");
@@ -48,7 +48,7 @@ static enum status refuse(const char *option, const char *what, const struct mod
     return fail(e, STATUS_BAD_ARG, "--%s goes with %s; %s is none", option, what, c->place);
 }
 
-/* What a run has trained: its last weights, or those of its newest checkpoint. */
+/* Finds the weights that a run trained: its last ones, or those of its newest checkpoint. */
 static enum status find_trained(char out[FILE_PATH_MAX], const char *run, struct error *e) {
     enum status rc = STATUS_OK;
     struct checkpoint_list list = {0};
@@ -68,7 +68,7 @@ done:
     return rc;
 }
 
-/* Its newest checkpoint that can be looked at; NULL: there is none. */
+/* Opens the newest readable checkpoint of a run; NULL: there is none. */
 static enum status look_newest(struct checkpoint **out, const char *run, struct error *e) {
     enum status rc = STATUS_OK;
     struct checkpoint_list list = {0};

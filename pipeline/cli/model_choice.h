@@ -1,9 +1,9 @@
-/* model_choice: the model that a command is to look at.
+/* model_choice: the model that a command works on.
  *
- * MODEL is a recipe (NAME.json): its base weights, with --weights what a run of it trained over
- * them; a run folder: what its run has trained, at its end or, before that, in its newest
- * checkpoint; or weights: a file or a folder, as model.weights of a recipe takes them, with
- * --architecture and --vocabulary where the weights do not say these. */
+ * MODEL is one of: a recipe (NAME.json), which means its base weights, and with --weights also the
+ * weights that a run of it trained; a run folder, which means the weights it ended with or those of
+ * its newest checkpoint; weights, a file or folder as in a recipe's model.weights, with
+ * --architecture and --vocabulary if the weights do not tell these. */
 #ifndef PIPELINE_CLI_MODEL_CHOICE_H
 #define PIPELINE_CLI_MODEL_CHOICE_H
 
@@ -37,18 +37,19 @@ struct model_choice {
 
 enum model_kind { MODEL_OF_RECIPE, MODEL_OF_RUN, MODEL_OF_WEIGHTS };
 enum model_kind model_choice_kind(const struct model_choice *c);
-/* NOT_FOUND when nothing is at the place: to be said before anything else is asked. */
+/* NOT_FOUND when the place does not exist. Call before any other check. */
 enum status model_choice_find(const struct model_choice *c, struct error *e);
 
-/* What a run trained is of use only with what it was trained with: MISMATCH when the base weights m
- * (its adapters not yet in them) or the vocabulary are other ones than the newest checkpoint says.
- * NULL: the command does not use that. A run that trained all weights needs no base weights. */
+/* Trained weights are valid only with the base weights and vocabulary of their run. MISMATCH when m
+ * (base weights without the adapters) or t differ from those in the newest checkpoint; NULL: not
+ * used by the command. A run that trained all weights needs no base weights. */
 enum status model_choice_check_run(const char *run, const struct recipe *r, const struct model *m,
                                    const struct tokenizer *t, struct error *e);
 
-/* Opens backend, tokenizer and model; *r must outlive the job. weights: path of what was read over
- * the base weights, empty if nothing was. Errors: those of recipe_read, job_open_model and
- * model_load_trained; BAD_ARG for an option that does not go with the kind; of a run, those of model_choice_check_run. */
+/* Opens backend, tokenizer and model; *r must outlive the job. weights: path of the trained weights
+ * read over the base weights, or empty. Errors: those of recipe_read, job_open_model,
+ * model_load_trained and, for a run, model_choice_check_run; BAD_ARG for an option that does not
+ * fit the kind. */
 enum status model_choice_open(const struct model_choice *c, struct recipe **r, struct job *j,
                               char weights[FILE_PATH_MAX], struct error *e);
 

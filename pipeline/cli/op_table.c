@@ -36,7 +36,7 @@ static struct table table_of(const struct op_times *t) {
     return out;
 }
 
-/* What a clock is too coarse for has no rate. */
+/* A rate, or 0 for a time that the clock is too coarse to measure. */
 static double rate(double n, double seconds) {
     return seconds > 0 ? n / seconds * 1e-9 : 0;
 }

@@ -198,7 +198,7 @@ static enum status unknown_option(const struct options *o, const char *word, str
                 o->command, word, o->command);
 }
 
-/* One option at argv[*at], with its value; *at ends at its last word. */
+/* Parses the option at argv[*at] with its value; *at is then its last word. */
 static enum status option_parse(const struct options *o, int argc, char **argv, int *at,
                                 bool *given, struct error *e) {
     char name[64];
@@ -227,7 +227,7 @@ static enum status option_parse(const struct options *o, int argc, char **argv, 
     return value_set(o, option, argv[++*at], e);
 }
 
-/* A word without --: the next place that is free, or the rest. */
+/* Stores a word without --: in the next free place, or in the rest. */
 static enum status word_parse(const struct options *o, const char *word, bool *given,
                               struct error *e) {
     for (int i = 0; i < o->n; i++) {
@@ -241,7 +241,7 @@ static enum status word_parse(const struct options *o, const char *word, bool *g
                 o->command, word, o->command);
 }
 
-/* A place behind the rest takes the last word, as the target of `cp A... B` does. */
+/* A place after the rest takes the last word, like the target of `cp A... B`. */
 static void take_last_word(const struct options *o, bool *given) {
     struct option_list *rest = NULL;
     for (int i = 0; i < o->n; i++) {

@@ -10,9 +10,9 @@
  *     TRY(options_parse(&(struct options){.command = "train", .summary = "...", OPTIONS(table)},
  *                       argc, argv, e));
  *
- * Values hold the defaults before the call; the help shows them. Written `--name VALUE` or
- * `--name=VALUE`; `--` ends the options. A wrong value is answered with the option, the value and
- * what is allowed. */
+ * Before the call values hold the defaults, which the help shows. Options are written `--name
+ * VALUE` or `--name=VALUE`; `--` ends them. The error for a wrong value names the option, the value
+ * and what is allowed. */
 #ifndef PIPELINE_CLI_OPTIONS_H
 #define PIPELINE_CLI_OPTIONS_H
 
@@ -29,7 +29,7 @@ enum option_kind {
     OPTION_CHOICE, /* const char **: one of choices */
     OPTION_LIST,   /* struct option_list *: may be given several times */
     OPTION_PLACE,  /* const char **: a word without --, in the order of the table */
-    OPTION_REST,   /* struct option_list *: all further words; a PLACE behind it takes the last */
+    OPTION_REST,   /* struct option_list *: all further words; a PLACE after it takes the last */
 };
 
 enum { OPTION_LIST_MAX = 4096 };
@@ -57,17 +57,18 @@ struct options {
 };
 #define OPTIONS(array) .table = (array), .n = (int)(sizeof(array) / sizeof(array)[0])
 
-/* argv[0] is the command's name. Texts point into argv. With --help (or -h) among the words, prints
- * the help to stdout and returns STATUS_END, which main takes for success. BAD_ARG otherwise. */
+/* argv[0] is the command's name. Texts point into argv. With --help or -h among the words, prints
+ * the help to stdout and returns STATUS_END, which main treats as success. Errors: BAD_ARG. */
 enum status options_parse(const struct options *o, int argc, char **argv, struct error *e);
 void options_print_help(const struct options *o);
 
-/* Prints text on stdout, folded at 80 columns; the first line starts at column `at`, the others are
- * indented to `indent`. Ends the line. */
+/* Prints text to stdout, folded at 80 columns, and ends the line. The first line starts at column
+ * `at`; the others are indented by `indent`. */
 void options_print_folded(const char *text, int at, int indent);
 
-/* A command with sub-commands: the entry of names (ends with NULL) that argv[1] is; prints
- * help_text and returns STATUS_END for --help or no word at all. BAD_ARG names the nearest. */
+/* For a command with sub-commands: sets *chosen to the index of argv[1] in names (ends with NULL).
+ * With --help or without a word, prints the help and returns STATUS_END. BAD_ARG names the
+ * nearest. */
 enum status options_choose(const char *command, const char *summary, const char *const *names,
                            const char *const *help, int argc, char **argv, int *chosen,
                            struct error *e);
