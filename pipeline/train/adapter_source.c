@@ -8,8 +8,8 @@
 
 static const char recipe_name[] = "recipe.resolved.json";
 
-/* model.lora.alpha and model.uniadapter.scale of the run that a file of weights lies in; unchanged:
- * there is none. */
+/* Reads model.lora.alpha and model.uniadapter.scale of the run whose folder has the file; leaves
+ * them unchanged if there is no run. */
 static enum status run_numbers(const char *file, double *alpha, double *scale, struct error *e) {
     enum status rc = STATUS_OK;
     char weights[FILE_PATH_MAX], run[FILE_PATH_MAX], path[FILE_PATH_MAX];

@@ -1,5 +1,5 @@
-/* run_data: the sources of a recipe, opened, and what each stage reads of them. Knows no model, so
- * that a plan of the data needs none. */
+/* run_data: opens the sources of a recipe and describes what each stage reads. It needs no model,
+ * so a plan of the data needs none. */
 #ifndef PIPELINE_TRAIN_RUN_DATA_H
 #define PIPELINE_TRAIN_RUN_DATA_H
 
@@ -13,17 +13,17 @@ struct run_data {
     struct {
         const struct recipe_source *source;
         struct dataset *dataset;
-        bool is_shared; /* an earlier source says the same */
+        bool is_shared; /* the same as an earlier source */
     } * opened;
-    struct ordering **ordering; /* (stages) where it was opened; else NULL */
+    struct ordering **ordering; /* (stages) NULL unless opened */
     struct selection *
-        *chosen;              /* (stages) the samples of a stage with an ordering, once asked for */
-    uint64_t lists_digest;    /* of the lists of orderings; 0: no stage has one */
-    struct selection *buffer; /* past samples for the stage last asked for; NULL: none */
+        *chosen;              /* (stages) samples of a stage with an ordering, made on demand */
+    uint64_t lists_digest;    /* digest of the lists of orderings; 0: none */
+    struct selection *buffer; /* past samples of the last requested stage; NULL: none */
 };
 
-/* Opens every source, indexing what is not indexed. cache: folder for what cannot be kept beside
- * the shards. look_only: write nothing. Errors: those of dataset_open and ordering_digest,
+/* Opens every source; indexes shards without an index. cache: folder for what cannot be written
+ * beside the shards. look_only: write nothing. Errors: those of dataset_open and ordering_digest,
  * NO_MEMORY. */
 enum status run_data_open(struct run_data *d, const struct recipe *r, const char *cache,
                           bool look_only, struct error *e);
@@ -31,7 +31,7 @@ void run_data_close(struct run_data *d);
 
 /* The dataset of a source of the recipe. */
 struct dataset *run_data_dataset(const struct run_data *d, const struct recipe_source *source);
-/* Hash of all shards and lists of classes that the run reads: a resumed run must find the same. */
+/* Hash of all shards and lists of classes that the run reads; a resumed run must find the same. */
 uint64_t run_data_digest(const struct run_data *d);
 
 /* Parts, sources and seed of a stage; the rest of the config is zero. Valid until the next call.

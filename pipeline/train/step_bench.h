@@ -1,9 +1,9 @@
-/* step_bench: how fast one training step is, on synthetic pixels and captions.
+/* step_bench: measures one training step on synthetic pixels and captions.
  *
- * The work of a CLIP + LoRA step as a PyTorch user has it: forward and backward of both towers,
+ * The step does the work of a CLIP + LoRA step in PyTorch: forward and backward of both towers,
  * contrastive loss, LoRA on qkv, out, fc1, fc2 of every block, AdamW over the adapters and the
- * logit scale. Captions have caption_tokens ids, start and end included; text runs at that length.
- */
+ * logit scale. Captions have caption_tokens ids, start and end included; text runs at that
+ * length. */
 #ifndef PIPELINE_TRAIN_STEP_BENCH_H
 #define PIPELINE_TRAIN_STEP_BENCH_H
 
@@ -22,7 +22,7 @@ struct step_bench_result {
     double pairs_per_s_best, pairs_per_s_median, loss_first, loss_last;
     double flops_per_pair;
     int64_t planned_bytes;
-    /* With a backend that is_timed: of steps_timed steps, which took so long in all. */
+    /* With a backend that is_timed: times of ops over steps_timed steps, and their total. */
     struct op_times times;
     int steps_timed;
     double seconds_timed;

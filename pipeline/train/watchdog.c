@@ -11,14 +11,14 @@
 #include <string.h>
 #include <time.h>
 
-/* Time is counted in slices: the clock goes on while the process is stopped (SIGSTOP), which so
- * counts as one slice at most. */
+/* Time is counted in short intervals ("slices"): the clock runs while the process is stopped
+ * (SIGSTOP), and a stop then counts as one interval. */
 enum { SLICES = 20 };
 
 struct watchdog {
     pthread_t thread;
     pthread_mutex_t mutex;
-    pthread_cond_t changed; /* waits by CLOCK_MONOTONIC */
+    pthread_cond_t changed; /* uses CLOCK_MONOTONIC */
     bool stop;
     double seconds;
     watchdog_bark *bark;
@@ -26,7 +26,7 @@ struct watchdog {
     struct backend *backend;
     int64_t number;
     uint64_t seen;            /* at the last look */
-    int n_slices;             /* since something moved */
+    int n_slices;             /* since the last progress */
     struct timespec deadline; /* end of the slice */
 };
 
@@ -53,8 +53,7 @@ static bool is_over(const struct timespec *deadline) {
            (now.tv_sec == deadline->tv_sec && now.tv_nsec >= deadline->tv_nsec);
 }
 
-/* A number that changes while something moves: the backend finishes work, servers and disks
- * send bytes. */
+/* A number that changes with progress: the backend finishes work, servers and disks send bytes. */
 static uint64_t look(struct backend *backend) {
     return remote_received() + file_progress() + (backend ? backend->table->progress(backend) : 0);
 }
@@ -84,7 +83,7 @@ static void *watch(void *argument) {
                  "stall_seconds",
                  w->what, w->number, w->seconds);
         w->bark(text);
-        w->what = NULL; /* the bark came back: a test */
+        w->what = NULL; /* the bark returned, as in a test */
     }
     pthread_mutex_unlock(&w->mutex);
     return NULL;
@@ -149,7 +148,7 @@ void watchdog_step(struct watchdog *w, int64_t number) {
     if (!w) return;
     pthread_mutex_lock(&w->mutex);
     w->number = number;
-    extend(w); /* the thread looks at it when it wakes: no need to wake it */
+    extend(w); /* the thread reads it when it wakes: no need to wake it */
     pthread_mutex_unlock(&w->mutex);
 }
 
