@@ -465,8 +465,8 @@ static enum status make_entries(struct cache *c, const struct cache_config *conf
         if (hash[i] == hash[i - 1])
             rc =
                 fail(e, STATUS_BAD_ARG,
-                     "remote shards: an address is there twice, or two differ in their query only, "
-                     "which cannot be told apart; give each shard a path of its own");
+                     "remote shards: an address occurs twice, or two differ only in their query "
+                     "and cannot be told apart; give each shard a path of its own");
 done:
     free(hash);
     return rc;

@@ -339,7 +339,7 @@ enum status index_parse(struct index *out, char *bytes, size_t n, struct error *
     /* The digest identifies the shard from here on, so it must match the body. */
     if (index.digest != hash_64(index.sample, body_bytes(&index), 0))
         return fail(e, STATUS_BAD_DATA,
-                    "not an index of the shard whose digest it has; somebody changed it");
+                    "not an index of the shard whose digest it has; it was changed");
     *out = index;
     return STATUS_OK;
 damaged:

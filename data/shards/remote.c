@@ -400,17 +400,18 @@ static enum status judge_trouble(struct transfer *t, CURLcode code, struct error
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CACERT_BADFILE:
         return fail(e, STATUS_REMOTE,
-                    "%s: the server's certificate is not trusted (%.200s); get it signed by an "
+                    "%s: the server's certificate is not trusted (%.200s); have it signed by an "
                     "authority that this system trusts, or name the authority's file in "
                     "SSL_CERT_FILE",
                     t->shown, text);
     case CURLE_URL_MALFORMAT:
     case CURLE_UNSUPPORTED_PROTOCOL:
         return fail(e, STATUS_REMOTE,
-                    "%s: address not understood, or sent on to one that is not http(s) (%.200s)",
+                    "%s: address not understood, or redirected to one that is not http(s) (%.200s)",
                     t->shown, text);
     case CURLE_TOO_MANY_REDIRECTS:
-        return fail(e, STATUS_REMOTE, "%s: sent on more than %d times; check the address", t->shown,
+        return fail(e, STATUS_REMOTE, "%s: redirected more than %d "
+                                      "times; check the address", t->shown,
                     REDIRECTS_MAX);
     case CURLE_OUT_OF_MEMORY:
         return fail(e, STATUS_NO_MEMORY, "%s: no memory for a download", t->shown);

@@ -80,7 +80,7 @@ static enum status read_file(struct s3_access *a, struct error *e) {
         }
     }
     if (!found && profile)
-        rc = fail(e, STATUS_BAD_ARG, "%.300s: no profile %.100s, which AWS_PROFILE asks for", path,
+        rc = fail(e, STATUS_BAD_ARG, "%.300s: no profile %.100s, which AWS_PROFILE names", path,
                   profile);
 done:
     if (bytes) explicit_bzero(bytes, n);

@@ -59,7 +59,7 @@ static enum status read_list(struct ordering *o, const char *path, struct error 
     qsort(o->entry, (size_t)o->n, sizeof *o->entry, compare_entries);
     for (int i = 1; i < o->n; i++)
         if (!strcmp(o->entry[i].text, o->entry[i - 1].text))
-            TRY(fail(e, STATUS_BAD_ARG, "%s: \"%s\" is there twice; expected each class once", path,
+            TRY(fail(e, STATUS_BAD_ARG, "%s: \"%s\" occurs twice; expected each class once", path,
                      o->entry[i].text));
 done:
     return rc;

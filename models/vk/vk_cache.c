@@ -21,7 +21,7 @@ static const char magic[8] = "SWPIPES";
 enum { VERSION = 1, BYTES_MAX = 1 << 28, OPEN_TRIES = 50 };
 
 static void turn_off(struct vk_cache *c, const char *why) {
-    log_warning("%s; what the driver compiles is not kept", why);
+    log_warning("%s; compiled pipelines are not kept", why);
     c->is_on = false;
 }
 
@@ -174,7 +174,7 @@ void vk_cache_open(struct vk_backend *b, const char *folder) {
     }
     rc = STATUS_OK;
     if (!c->handle && create(b, NULL, 0) != VK_SUCCESS)
-        rc = fail(e, STATUS_GPU, "%s: the driver makes no pipeline cache", b->backend.name);
+        rc = fail(e, STATUS_GPU, "%s: the driver cannot create a pipeline cache", b->backend.name);
 done:
     file_destroy(&c->lock);
     if (rc != STATUS_OK) turn_off(c, e->text);

@@ -241,7 +241,7 @@ enum status vk_device_open(VkDevice *out, const struct vk_instance *v, const str
     const VkResult result = v->CreateDevice(d->handle, &info, NULL, out);
     if (result == VK_SUCCESS) return STATUS_OK;
     return fail(e, STATUS_UNSUPPORTED,
-                "%s: the driver makes no device (%s); update it or take another device",
+                "%s: the driver cannot create a device (%s); update it or take another device",
                 d->listed.name, vk_loader_result(result));
 }
 

@@ -458,7 +458,7 @@ static enum status child_find(struct json *parent, const char *part, struct json
     long index = strtol(part, &end, 10);
     if (*end || index < 0 || index > parent->n)
         return json_fail(parent, e, STATUS_BAD_ARG,
-                         "no such item; expected a number from 0 to %d, found '%s'", parent->n,
+                         "no such item; expected an index from 0 to %d, found '%s'", parent->n,
                          part);
     for (const struct json *c = parent->first; c; c = c->next)
         if (c->index == index) *out = (struct json *)c;

@@ -89,7 +89,7 @@ void log_line(enum log_level level, const char *format, ...) {
     va_end(args);
     if (in_file && file_write(logger.file, line.bytes, line.n, &e) != STATUS_OK) {
         file_destroy(&logger.file);
-        text_printf(&line, "the log goes on without its file: %s\n", e.text);
+        text_printf(&line, "the log file gets no more lines: %s\n", e.text);
         on_terminal = true;
     }
     if (on_terminal) {

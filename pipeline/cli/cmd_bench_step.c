@@ -90,7 +90,7 @@ enum status cmd_bench_step(int argc, char **argv, struct error *e) {
          .help = "most that a step may take; 0: three quarters of the device's memory"},
         {"device", OPTION_TEXT, &device, .argument = "NAME", .help = "cpu, auto or a device"},
         {"traits", OPTION_TEXT, &traits, .argument = "TEXT",
-         .help = "use no more of a Vulkan device than this (tier=0 subgroup=0); `sapwood devices` "
+         .help = "limit what is used of a Vulkan device (tier=0 subgroup=0); `sapwood devices` "
                  "shows what it has"},
         {"all", OPTION_FLAG, &all, .help = "train every weight instead of adapters"},
         {"ops", OPTION_FLAG, &ops,

@@ -80,7 +80,8 @@ static enum status load_run(struct conversion *c, struct error *e) {
         TRY(file_join(path, c->options->in, "weights/model.safetensors", e));
         if (!file_exists(path))
             TRY(fail(e, STATUS_NOT_FOUND,
-                     "%s: not there; expected it at the end of a run; let the run go on to its end",
+                     "%s: not there; expected it at the end of a run; let the run continue to its "
+                     "end",
                      path));
         TRY(model_load(&c->model, path, e));
         goto done;
@@ -316,7 +317,7 @@ enum status command_convert(int argc, char **argv, struct error *e) {
          .help = "the folder of a run, or weights: a file, an index or a folder, of open_clip or "
                  "Hugging Face"},
         {"OUT", OPTION_PLACE, &o.out, .required = true,
-         .help = "folder to make; it must not be there yet"},
+         .help = "folder to create; it must not exist yet"},
         {"to", OPTION_CHOICE, &o.to, .choices = format_words, .required = true,
          .help = "open_clip, hugging_face: the whole model with all adapters merged into its "
                  "weights; peft: the adapters that IN trained"},

@@ -404,8 +404,8 @@ static enum status verify(int argc, char **argv, struct error *e) {
         rc = fail(e, STATUS_NO_CHECKPOINT, "%s: no valid checkpoint among %d", run, list.n);
     else if (n_damaged)
         rc = fail(e, STATUS_BAD_DATA,
-                  "%s: damaged; the same train command goes on from the newest good checkpoint "
-                  "and writes the weights again",
+                  "%s: damaged; the same train command resumes from the newest good checkpoint and "
+                  "writes the weights again",
                   run);
 done:
     checkpoint_destroy(&c);

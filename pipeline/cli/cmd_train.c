@@ -71,12 +71,14 @@ enum status command_train(int argc, char **argv, struct error *e) {
         {"run", OPTION_TEXT, &run, .argument = "DIR",
          .help = "run folder, made when missing; without it runs/NAME"},
         {"resume", OPTION_TEXT, &resume, .argument = "auto|never|PATH",
-         .help = "auto: go on from the newest checkpoint of the run folder; never: refuse a folder "
+         .help = "auto: resume from the newest checkpoint of the run "
+                 "folder; never: refuse a folder "
                  "that has one; PATH: go on from this checkpoint and set newer ones aside"},
         {"set", OPTION_LIST, &settings, .argument = "a.b=VALUE",
          .help = "changes one value of the recipe"},
         {"allow-change", OPTION_LIST, &allowed, .argument = "FACT",
-         .help = "go on although recipe, data, base_weights, tokenizer, numerics or version differ "
+         .help = "continue although recipe, "
+                 "data, base_weights, tokenizer, numerics or version differ "
                  "from the checkpoint's"},
         {"dry-run", OPTION_FLAG, &dry,
          .help = "check everything, print what would run, its memory and FLOPs, and stop"},

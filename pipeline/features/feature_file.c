@@ -179,7 +179,8 @@ static enum status look_at_finished(struct feature_writer *w, const struct featu
         file_remove_tree(w->folder, &reason);
         return STATUS_END;
     }
-    return fail(e, STATUS_BAD_ARG, "%s exists already, and not from the same command (%.300s); "
+    return fail(e, STATUS_BAD_ARG, "%s exists already, and was not made by the same "
+                                   "command (%.300s); "
                                    "remove it or choose another name",
                 w->path, reason.text);
 }
@@ -208,8 +209,8 @@ enum status feature_writer_open(struct feature_writer **out, const char *path, i
         goto done;
     }
     if (rc != STATUS_OK) {
-        error_context(e, "%s was begun by another command; run that, or remove the folder to begin "
-                         "anew",
+        error_context(e, "%s was begun by another command; run that, or remove the folder to start "
+                         "over",
                       w->folder);
         goto done;
     }

@@ -161,7 +161,7 @@ static enum status read_manifest(struct checkpoint *c, struct error *e) {
     if (rc == STATUS_BAD_DATA)
         rc = fail(e, STATUS_UNSUPPORTED,
                   "%s; its crc fits, so a newer sapwood wrote it and this one (" SAPWOOD_VERSION
-                  ") leaves it alone; go on with the newer program, or begin in another folder",
+                  ") leaves it alone; continue with the newer program, or begin in another folder",
                   reason.text);
     else if (rc != STATUS_OK && e)
         *e = reason;
@@ -236,7 +236,7 @@ enum status checkpoint_find(struct checkpoint **out, const char *run, struct tex
             text_printf(warnings, "checkpoint step %" PRId64 ": %s\n", list.step[i], reason.text);
     }
     rc = fail(e, STATUS_NO_CHECKPOINT,
-              "%s: no valid checkpoint among %d; expected one to go on from, found step %" PRId64
+              "%s: no valid checkpoint among %d; expected one to resume from, found step %" PRId64
               ": %s; start again in another folder or restore one",
               run, list.n, list.step[list.n - 1], reason.text);
 done:

@@ -43,7 +43,7 @@ enum status fresh_start_check(const char *run, struct error *e) {
     if (name)
         TRY(fail(
             e, STATUS_NO_CHECKPOINT,
-            "%s: has %s but no checkpoint to go on from, and a fresh start would write over it; "
+            "%s: has %s but no checkpoint to resume from, and a fresh start would overwrite it; "
             "put the checkpoints back (is the disk there?), choose another folder with --run, "
             "or remove this one",
             run, name));
@@ -66,8 +66,8 @@ static void warn_of_others(const char *run, const struct file_list *list) {
     }
     if (n)
         log_warning(
-            "%s: is not empty (%s%s); what is there stays as it is, and the files of the run "
-            "come beside it",
+            "%s: is not empty (%s%s); existing files stay, and the files of the run are added"
+            "",
             run, text_string(&names), n > SHOWN_MAX ? " ..." : "");
     text_release(&names);
 }

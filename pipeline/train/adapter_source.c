@@ -54,7 +54,7 @@ static enum status read_run(struct adapter_set *s, const char *run, struct error
                  run, model));
     if (!file_exists(path))
         TRY(fail(e, STATUS_NOT_FOUND,
-                 "%s: not there; expected it at the end of a run; let the run go on to its end",
+                 "%s: not there; expected it at the end of a run; let the run continue to its end",
                  path));
     TRY(read_file(s, path, e));
 done:

@@ -200,8 +200,8 @@ for to in open_clip peft; do
         --to $to
 done
 check "not complete" 0 '' mv "$run/weights" "$run/hidden"
-check "not complete" 3 'let the run go on to its end' convert "$run" "$folder/new" --to open_clip
+check "not complete" 3 'let the run continue to its end' convert "$run" "$folder/new" --to open_clip
 check "not complete" 0 '' mv "$base/weights" "$base/hidden"
-check "all, not complete" 3 'let the run go on to its end' convert "$base" "$folder/new" --to open_clip
+check "all, not complete" 3 'let the run continue to its end' convert "$base" "$folder/new" --to open_clip
 gone "nothing was made" "$folder/new" "$folder/.tmp_new"
 report

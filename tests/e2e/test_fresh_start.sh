@@ -14,7 +14,7 @@ train() {
 refused() {
     rm -rf "$folder/before"
     cp -r "$3" "$folder/before"
-    check "$1" 10 "$(basename "$3"): has $2 but no checkpoint to go on from" train "$3"
+    check "$1" 10 "$(basename "$3"): has $2 but no checkpoint to resume from" train "$3"
     check "$1, never" 10 "has $2 but no checkpoint" train "$3" --resume never
     check "$1, dry" 10 "has $2 but no checkpoint" train "$3" --dry-run
     diff -r "$folder/before" "$3" >"$folder/differs" && good || bad "$1: changed: $(cat "$folder/differs")"
@@ -50,7 +50,7 @@ mv "$folder/mine/weights" "$folder/mine/mine"
 for n in 1 2 3 4; do echo "$n" >"$folder/mine/notes-$n"; done
 : >"$folder/mine/metrics.jsonl"
 cp -r "$folder/mine" "$folder/before-mine"
-check "own notes" 0 'mine: is not empty (mine, notes-1, notes-2 ...); what is there stays' train "$folder/mine"
+check "own notes" 0 'mine: is not empty (mine, notes-1, notes-2 ...); existing files stay' train "$folder/mine"
 same "own notes" "$folder/plain" "$folder/mine"
 diff -r --exclude metrics.jsonl "$folder/before-mine" "$folder/mine" | grep -v '^Only in .*/mine: ' && bad "notes were changed" || good
 check "said once" 0 '' train "$folder/mine"

@@ -102,7 +102,7 @@ rm -rf "$folder/before"
 cp -r "$folder/release" "$folder/before"
 for option in "" "--resume never" "--dry-run"; do
     check "newer run $option" 77 \
-        'checkpoint step 11: MANIFEST.json.*version.* 1, found 2.*go on with the newer program' \
+        'checkpoint step 11: MANIFEST.json.*version.* 1, found 2.*continue with the newer program' \
         "$sapwood" train "$recipe" --run "$run" $option
     untouched "newer run $option"
 done

@@ -511,7 +511,7 @@ static void test_bad_servers(void) {
     const struct cache_config config = {
         .folder = fixture_path(served, "twice"), .path = twice, .n = 2};
     CHECK_EQUAL(cache_open(&c, &config, &e), STATUS_BAD_ARG);
-    CHECK_TRUE(strstr(e.text, "differ in their query only"));
+    CHECK_TRUE(strstr(e.text, "differ only in their query"));
 }
 
 static void test_stop(void) {

@@ -118,7 +118,7 @@ static void test_failures(void) {
     } cases[] = {
         {"forbidden", 0, STATUS_REMOTE, "refused (HTTP 403, AccessDenied)", 1},
         {"key", 0, STATUS_REMOTE, "refused (HTTP 403)", 1},
-        {"loop", 0, STATUS_REMOTE, "sent on more than 5 times", 6},
+        {"loop", 0, STATUS_REMOTE, "redirected more than 5 times", 6},
         {"elsewhere", 0, STATUS_REMOTE, "not http(s)", 1},
         {"html", SIZE, STATUS_REMOTE, "has 2600 bytes on the server; expected 50000", 1},
         {"empty", SIZE, STATUS_REMOTE, "has 0 bytes", 1},

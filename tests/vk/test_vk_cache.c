@@ -195,7 +195,7 @@ static void test_no_folder(struct vk_backend *b) {
     fixture_write(file, "x", 1);
     snprintf(path, sizeof path, "%s/pipelines", file);
     reopen(b, path);
-    CHECK_TRUE(!b->cache.is_on && said("; what the driver compiles is not kept"));
+    CHECK_TRUE(!b->cache.is_on && said("; compiled pipelines are not kept"));
     run(b);
     CHECK_TRUE(said(""));
 
@@ -203,7 +203,7 @@ static void test_no_folder(struct vk_backend *b) {
     reopen(b, other);
     CHECK_EQUAL(file_make_folder(b->cache.path, &e), STATUS_OK); /* where the file should be */
     reopen(b, other);
-    CHECK_TRUE(!b->cache.is_on && said("; what the driver compiles is not kept"));
+    CHECK_TRUE(!b->cache.is_on && said("; compiled pipelines are not kept"));
     run(b);
     CHECK_EQUAL(file_remove_tree(b->cache.path, &e), STATUS_OK);
 
