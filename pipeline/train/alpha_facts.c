@@ -1,5 +1,6 @@
 #include "pipeline/train/alpha_facts.h"
 
+#include "pipeline/base/clock.h"
 #include "pipeline/base/log.h"
 
 #include <inttypes.h>
@@ -12,7 +13,8 @@ struct alpha_facts alpha_facts(const struct dataset *d) {
     const int64_t n = dataset_counts(d).samples;
     const int64_t most = n < ALPHA_FACTS_MAX ? n : ALPHA_FACTS_MAX;
     if (dataset_cache_bytes(d) || !dataset_counts(d).pictures) return facts;
-    for (int64_t i = 0; i < most; i++) {
+    const double began = clock_seconds();
+    for (int64_t i = 0; i < most && clock_seconds() - began < ALPHA_FACTS_SECONDS; i++) {
         if (dataset_picture_info(&info, d, i * n / most, &memory, &ignored) != STATUS_OK) continue;
         facts.n_looked_at++;
         facts.n_with_alpha += info.has_alpha;

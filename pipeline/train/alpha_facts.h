@@ -1,7 +1,8 @@
 /* alpha_facts: how many pictures of the sources have alpha, and what reading makes of it.
  *
- * Every picture would have to be read to know it all, so at most ALPHA_FACTS_MAX of a source,
- * evenly spread over it, are looked at. */
+ * Reading every picture would take too long, so it looks at no more than ALPHA_FACTS_MAX pictures of
+ * a source, spread evenly over it, and stops after ALPHA_FACTS_SECONDS: a slow disk must not hold up
+ * the start. */
 #ifndef PIPELINE_TRAIN_ALPHA_FACTS_H
 #define PIPELINE_TRAIN_ALPHA_FACTS_H
 
@@ -9,7 +10,7 @@
 #include "pipeline/base/text.h"
 #include "pipeline/train/run_data.h"
 
-enum { ALPHA_FACTS_MAX = 128 };
+enum { ALPHA_FACTS_MAX = 128, ALPHA_FACTS_SECONDS = 1 };
 
 struct alpha_facts {
     int n_looked_at, n_with_alpha;

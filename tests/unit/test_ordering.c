@@ -95,7 +95,7 @@ static void refuses(const char *list, const char *said) {
 static void test_refusals(void) {
     refuses("[\"a+++fish\", \"dog\"]", "list.json:1:14: [1]: expected \"source+++class\"");
     refuses("[\"c+++dog\"]", "no source of that name");
-    refuses("[\"a+++dog\", \"b+++z\", \"a+++dog\"]", "\"a+++dog\" is there twice");
+    refuses("[\"a+++dog\", \"b+++z\", \"a+++dog\"]", "\"a+++dog\" occurs twice");
     refuses("[\"a+++dog\", \"a+++wolf\"]", "\"a+++wolf\": its source has no sample of this class");
 }
 
