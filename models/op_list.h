@@ -22,6 +22,7 @@
     OP(soft_target_loss) /* cross-entropy with a teacher's softmax, rows or columns */             \
     OP(column_sum)       /* weighted sum of rows */                                                \
     OP(add_block)        /* one block of gradients added to another, in place */                   \
+    OP(pull)             /* gradient of a quadratic penalty, in place */                           \
     OP(gradient_norm)    /* global norm and clip factor */                                         \
     OP(adamw)            /* AdamW step, in place */                                                \
     OP(blend)            /* moving average, in place */                                            \

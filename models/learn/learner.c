@@ -28,7 +28,8 @@ void learner_release(struct learner *l) {
     for (int i = 0; i < l->n_encoders; i++) encoder_destroy(&l->encoder[i]);
     slice_run_destroy(&l->slices);
     program_destroy(&l->loss_program);
-    program_destroy(&l->norm);
+    program_destroy(&l->clear);
+    program_destroy(&l->transform);
     program_destroy(&l->update);
     for (int i = 0; i < l->n_slots; i++) {
         tower_builder_release(&l->slot[i].builder);
@@ -37,6 +38,7 @@ void learner_release(struct learner *l) {
     }
     for (int i = 0; i < LEARNER_GRAPHS; i++) graph_release(&l->graph[i]);
     if (l->gradient) l->backend->table->buffer_destroy(l->gradient);
+    if (l->zeros) l->backend->table->buffer_destroy(l->zeros);
     if (l->result) l->backend->table->buffer_destroy(l->result);
     live_numbers_release(&l->live);
     free(l->slot);
@@ -241,8 +243,8 @@ static void check_loss_gradients(const struct learner *l) {
 /* All but what runs the slices. */
 static int64_t fixed_bytes(const struct learner *l) {
     int64_t bytes = l->model->frozen->bytes + l->model->student->bytes + l->buffer_bytes +
-                    program_bytes(l->loss_program) + program_bytes(l->norm) +
-                    program_bytes(l->update);
+                    program_bytes(l->loss_program) + program_bytes(l->transform) +
+                    program_bytes(l->update) + (l->clear ? program_bytes(l->clear) : 0);
     for (int i = 0; i < l->n_encoders; i++) bytes += encoder_bytes(l->encoder[i]);
     return bytes;
 }

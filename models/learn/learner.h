@@ -3,8 +3,10 @@
  *   learner_encode     encoders forward, slice by slice
  *   learner_losses     loss program over all features, forward and backward
  *   learner_backward   encoders backward, gradients summed over slices by a fixed tree
- * (slice_run.h) learner_transform  norm of the gradient learner_look       the numbers, for the
- * trainer to look at learner_update     optimiser, constraints, averages
+ *                      (slice_run.h)
+ *   learner_transform  penalties, then the norm of the gradient
+ *   learner_look       the numbers, for the trainer to look at
+ *   learner_update     optimiser, constraints, averages
  *
  * It knows no method. Built in three phases: plugs first say which encoders, losses, slots and live
  * numbers they need, learner_allocate then lays out memory, plugs append their ops to the graphs of
@@ -27,8 +29,9 @@ enum {
 
 /* The graphs that plugs append to. */
 enum learner_graph {
-    LEARNER_ROWS,   /* over the features of the batch; gets gradients */
-    LEARNER_UPDATE, /* after the trainer has looked at the numbers */
+    LEARNER_ROWS,      /* over the features of the batch; gets gradients */
+    LEARNER_TRANSFORM, /* the gradient, before its norm */
+    LEARNER_UPDATE,    /* after the trainer has looked at the numbers */
     LEARNER_GRAPHS
 };
 
@@ -88,7 +91,8 @@ struct learner {
     double rate;           /* learning rate of this step: set by the schedule */
     struct buffer *result; /* losses, then norm and clip factor, 256 bytes apart */
     struct graph graph[LEARNER_GRAPHS];
-    struct program *loss_program, *norm, *update;
+    struct buffer *zeros;  /* of the largest parameter that no loss reaches; or NULL */
+    struct program *loss_program, *clear, *transform, *update; /* clear: or NULL */
     int n_losses;
     struct learner_loss *loss;
     double *loss_value; /* (n_losses), unweighted */

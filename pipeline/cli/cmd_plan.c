@@ -72,6 +72,7 @@ static void append_plugs(struct text *out, const struct schema_variants *list) {
 /* What the recipe says, in words. */
 static enum status print_method(const struct recipe *r, struct error *e) {
     static const char *const shown[PLUG_POINTS] = {[PLUG_LOSS] = "losses",
+                                                   [PLUG_PENALTY] = "penalties",
                                                    [PLUG_SCHEDULE] = "rate",
                                                    [PLUG_OPTIMIZER] = "optimizer",
                                                    [PLUG_CONSTRAINT] = "constraints",

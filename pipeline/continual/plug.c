@@ -10,6 +10,7 @@ const struct plug_class *const plug_classes[] = {PLUG_LIST(CLASS) NULL};
 
 #define SCHEMA_OF(word) &plug_##word.schema,
 const struct schema *const plug_losses[] = {PLUG_LOSSES(SCHEMA_OF) NULL};
+const struct schema *const plug_penalties[] = {PLUG_PENALTIES(SCHEMA_OF) NULL};
 const struct schema *const plug_schedules[] = {PLUG_SCHEDULES(SCHEMA_OF) NULL};
 const struct schema *const plug_optimizers[] = {PLUG_OPTIMIZERS(SCHEMA_OF) NULL};
 const struct schema *const plug_constraints[] = {PLUG_CONSTRAINTS(SCHEMA_OF) NULL};
@@ -17,6 +18,7 @@ const struct schema *const plug_weight_operations[] = {PLUG_WEIGHT_OPERATIONS(SC
 #undef SCHEMA_OF
 
 static const char *const words[PLUG_POINTS] = {[PLUG_LOSS] = "losses",
+                                               [PLUG_PENALTY] = "penalties",
                                                [PLUG_SCHEDULE] = "optimizer.schedule",
                                                [PLUG_OPTIMIZER] = "optimizer.type",
                                                [PLUG_CONSTRAINT] = "constraints",

@@ -24,6 +24,7 @@
 /* Where plugs stand in a recipe, in the order in which they act at events. */
 enum plug_point {
     PLUG_LOSS,       /* losses: a list */
+    PLUG_PENALTY,    /* penalties: a list */
     PLUG_SCHEDULE,   /* optimizer.schedule: one, its fields in optimizer */
     PLUG_OPTIMIZER,  /* optimizer.type: one, its fields in optimizer */
     PLUG_CONSTRAINT, /* constraints: a list */
@@ -34,6 +35,7 @@ enum plug_point {
 /* When ops run in a step, in this order. */
 enum plug_phase {
     PLUG_ROWS,      /* over the features of the whole batch, with gradients: losses */
+    PLUG_PENALIZE,  /* adds to the gradient what depends on the weights alone; the norm is next */
     PLUG_UPDATE,    /* from gradient and norm to new weights */
     PLUG_CONSTRAIN, /* back to where weights are allowed to be */
     PLUG_AVERAGE,   /* what follows the weights: averages, teachers, centres */
@@ -126,14 +128,17 @@ const char *plug_point_word(enum plug_point point);
 /* Fields of a schema that read plugs into an array struct schema_variants[PLUG_POINTS], at the
  * offset `at`: PLUG_LISTS where the lists stand, PLUG_CHOICES inside "optimizer". */
 extern const struct schema *const plug_losses[],
-    *const plug_schedules[], *const plug_optimizers[], *const plug_constraints[],
-                                                           *const plug_weight_operations[];
+    *const plug_penalties[], *const plug_schedules[], *const plug_optimizers[],
+    *const plug_constraints[], *const plug_weight_operations[];
 #define PLUG_FIELD(at, word, kind_of, point, schemas, text)                                        \
     word, kind_of, (at) + (point) * sizeof(struct schema_variants), .variants = schemas,           \
                                                                     .help = text
 #define PLUG_LISTS(at)                                                                             \
     {PLUG_FIELD(at, "losses", SCHEMA_VARIANTS, PLUG_LOSS, plug_losses, "terms of the loss"),       \
      .min = 1, .max = 64, .preset = PLUG_LOSSES_DEFAULT},                                          \
+        {PLUG_FIELD(at, "penalties", SCHEMA_VARIANTS, PLUG_PENALTY, plug_penalties,                \
+                    "what pulls the weights, beside the losses"),                                  \
+         .max = 64, .preset = "[]"},                                                               \
         {PLUG_FIELD(at, "constraints", SCHEMA_VARIANTS, PLUG_CONSTRAINT, plug_constraints,         \
                     "what holds weights in their range after each update"),                        \
          .max = 64, .preset = PLUG_CONSTRAINTS_DEFAULT},                                           \

@@ -9,6 +9,7 @@
     X(siglip)                                                                                      \
     X(zscl)                                                                                        \
     X(glare)
+#define PLUG_PENALTIES(X) X(l2)
 #define PLUG_SCHEDULES(X) X(cosine)
 #define PLUG_OPTIMIZERS(X) X(adamw)
 #define PLUG_CONSTRAINTS(X) X(clamp_scale)
@@ -21,7 +22,7 @@
 #define PLUG_CONSTRAINTS_DEFAULT "[{\"type\": \"clamp_scale\"}]"
 
 #define PLUG_LIST(X)                                                                               \
-    PLUG_LOSSES(X)                                                                                 \
+    PLUG_LOSSES(X) PLUG_PENALTIES(X)                                                               \
     PLUG_SCHEDULES(X) PLUG_OPTIMIZERS(X) PLUG_CONSTRAINTS(X) PLUG_WEIGHT_OPERATIONS(X)
 
 #endif

@@ -12,7 +12,7 @@ lacks() {
     {
         echo bin/sapwood
         for file in README.md LICENSE docs/*; do echo "share/doc/sapwood/$file"; done
-        for file in recipes/*.json tests/fixtures/*.tar tests/fixtures/vocabulary.txt \
+        for file in recipes/*.json recipes/methods/*.json tests/fixtures/*.tar tests/fixtures/vocabulary.txt \
             tests/fixtures/README.md tests/fixtures/LICENSES; do
             echo "share/sapwood/$file"
         done

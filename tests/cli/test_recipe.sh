@@ -12,7 +12,7 @@ holds() {
 "$sapwood" recipe schema >"$folder/schema.json"
 holds "recipes/recipe.schema.json is what 'sapwood recipe schema' prints" \
     cmp recipes/recipe.schema.json "$folder/schema.json"
-for recipe in recipes/tiny.json data/demo/base.json data/demo/plain.json data/demo/kept.json; do
+for recipe in recipes/tiny.json recipes/methods/*.json data/demo/base.json data/demo/plain.json data/demo/kept.json; do
     holds "$recipe is well-formed" "$sapwood" recipe check "$recipe"
 done
 

@@ -56,6 +56,7 @@ static const char full[] =
     "  \"view\": {\"n\": 8, \"sources\": [SOURCE]}},"
     " \"losses\": [{\"type\": \"clip\"}, {\"type\": \"siglip\"}, {\"type\": \"zscl\"},"
     "  {\"type\": \"glare\"}],"
+    " \"penalties\": [{\"type\": \"l2\"}],"
     " \"constraints\": [{\"type\": \"clamp_scale\"}], \"weights\": [{\"type\": \"teacher\"}],"
     " \"stages\": [{\"name\": \"one\", \"steps\": 3, \"sources\": [SOURCE], \"ordering\": "
     "{\"list\":"
