@@ -56,7 +56,7 @@ static const char full[] =
     "  \"view\": {\"n\": 8, \"sources\": [SOURCE]}},"
     " \"losses\": [{\"type\": \"clip\"}, {\"type\": \"siglip\"}, {\"type\": \"zscl\"},"
     "  {\"type\": \"glare\"}],"
-    " \"penalties\": [{\"type\": \"l2\"}],"
+    " \"penalties\": [PENALTIES],"
     " \"constraints\": [{\"type\": \"clamp_scale\"}], \"weights\": [{\"type\": \"teacher\"}],"
     " \"stages\": [{\"name\": \"one\", \"steps\": 3, \"sources\": [SOURCE], \"ordering\": "
     "{\"list\":"
@@ -266,6 +266,11 @@ static void walk_recipe(struct walk *w, const char *source) {
         if (text_starts_with(at, "SOURCE")) {
             text_append(&json, source);
             at += strlen("SOURCE");
+        } else if (text_starts_with(at, "PENALTIES")) {
+            for (int i = 0; plug_penalties[i]; i++)
+                text_printf(&json, "%s{\"type\": \"%s\"}", i ? ", " : "",
+                            plug_penalties[i]->name);
+            at += strlen("PENALTIES");
         } else {
             text_append_char(&json, *at++);
         }
