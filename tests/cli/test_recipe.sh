@@ -19,8 +19,8 @@ done
 # Every plug is listed once, under its list, with its source and its fields; one type stands twice in a
 # list only under two names.
 "$sapwood" recipe methods >"$folder/methods"
-for word in $(sed -n 's/^ *X(\([a-z_0-9]*\)).*/\1/p' pipeline/continual/plug_list.h); do
-    [ "$(grep -cE "^[a-z]+: \{\"type\": \"$word\"\}  [a-z]" "$folder/methods")" = 1 ] && good ||
+for word in $(grep -oE '\bX\([a-z_0-9]+\)' pipeline/continual/plug_list.h | tr -d 'X()'); do
+    [ "$(grep -cE "^[a-z.]+: \{\"type\": \"$word\"\}  [a-zA-Z]" "$folder/methods")" = 1 ] && good ||
         bad "recipe methods: $word: $(cat "$folder/methods")"
 done
 [ "$(grep -c '^    source: .' "$folder/methods")" = "$(grep -c '"type"' "$folder/methods")" ] && good ||

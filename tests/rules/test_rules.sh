@@ -90,7 +90,7 @@ rule_op_has_all_files() {
 # only where they are code.
 rule_no_plug_named() {
     [ -f pipeline/continual/plug_list.h ] || return 0
-    for word in $(sed -n 's/^ *X(\([a-z_0-9]*\)).*/\1/p' pipeline/continual/plug_list.h); do
+    for word in $(grep -oE '\bX\([a-z_0-9]+\)' pipeline/continual/plug_list.h | tr -d 'X()'); do
         case $word in
         clip | teacher) pattern="\"$word[\\\"]|plug_$word|/$word\.h" ;;
         *) pattern="(^|[^a-zA-Z])$word([^a-zA-Z]|\$)" ;;
@@ -162,7 +162,7 @@ breach() {
     unique_names) plant data/a.c '' && plant models/a.c '' ;;
     op_has_all_files) plant models/op_list.h '    OP(gelu)' ;;
     no_plug_named)
-        plant pipeline/continual/plug_list.h '    X(clip)'
+        plant pipeline/continual/plug_list.h '#define PLUG_LOSSES(X) X(clip)'
         plant pipeline/train/a.c 'plug_set_text(&plugs, "{\"losses\": [{\"type\": \"clip\"}]}", &host, e);'
         ;;
     planted_bugs_fit) plant tests/faults/planted/a.patch "$(printf 'test_a\n--- a/a.c\n+++ b/a.c\n@@ -1 +1 @@\n-a\n+b')" ;;
