@@ -25,6 +25,7 @@
     OP(pull)             /* gradient of a quadratic penalty, in place */                           \
     OP(gradient_norm)    /* global norm and clip factor */                                         \
     OP(adamw)            /* AdamW step, in place */                                                \
+    OP(sgd)              /* gradient descent with momentum, in place */                          \
     OP(blend)            /* moving average, in place */                                            \
     OP(clamp)            /* limits, in place */
 

@@ -9,9 +9,10 @@
     X(siglip)                                                                                      \
     X(zscl)                                                                                        \
     X(glare)
-#define PLUG_PENALTIES(X) X(l2)
+#define PLUG_PENALTIES(X)                                                                          \
+    X(l2)
 #define PLUG_SCHEDULES(X) X(cosine)
-#define PLUG_OPTIMIZERS(X) X(adamw)
+#define PLUG_OPTIMIZERS(X) X(adamw) X(sgd)
 #define PLUG_CONSTRAINTS(X) X(clamp_scale)
 #define PLUG_WEIGHT_OPERATIONS(X) X(teacher)
 

@@ -56,7 +56,7 @@ static const char full[] =
     "  \"view\": {\"n\": 8, \"sources\": [SOURCE]}},"
     " \"losses\": [{\"type\": \"clip\"}, {\"type\": \"siglip\"}, {\"type\": \"zscl\"},"
     "  {\"type\": \"glare\"}],"
-    " \"penalties\": [PENALTIES],"
+    " \"penalties\": [PENALTIES], \"optimizer\": {\"type\": \"OPTIMIZER\"},"
     " \"constraints\": [{\"type\": \"clamp_scale\"}], \"weights\": [{\"type\": \"teacher\"}],"
     " \"stages\": [{\"name\": \"one\", \"steps\": 3, \"sources\": [SOURCE], \"ordering\": "
     "{\"list\":"
@@ -256,8 +256,8 @@ static void check_all_tried(const struct walk *w, const struct schema *schema, c
     }
 }
 
-/* The full recipe with sources of one kind. */
-static void walk_recipe(struct walk *w, const char *source) {
+/* The full recipe with sources of one kind and one optimizer. */
+static void walk_recipe(struct walk *w, const char *source, const char *optimizer) {
     struct recipe *r = NULL;
     struct error e = {0};
     struct text json = {0};
@@ -266,6 +266,9 @@ static void walk_recipe(struct walk *w, const char *source) {
         if (text_starts_with(at, "SOURCE")) {
             text_append(&json, source);
             at += strlen("SOURCE");
+        } else if (text_starts_with(at, "OPTIMIZER")) {
+            text_append(&json, optimizer);
+            at += strlen("OPTIMIZER");
         } else if (text_starts_with(at, "PENALTIES")) {
             for (int i = 0; plug_penalties[i]; i++)
                 text_printf(&json, "%s{\"type\": \"%s\"}", i ? ", " : "",
@@ -315,7 +318,9 @@ static void test_digest(void) {
 int main(void) {
     struct walk w = {0};
     log_set_level(LOG_ERROR);
-    for (size_t i = 0; i < sizeof sources / sizeof *sources; i++) walk_recipe(&w, sources[i]);
+    for (size_t i = 0; i < sizeof sources / sizeof *sources; i++)
+        for (int k = 0; plug_optimizers[k]; k++)
+            walk_recipe(&w, sources[i], plug_optimizers[k]->name);
     check_all_tried(&w, &recipe_schema, "recipe");
     for (size_t i = 0; i < sizeof may_change / sizeof *may_change; i++)
         if (!CHECK_TRUE(w.met[i])) printf("    %s: no such field\n", may_change[i].place);
